@@ -1,0 +1,58 @@
+//! The mathematics of variance-preserving diffusion, and nothing else: no files, no network, no
+//! printing.
+//!
+//! Read in this order:
+//!
+//! 1. [`NoiseLevel`]: one `(alpha, sigma)` with `alpha^2 + sigma^2 = 1`; [`NoiseSchedule`] gives
+//!    one for every time.
+//! 2. [`add_noise`] and [`training_target`]: what a network sees, and what it learns.
+//! 3. [`Prediction`]: what a network said, as x0, eps or v; [`Denoiser`]: anything that says it.
+//! 4. [`ddim_step`], [`ancestral_step`], [`angular_step`]: one update each, shared by samplers and
+//!    distillation.
+//! 5. [`distillation_target`]: the one step of a student that equals two steps of its teacher.
+//! 6. [`LossWeighting`], [`EmaSchedule`], [`timesteps`]: the scalars of training and sampling.
+//! 7. [`GaussianOracle`], [`MixtureOracle`]: exact denoisers, the test bed of everything above.
+//!
+//! # Conventions
+//!
+//! Images are `[B, C, H, W]` with values in `[-1, 1]`. Levels and times come as slices of length 1
+//! (shared by the batch) or B (one each). Host arithmetic is f64; a coefficient reaches a tensor in
+//! that tensor's own float type, on its device. `u` in `[0, 1]` is continuous time with 0 = clean;
+//! discrete time `t` in `0..T` is `u = (t + 1) / T`.
+//!
+//! # Architecture invariant
+//!
+//! Nothing here divides by alpha or sigma where a form without the division exists, so zero
+//! terminal SNR (alpha = 0) and the clean end (sigma = 0) are ordinary points. Where no such form
+//! exists, the item's documentation says so.
+
+mod denoiser;
+mod distill;
+mod ema;
+mod forward;
+mod level;
+mod oracle;
+mod posterior;
+mod prediction;
+mod schedule;
+mod step;
+mod time_point;
+mod timesteps;
+mod weighting;
+
+pub use denoiser::Denoiser;
+pub use distill::{distillation_target, distillation_target_x0};
+pub use ema::{EmaSchedule, EmaWarmup};
+pub use forward::{add_noise, column, get_velocity, predict_eps, predict_x0, training_target};
+pub use level::NoiseLevel;
+pub use oracle::{GaussianOracle, MixtureOracle, OracleError};
+pub use posterior::{Posterior, posterior};
+pub use prediction::{ParsePredictionTypeError, Prediction, PredictionType};
+pub use schedule::{
+    CosineSchedule, DdpmContinuousSchedule, DiscreteSchedule, NoiseSchedule, ScheduleConfig,
+    ScheduleError, ScheduleName, SigmoidSchedule,
+};
+pub use step::{AncestralVariance, ancestral_step, angular_step, ddim_step};
+pub use time_point::TimePoint;
+pub use timesteps::{TimestepError, TimestepSpacing, dpm_timesteps, timesteps};
+pub use weighting::{LossWeighting, LossWeightingError};

@@ -1,0 +1,247 @@
+//! The `[data]` section of a configuration file.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CIFAR10, DataError, Dataset, FASHION_MNIST, MNIST, Progress, cifar, digits, folder, mnist,
+};
+
+/// Which images to train on: the `[data]` section.
+///
+/// ```
+/// # use halfstep_data::DataConfig;
+/// let data: DataConfig = toml::from_str(r#"
+///     kind = "folder"
+///     dir = "pictures"
+///     size = 64
+/// "#)?;
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DataConfig {
+    /// 1797 handwritten digits of 8x8 grey pixels, embedded in the program: nothing to fetch.
+    Digits {},
+    /// CIFAR-10: 32x32 RGB photographs of ten classes.
+    Cifar10 {
+        /// The folder with the six official `.bin` files; they are fetched into it if missing.
+        #[serde(default = "cifar10_dir")]
+        dir: PathBuf,
+        /// 50000 images for training or 10000 for testing.
+        #[serde(default)]
+        split: Split,
+    },
+    /// MNIST: handwritten digits of 28x28 grey pixels.
+    Mnist {
+        /// The folder with the four idx files, gzipped or not; they are fetched into it if missing.
+        #[serde(default = "mnist_dir")]
+        dir: PathBuf,
+        /// 60000 images for training or 10000 for testing.
+        #[serde(default)]
+        split: Split,
+    },
+    /// Fashion-MNIST: pieces of clothing of 28x28 grey pixels.
+    FashionMnist {
+        /// The folder with the four idx files, gzipped or not; they are fetched into it if missing.
+        #[serde(default = "fashion_mnist_dir")]
+        dir: PathBuf,
+        /// 60000 images for training or 10000 for testing.
+        #[serde(default)]
+        split: Split,
+    },
+    /// PNG and JPEG pictures of any size; see [`read_folder`](crate::read_folder).
+    Folder {
+        /// The folder; its sub-folders, if any, are the classes.
+        dir: PathBuf,
+        /// Side in pixels of the square that every picture is cropped and resized to.
+        size: usize,
+        /// 3 for RGB, 1 for grey.
+        #[serde(default = "rgb")]
+        channels: usize,
+    },
+}
+
+/// The part of a published dataset.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// The images to learn from.
+    #[default]
+    Train,
+    /// The images held back.
+    Test,
+}
+
+impl Split {
+    /// As in a configuration file: `train` or `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl DataConfig {
+    /// Reads the images into memory, fetching a published dataset first if it is not on disk.
+    ///
+    /// # Errors
+    /// A [`DataError`] that names the file or the setting and what to do.
+    pub fn load(&self, progress: Progress) -> Result<Dataset, DataError> {
+        match self {
+            Self::Digits {} => digits::load(),
+            Self::Cifar10 { dir, split } => {
+                CIFAR10.ensure(dir, progress)?;
+                cifar::load(&CIFAR10, dir, *split)
+            }
+            Self::Mnist { dir, split } => {
+                MNIST.ensure(dir, progress)?;
+                mnist::load_digits(dir, *split)
+            }
+            Self::FashionMnist { dir, split } => {
+                FASHION_MNIST.ensure(dir, progress)?;
+                mnist::load_fashion(dir, *split)
+            }
+            Self::Folder { dir, size, channels } => {
+                folder::read_folder(dir, *size, *channels, progress)
+            }
+        }
+    }
+
+    /// One line for people: what the images are and where they lie.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Digits {} => "UCI digits, 8x8 grey, embedded".into(),
+            Self::Cifar10 { dir, split } => published("CIFAR-10", "32x32 RGB", *split, dir),
+            Self::Mnist { dir, split } => published("MNIST", "28x28 grey", *split, dir),
+            Self::FashionMnist { dir, split } => {
+                published("Fashion-MNIST", "28x28 grey", *split, dir)
+            }
+            Self::Folder { dir, size, channels } => {
+                let colour = if *channels == 1 { "grey" } else { "RGB" };
+                format!("pictures, {size}x{size} {colour}, in {}", dir.display())
+            }
+        }
+    }
+}
+
+fn published(title: &str, format: &str, split: Split, dir: &std::path::Path) -> String {
+    format!("{title}, {format}, {} images, in {}", split.name(), dir.display())
+}
+
+fn cifar10_dir() -> PathBuf {
+    "data/cifar10".into()
+}
+
+fn mnist_dir() -> PathBuf {
+    "data/mnist".into()
+}
+
+fn fashion_mnist_dir() -> PathBuf {
+    "data/fashion_mnist".into()
+}
+
+fn rgb() -> usize {
+    3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<DataConfig, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    fn everything() -> Vec<DataConfig> {
+        vec![
+            DataConfig::Digits {},
+            DataConfig::Cifar10 { dir: "a".into(), split: Split::Test },
+            DataConfig::Mnist { dir: "b".into(), split: Split::Train },
+            DataConfig::FashionMnist { dir: "c".into(), split: Split::Test },
+            DataConfig::Folder { dir: "d".into(), size: 64, channels: 1 },
+        ]
+    }
+
+    #[test]
+    fn every_kind_survives_being_written_and_read() {
+        for config in everything() {
+            let text = toml::to_string(&config).unwrap();
+            assert_eq!(parse(&text).unwrap(), config, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_has_a_default() {
+        let train = Split::Train;
+        for (text, expected) in [
+            ("kind = 'digits'", DataConfig::Digits {}),
+            ("kind = 'cifar10'", DataConfig::Cifar10 { dir: "data/cifar10".into(), split: train }),
+            ("kind = 'mnist'", DataConfig::Mnist { dir: "data/mnist".into(), split: train }),
+            (
+                "kind = 'fashion_mnist'",
+                DataConfig::FashionMnist { dir: "data/fashion_mnist".into(), split: train },
+            ),
+            (
+                "kind = 'folder'\ndir = 'x'\nsize = 32",
+                DataConfig::Folder { dir: "x".into(), size: 32, channels: 3 },
+            ),
+        ] {
+            assert_eq!(parse(text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn keys_of_another_kind_and_misspelt_ones_are_refused_by_name() {
+        for (text, key) in [
+            ("kind = 'digits'\ndir = 'x'", "dir"),
+            ("kind = 'cifar10'\nsize = 32", "size"),
+            ("kind = 'mnist'\nsplitt = 'test'", "splitt"),
+            ("kind = 'fashion_mnist'\nchannels = 1", "channels"),
+            ("kind = 'folder'\ndir = 'x'\nsize = 32\nsplit = 'test'", "split"),
+        ] {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(&format!("unknown field `{key}`")), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_is_needed_or_unknown_is_named() {
+        for (text, said) in [
+            ("", "missing field `kind`"),
+            ("kind = 'imagenet'", "unknown variant `imagenet`, expected one of `digits`"),
+            ("kind = 'folder'\nsize = 32", "missing field `dir`"),
+            ("kind = 'folder'\ndir = 'x'", "missing field `size`"),
+            ("kind = 'cifar10'\nsplit = 'dev'", "unknown variant `dev`"),
+            ("kind = 'folder'\ndir = 'x'\nsize = -1", "invalid value"),
+        ] {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn descriptions_name_the_data_and_the_folder() {
+        let lines: Vec<String> = everything().iter().map(DataConfig::describe).collect();
+        assert_eq!(
+            lines,
+            [
+                "UCI digits, 8x8 grey, embedded",
+                "CIFAR-10, 32x32 RGB, test images, in a",
+                "MNIST, 28x28 grey, train images, in b",
+                "Fashion-MNIST, 28x28 grey, test images, in c",
+                "pictures, 64x64 grey, in d",
+            ]
+        );
+    }
+
+    #[test]
+    fn digits_and_folders_load_without_a_network() {
+        assert_eq!(DataConfig::Digits {}.load(Progress::Hidden).unwrap().len(), 1797);
+        let folder = DataConfig::Folder { dir: "no such folder".into(), size: 8, channels: 3 };
+        let message = folder.load(Progress::Hidden).unwrap_err().to_string();
+        assert!(message.contains("no such folder"), "{message}");
+    }
+}

@@ -1,0 +1,53 @@
+//! Datasets for halfstep, in host memory: reading them, fetching and verifying them, drawing from them.
+//!
+//! A [`DataConfig`] says which images; [`DataConfig::load`] reads them into a [`Dataset`] of bytes;
+//! [`Dataset::batch`] turns the picked ones into `[B, C, H, W]` floats in `[-1, 1]`.
+//! Which image comes when is [`EpochOrder`]'s to say, and every random number of halfstep comes
+//! from a [`Stream`]: both are pure functions of a seed and a position, so a run that resumes
+//! needs no state but the position.
+//!
+//! ```
+//! use halfstep_data::{DataConfig, EpochOrder, Pick, Progress};
+//!
+//! let digits = DataConfig::Digits {}.load(Progress::Hidden)?;
+//! let mut order = EpochOrder::new(digits.len(), 7);
+//! let picks: Vec<Pick> = (0..16).map(|position| Pick::new(order.index(position))).collect();
+//! let batch = digits.batch(&picks);
+//! assert_eq!(batch.shape, [16, 1, 8, 8]);
+//! # Ok::<(), halfstep_data::DataError>(())
+//! ```
+//!
+//! **Invariant.** Nothing here depends on a device or on a tensor library, nothing panics on what a
+//! file or a server holds, and no file is read into more memory than its real content takes.
+
+mod cifar;
+mod config;
+mod dataset;
+mod digits;
+mod error;
+mod fetch;
+mod folder;
+mod hash;
+mod idx;
+mod inflate;
+mod mnist;
+mod normal;
+mod order;
+mod picture;
+mod progress;
+mod release;
+mod stream;
+#[cfg(test)]
+mod testing;
+
+pub use cifar::CIFAR10;
+pub use config::{DataConfig, Split};
+pub use dataset::{Batch, Dataset, Pick};
+pub use error::DataError;
+pub use fetch::fetch;
+pub use folder::read_folder;
+pub use mnist::{FASHION_MNIST, MNIST};
+pub use order::EpochOrder;
+pub use progress::Progress;
+pub use release::{Packing, PublishedFile, Release};
+pub use stream::{Purpose, Stream, noise};

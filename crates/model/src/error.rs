@@ -1,0 +1,72 @@
+//! What can be wrong with a model on disk.
+
+use std::path::{Path, PathBuf};
+
+/// An error about a model's configuration, weights or folder. Messages name the file or field and
+/// say what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The operating system refused to read or write.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A JSON file that does not parse.
+    #[error("{}: not valid JSON for this file: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and reason.
+        source: serde_json::Error,
+    },
+    /// A field of a UNet configuration with a value that is wrong or not supported.
+    #[error("UNet config: `{field}` {problem}")]
+    Config {
+        /// The field, in diffusers' spelling.
+        field: &'static str,
+        /// What is wrong and what is accepted.
+        problem: String,
+    },
+    /// A weights file that does not fit the network.
+    #[error("{}: {problem}", path.display())]
+    Weights {
+        /// The safetensors file.
+        path: PathBuf,
+        /// Which tensors are missing, left over or of the wrong shape.
+        problem: String,
+    },
+    /// A folder that is not a model.
+    #[error("{}: {problem}", path.display())]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is missing and what was expected.
+        problem: String,
+    },
+    /// The noise schedule of a scheduler config cannot be built.
+    #[error("{}: {source}", path.display())]
+    Schedule {
+        /// The file.
+        path: PathBuf,
+        /// The schedule's own error.
+        source: halfstep_core::ScheduleError,
+    },
+}
+
+impl ModelError {
+    /// Names the path an I/O error belongs to.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn json(path: &Path) -> impl FnOnce(serde_json::Error) -> Self + '_ {
+        move |source| Self::Json { path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn config(field: &'static str, problem: impl Into<String>) -> Self {
+        Self::Config { field, problem: problem.into() }
+    }
+}

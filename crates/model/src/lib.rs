@@ -1,0 +1,36 @@
+//! The UNet, the model folder and devices.
+//!
+//! [`UNet`] is diffusers' `UNet2DModel`: same layers, same parameter names, same safetensors.
+//! A model on disk is a diffusers pipeline folder ([`ModelFolder`]); there is no export step and
+//! no second format. [`DeviceChoice`] turns `--device` into a Burn device.
+//!
+//! Tensors are `[B, C, H, W]`, images in `[-1, 1]`.
+
+mod attention;
+mod blocks;
+mod config;
+mod denoiser;
+mod device;
+mod dropout;
+mod embedding;
+mod error;
+mod folder;
+mod init;
+mod params;
+mod resample;
+mod resnet;
+mod scheduler;
+mod unet;
+mod weights;
+
+pub use config::{BlockType, UNetConfig};
+pub use denoiser::UNetDenoiser;
+pub use device::{DeviceChoice, DeviceError, SelectedDevice};
+pub use dropout::DropoutMasks;
+pub use embedding::timestep_embedding;
+pub use error::ModelError;
+pub use folder::{Distilled, HalfstepFile, ModelFolder, Provenance, recover_folder, write_atomically};
+pub use params::{flat_grads, flat_params, param_names, with_flat_params};
+pub use scheduler::SchedulerConfig;
+pub use unet::UNet;
+pub use weights::{load_weights, save_weights};

@@ -1,0 +1,108 @@
+//! Parameters and gradients as plain lists of flat tensors, in one fixed order.
+//!
+//! The optimiser, EMA, clipping and the run state are loops over these lists; none of them needs
+//! to know what the network looks like.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Gradients, Tensor};
+
+use crate::unet::UNet;
+
+/// The parameters' names in diffusers' (PyTorch's) spelling, in the order of [`flat_params`].
+pub fn param_names(unet: &UNet) -> Vec<String> {
+    let mut visitor = Names::default();
+    unet.visit(&mut visitor);
+    visitor.names
+}
+
+/// Every parameter as a flat tensor without gradient tracking.
+pub fn flat_params(unet: &UNet) -> Vec<Tensor<1>> {
+    let mut visitor = Flatten(Vec::new());
+    unet.visit(&mut visitor);
+    visitor.0
+}
+
+/// Every parameter's gradient as a flat tensor, taken out of `gradients`; zeros where the loss does
+/// not depend on the parameter.
+pub fn flat_grads(unet: &UNet, gradients: &mut Gradients) -> Vec<Tensor<1>> {
+    let mut visitor = FlattenGrads { gradients, flat: Vec::new() };
+    unet.visit(&mut visitor);
+    visitor.flat
+}
+
+/// The same network with other parameter values, in the order of [`flat_params`]. Tracking of
+/// gradients stays as it was. Parameters beyond the end of `values` keep theirs.
+pub fn with_flat_params(unet: UNet, values: Vec<Tensor<1>>) -> UNet {
+    unet.map(&mut Replace(values.into_iter()))
+}
+
+#[derive(Default)]
+struct Names {
+    path: Vec<String>,
+    containers: Vec<String>,
+    names: Vec<String>,
+}
+
+impl ModuleVisitor for Names {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.push(name.to_owned());
+        self.containers.push(container_type.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+        self.containers.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
+        let in_norm = self.containers.iter().any(|container| container.ends_with("GroupNorm"));
+        let mut name = self.path.join(".");
+        if in_norm && let Some(stem) = name.strip_suffix("gamma") {
+            name = format!("{stem}weight");
+        } else if in_norm && let Some(stem) = name.strip_suffix("beta") {
+            name = format!("{stem}bias");
+        }
+        self.names.push(name);
+    }
+}
+
+struct Flatten(Vec<Tensor<1>>);
+
+impl ModuleVisitor for Flatten {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val().inner();
+        let count = tensor.shape().num_elements();
+        self.0.push(tensor.reshape([count]));
+    }
+}
+
+struct FlattenGrads<'a> {
+    gradients: &'a mut Gradients,
+    flat: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for FlattenGrads<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        let count = tensor.shape().num_elements();
+        let grad = tensor.grad_remove(self.gradients).map(|grad| grad.inner().reshape([count]));
+        let device = tensor.device().without_autodiff();
+        self.flat.push(grad.unwrap_or_else(|| Tensor::zeros([count], &device)));
+    }
+}
+
+struct Replace(std::vec::IntoIter<Tensor<1>>);
+
+impl ModuleMapper for Replace {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(value) = self.0.next() else { return param };
+        param.map(|old| {
+            let value = value.reshape(old.shape());
+            if old.is_autodiff() {
+                Tensor::from_inner(value).set_require_grad(old.is_require_grad())
+            } else {
+                value
+            }
+        })
+    }
+}

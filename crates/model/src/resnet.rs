@@ -1,0 +1,82 @@
+//! The residual block.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{GroupNorm, GroupNormConfig, Initializer, Linear, PaddingConfig2d};
+use burn::tensor::activation::silu;
+use burn::tensor::{Device, Tensor};
+
+use crate::config::UNetConfig;
+use crate::dropout::DropoutMasks;
+use crate::embedding::linear;
+
+/// `x + conv2(dropout(silu(norm2(conv1(silu(norm1(x))) + proj(silu(time))))))`, the shortcut a 1x1
+/// convolution where the channels change (diffusers' `ResnetBlock2D`).
+#[derive(Module, Debug)]
+pub(crate) struct ResnetBlock {
+    norm1: GroupNorm,
+    conv1: Conv2d,
+    time_emb_proj: Linear,
+    norm2: GroupNorm,
+    conv2: Conv2d,
+    conv_shortcut: Option<Conv2d>,
+    dropout: f64,
+}
+
+impl ResnetBlock {
+    pub(crate) fn new(config: &UNetConfig, input: usize, output: usize, device: &Device) -> Self {
+        Self {
+            norm1: group_norm(config, input, device),
+            conv1: conv2d(input, output, 3, 1, 1, device),
+            time_emb_proj: linear(config.time_embed_dim(), output, device),
+            norm2: group_norm(config, output, device),
+            conv2: conv2d(output, output, 3, 1, 1, device),
+            conv_shortcut: (input != output).then(|| conv2d(input, output, 1, 1, 0, device)),
+            dropout: config.dropout,
+        }
+    }
+
+    /// x `[B, C, H, W]`, `silu(time embedding)` `[B, E]` -> `[B, C', H, W]`
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<4>,
+        activated_time: Tensor<2>,
+        masks: &mut Option<DropoutMasks<'_>>,
+    ) -> Tensor<4> {
+        let h = self.conv1.forward(silu(self.norm1.forward(x.clone())));
+        let time = self.time_emb_proj.forward(activated_time);
+        let [b, c] = time.dims();
+        let h = silu(self.norm2.forward(h + time.reshape([b, c, 1, 1])));
+        let h = match masks {
+            Some(masks) => masks.apply(h, self.dropout),
+            None => h,
+        };
+        let shortcut = match &self.conv_shortcut {
+            Some(conv) => conv.forward(x),
+            None => x,
+        };
+        shortcut + self.conv2.forward(h)
+    }
+}
+
+pub(crate) fn group_norm(config: &UNetConfig, channels: usize, device: &Device) -> GroupNorm {
+    GroupNormConfig::new(config.norm_num_groups, channels)
+        .with_epsilon(config.norm_eps)
+        .init(device)
+}
+
+/// A square convolution whose weights are still to be drawn: see [`crate::init`].
+pub(crate) fn conv2d(
+    input: usize,
+    output: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    device: &Device,
+) -> Conv2d {
+    Conv2dConfig::new([input, output], [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+        .with_initializer(Initializer::Zeros)
+        .init(device)
+}

@@ -1,0 +1,147 @@
+//! The UNet.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::{Embedding, EmbeddingConfig, GroupNorm, Initializer};
+use burn::tensor::activation::silu;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::blocks::{DownBlock, MidBlock, UpBlock, UpChannels};
+use crate::config::UNetConfig;
+use crate::dropout::DropoutMasks;
+use crate::embedding::{TimestepEmbedding, timestep_embedding};
+use crate::error::ModelError;
+use crate::resnet::{conv2d, group_norm};
+
+/// diffusers' `UNet2DModel`: predicts eps, x0 or v from `z` and the discrete time.
+#[derive(Module, Debug)]
+pub struct UNet {
+    conv_in: Conv2d,
+    time_embedding: TimestepEmbedding,
+    class_embedding: Option<Embedding>,
+    down_blocks: Vec<DownBlock>,
+    mid_block: MidBlock,
+    up_blocks: Vec<UpBlock>,
+    conv_norm_out: GroupNorm,
+    conv_out: Conv2d,
+    #[module(skip)]
+    config: UNetConfig,
+}
+
+impl UNet {
+    /// Builds the network with all weights zero (norms one); load weights into it, or draw them
+    /// with [`UNet::init`].
+    ///
+    /// # Errors
+    /// What [`UNetConfig::validate`] refuses.
+    pub fn zeroed(config: &UNetConfig, device: &Device) -> Result<Self, ModelError> {
+        config.validate()?;
+        let channels = &config.block_out_channels;
+        let (first, last) = (channels[0], channels[channels.len() - 1]);
+        let class_embedding = config.num_class_embeds.map(|classes| {
+            EmbeddingConfig::new(classes, config.time_embed_dim())
+                .with_initializer(Initializer::Zeros)
+                .init(device)
+        });
+        Ok(Self {
+            conv_in: conv2d(config.in_channels, first, 3, 1, 1, device),
+            time_embedding: TimestepEmbedding::new(first, config.time_embed_dim(), device),
+            class_embedding,
+            down_blocks: down_blocks(config, device),
+            mid_block: MidBlock::new(config, last, device),
+            up_blocks: up_blocks(config, device),
+            conv_norm_out: group_norm(config, first, device),
+            conv_out: conv2d(first, config.out_channels, 3, 1, 1, device),
+            config: config.clone(),
+        })
+    }
+
+    /// The configuration it was built from.
+    pub fn config(&self) -> &UNetConfig {
+        &self.config
+    }
+
+    /// The network's raw output.
+    ///
+    /// # Shapes
+    /// - z: `[B, in_channels, H, W]`, H and W multiples of [`UNetConfig::size_multiple`]
+    /// - times: discrete times, one an image or one for all
+    /// - labels: one an image, below `num_class_embeds`; without them a class-conditional network
+    ///   sees no class
+    /// - output: `[B, out_channels, H, W]`
+    ///
+    /// `masks` turns dropout on.
+    pub fn forward(
+        &self,
+        z: Tensor<4>,
+        times: &[f64],
+        labels: Option<&[u32]>,
+        mut masks: Option<DropoutMasks<'_>>,
+    ) -> Tensor<4> {
+        let time = self.embed(times, labels, z.dims()[0], &z.device()); // [B, E]
+        let mut x = self.conv_in.forward(z);
+        let mut skips = vec![x.clone()];
+        for block in &self.down_blocks {
+            x = block.forward(x, &time, &mut skips, &mut masks);
+        }
+        x = self.mid_block.forward(x, &time, &mut masks);
+        for block in &self.up_blocks {
+            x = block.forward(x, &time, &mut skips, &mut masks);
+        }
+        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+    }
+
+    /// `silu(time embedding + class embedding)`: every residual block starts with that SiLU, so it
+    /// is taken once.
+    fn embed(&self, times: &[f64], labels: Option<&[u32]>, batch: usize, device: &Device) -> Tensor<2> {
+        let config = &self.config;
+        let features = timestep_embedding(
+            times,
+            config.block_out_channels[0],
+            config.freq_shift,
+            config.flip_sin_to_cos,
+            device,
+        );
+        let mut embedded = self.time_embedding.forward(features);
+        if times.len() == 1 && batch > 1 {
+            embedded = embedded.repeat_dim(0, batch);
+        }
+        if let (Some(table), Some(labels)) = (&self.class_embedding, labels) {
+            let labels: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
+            let count = labels.len();
+            let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [count]), device);
+            embedded = embedded + table.forward(labels.unsqueeze_dim::<2>(1)).squeeze_dim::<2>(1);
+        }
+        silu(embedded)
+    }
+}
+
+fn down_blocks(config: &UNetConfig, device: &Device) -> Vec<DownBlock> {
+    let channels = &config.block_out_channels;
+    config
+        .down_block_types
+        .iter()
+        .enumerate()
+        .map(|(i, &kind)| {
+            let input = channels[i.saturating_sub(1)];
+            DownBlock::new(config, kind, (input, channels[i]), i + 1 < channels.len(), device)
+        })
+        .collect()
+}
+
+fn up_blocks(config: &UNetConfig, device: &Device) -> Vec<UpBlock> {
+    let reversed: Vec<usize> = config.block_out_channels.iter().rev().copied().collect();
+    config
+        .up_block_types
+        .iter()
+        .enumerate()
+        .map(|(i, &kind)| {
+            let channels = UpChannels {
+                previous: reversed[i.saturating_sub(1)],
+                output: reversed[i],
+                last_skip: reversed[(i + 1).min(reversed.len() - 1)],
+            };
+            UpBlock::new(config, kind, &channels, i + 1 < reversed.len(), device)
+        })
+        .collect()
+}

@@ -1,0 +1,71 @@
+//! Weights as PyTorch safetensors, with diffusers' parameter names.
+
+use std::path::Path;
+
+use burn::store::{
+    BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore,
+};
+
+use crate::error::ModelError;
+use crate::unet::UNet;
+
+/// Writes the parameters to `path`, which must not exist or be a file to replace.
+///
+/// # Errors
+/// [`ModelError::Weights`] with the reason, for instance a full disk.
+pub fn save_weights(unet: &UNet, path: &Path) -> Result<(), ModelError> {
+    let mut store = SafetensorsStore::from_file(path)
+        .clear_metadata()
+        .metadata("format", "pt") // transformers and diffusers refuse files without it
+        .with_to_adapter(BurnToPyTorchAdapter)
+        .overwrite(true);
+    unet.save_into(&mut store).map_err(|error| ModelError::Weights {
+        path: path.to_path_buf(),
+        problem: format!("cannot write the weights: {error}"),
+    })
+}
+
+/// Reads the parameters of `unet` from `path`.
+///
+/// # Errors
+/// [`ModelError::Io`] if the file cannot be opened; [`ModelError::Weights`] if it is not a
+/// safetensors file, a tensor is missing, left over, of the wrong shape or type, or not finite.
+pub fn load_weights(mut unet: UNet, path: &Path) -> Result<UNet, ModelError> {
+    std::fs::File::open(path).map_err(ModelError::io(path))?;
+    let wrong = |problem: String| ModelError::Weights { path: path.to_path_buf(), problem };
+    let mut store = SafetensorsStore::from_file(path)
+        .with_from_adapter(PyTorchToBurnAdapter)
+        .validate(false)
+        .allow_partial(true);
+    let result = unet
+        .load_from(&mut store)
+        .map_err(|error| wrong(format!("not a readable safetensors file: {error}")))?;
+    if let Some(error) = result.errors.first() {
+        return Err(wrong(format!("does not fit the network in config.json: {error}")));
+    }
+    if !result.missing.is_empty() {
+        let names = result.missing.iter().map(|(name, _)| name.as_str());
+        return Err(wrong(format!("lacks tensors that config.json asks for: {}", list(names))));
+    }
+    if !result.unused.is_empty() {
+        let names = result.unused.iter().map(String::as_str);
+        return Err(wrong(format!("has tensors that config.json does not ask for: {}", list(names))));
+    }
+    for (name, values) in crate::params::param_names(&unet).iter().zip(crate::params::flat_params(&unet)) {
+        let sum: f32 = values.sum().into_scalar();
+        if !sum.is_finite() {
+            return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));
+        }
+    }
+    Ok(unet)
+}
+
+/// The first few names and how many more.
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let shown = names.iter().take(4).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(4) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

@@ -1,0 +1,101 @@
+//! Grids of images as one PNG.
+
+use image::{Rgb, RgbImage};
+
+use crate::error::SampleError;
+use crate::images::Images;
+
+/// Pixels between tiles, before enlarging nothing and after: the gap is not scaled. As torchvision's
+/// `make_grid`.
+const GAP: u32 = 2;
+/// Small images are enlarged by the smallest whole factor that makes them at least this tall.
+const COMFORTABLE_HEIGHT: usize = 64;
+
+/// The whole factor by which images of this height are enlarged.
+pub fn comfortable_scale(height: usize) -> u32 {
+    COMFORTABLE_HEIGHT.div_ceil(height.max(1)).max(1) as u32
+}
+
+/// A grid, filled row by row, `columns` wide; images enlarged `scale` times by repeating pixels.
+///
+/// # Errors
+/// [`SampleError::Channels`] unless the images have 1 or 3 channels.
+pub fn grid(images: &Images, columns: usize, scale: u32) -> Result<RgbImage, SampleError> {
+    let rows = images.len().div_ceil(columns.max(1));
+    let tiles: Vec<Option<usize>> = (0..rows * columns).map(|k| (k < images.len()).then_some(k)).collect();
+    compose(&[images], &tiles.iter().map(|k| k.map(|k| (0, k))).collect::<Vec<_>>(), columns, scale)
+}
+
+/// One row of images a set, all sets alike in size: for comparing what different models make of the
+/// same noises.
+///
+/// # Errors
+/// [`SampleError::Channels`] unless the images have 1 or 3 channels.
+pub fn rows(sets: &[&Images], scale: u32) -> Result<RgbImage, SampleError> {
+    let columns = sets.iter().map(|set| set.len()).max().unwrap_or(0);
+    let tiles: Vec<_> = sets
+        .iter()
+        .enumerate()
+        .flat_map(|(row, set)| (0..columns).map(move |k| (k < set.len()).then_some((row, k))))
+        .collect();
+    compose(sets, &tiles, columns, scale)
+}
+
+fn compose(
+    sets: &[&Images],
+    tiles: &[Option<(usize, usize)>],
+    columns: usize,
+    scale: u32,
+) -> Result<RgbImage, SampleError> {
+    let [_, channels, height, width] = sets.first().map_or([0, 3, 1, 1], |set| set.shape);
+    if channels != 1 && channels != 3 {
+        return Err(SampleError::Channels(channels));
+    }
+    let (cell_w, cell_h) = (width as u32 * scale + GAP, height as u32 * scale + GAP);
+    let columns = columns.max(1) as u32;
+    let rows = (tiles.len() as u32).div_ceil(columns);
+    let mut canvas = RgbImage::from_pixel(columns * cell_w + GAP, rows * cell_h + GAP, Rgb([24, 24, 24]));
+    let pixels: Vec<Vec<u8>> = sets.iter().map(|set| set.to_pixels()).collect();
+    for (at, tile) in tiles.iter().enumerate() {
+        let Some((set, k)) = *tile else { continue };
+        let left = at as u32 % columns * cell_w + GAP;
+        let top = at as u32 / columns * cell_h + GAP;
+        let image = &pixels[set][k * height * width * channels..][..height * width * channels];
+        for y in 0..height as u32 * scale {
+            for x in 0..width as u32 * scale {
+                let from = ((y / scale) as usize * width + (x / scale) as usize) * channels;
+                let color = if channels == 1 { [image[from]; 3] } else { [image[from], image[from + 1], image[from + 2]] };
+                canvas.put_pixel(left + x, top + y, Rgb(color));
+            }
+        }
+    }
+    Ok(canvas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images(count: usize, channels: usize) -> Images {
+        Images { values: vec![1.0; count * channels * 4], shape: [count, channels, 2, 2] }
+    }
+
+    #[test]
+    fn the_grid_has_the_size_of_its_tiles_and_gaps() {
+        let picture = grid(&images(5, 1), 3, 4).unwrap();
+        assert_eq!(picture.dimensions(), (3 * 10 + 2, 2 * 10 + 2));
+        assert_eq!(picture.get_pixel(2, 2).0, [255; 3]);
+        assert_eq!(picture.get_pixel(0, 0).0, [24; 3]);
+        assert_eq!(picture.get_pixel(23, 13).0, [24; 3], "the sixth cell is empty");
+    }
+
+    #[test]
+    fn two_channels_are_refused() {
+        assert!(matches!(grid(&images(1, 2), 1, 1), Err(SampleError::Channels(2))));
+    }
+
+    #[test]
+    fn small_images_are_enlarged_by_whole_factors() {
+        assert_eq!([8, 28, 32, 64, 256].map(comfortable_scale), [8, 3, 2, 1, 1]);
+    }
+}

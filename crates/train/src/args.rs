@@ -1,0 +1,52 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use halfstep_model::DeviceChoice;
+
+/// Train a diffusion teacher and distil it, halving its steps round after round.
+///
+/// Everything goes into the run folder: models (diffusers pipeline folders), metrics, pictures, a
+/// summary. The same command again continues where it stopped.
+#[derive(Debug, Parser)]
+#[command(name = "train", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+
+    /// Override a setting; can be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+
+    /// Run folder [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray
+    #[arg(long, default_value_t)]
+    pub device: DeviceChoice,
+
+    /// Print the plan (rounds, steps, parameters, memory, estimated time) and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// No progress bars
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  train --config configs/digits.toml
+  train --config configs/cifar.toml --out runs/try --set teacher.train_steps=2000
+  train --config configs/cifar.toml --dry-run";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        super::Args::command().debug_assert();
+    }
+}

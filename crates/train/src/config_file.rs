@@ -1,0 +1,167 @@
+//! Reading the configuration: TOML, overrides, suggestions.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use crate::config::Config;
+use crate::error::TrainError;
+
+/// Reads and checks a configuration file, with `--set a.b=c` overrides on top.
+///
+/// # Errors
+/// [`TrainError::Parse`] with line and column, or naming the override, and a suggestion for a
+/// misspelt key; [`TrainError::Config`] for values that do not go together.
+pub fn load_config(path: &Path, overrides: &[String]) -> Result<Config, TrainError> {
+    let text = std::fs::read_to_string(path).map_err(|error| TrainError::file(path, error))?;
+    parse_config(&path.display().to_string(), &text, overrides)
+}
+
+/// [`load_config`] of a text; `origin` names it in errors.
+///
+/// # Errors
+/// As [`load_config`].
+pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Config, TrainError> {
+    let parse_error = |origin: &str, error: toml::de::Error| TrainError::Parse {
+        origin: origin.to_owned(),
+        problem: with_suggestion(&error.to_string()),
+    };
+    let config = if overrides.is_empty() {
+        toml::from_str::<Config>(text).map_err(|error| parse_error(origin, error))?
+    } else {
+        let mut table: Table = toml::from_str(text).map_err(|error| parse_error(origin, error))?;
+        for assignment in overrides {
+            set(&mut table, assignment)?;
+        }
+        let merged = format!("{origin} with {}", overrides.join(", "));
+        Config::deserialize_table(table).map_err(|error| parse_error(&merged, error))?
+    };
+    config.validate()?;
+    Ok(config)
+}
+
+impl Config {
+    fn deserialize_table(table: Table) -> Result<Self, toml::de::Error> {
+        // Through text, so that errors show the line.
+        let text = toml::to_string(&table).unwrap_or_default();
+        toml::from_str(&text)
+    }
+}
+
+/// Applies one `a.b=c`. The value is TOML; what is not TOML is a string.
+fn set(table: &mut Table, assignment: &str) -> Result<(), TrainError> {
+    let wrong = |problem: &str| TrainError::Parse {
+        origin: format!("--set {assignment}"),
+        problem: problem.to_owned(),
+    };
+    let (path, value) = assignment.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE, such as teacher.train_steps=100"))?;
+    let value = parse_value(value.trim());
+    let mut keys: Vec<&str> = path.trim().split('.').collect();
+    if keys.iter().any(|key| key.is_empty()) {
+        return Err(wrong("the key has an empty part"));
+    }
+    let last = keys.pop().ok_or_else(|| wrong("the key is empty"))?;
+    let mut table = table;
+    for key in keys {
+        let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
+        table = entry.as_table_mut().ok_or_else(|| wrong(&format!("`{key}` is not a section")))?;
+    }
+    table.insert(last.to_owned(), value);
+    Ok(())
+}
+
+fn parse_value(text: &str) -> Value {
+    toml::from_str::<Table>(&format!("value = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`".
+fn with_suggestion(message: &str) -> String {
+    let mut quoted = message
+        .lines()
+        .find(|line| line.contains("unknown field") || line.contains("unknown variant"))
+        .unwrap_or_default()
+        .split('`')
+        .skip(1)
+        .step_by(2);
+    let Some(unknown) = quoted.next() else { return message.to_owned() };
+    let nearest = quoted
+        .map(|known| (strsim::jaro_winkler(unknown, known), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((similarity, known)) if similarity > 0.7 => {
+            format!("{}\ndid you mean `{known}`?", message.trim_end())
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGITS: &str = include_str!("../../../configs/digits.toml");
+
+    fn refused(text: &str, overrides: &[&str]) -> String {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        parse_config("test.toml", text, &overrides).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn shipped_configs_are_valid_and_resolve_to_themselves() {
+        let shipped = [
+            DIGITS,
+            include_str!("../../../configs/cifar.toml"),
+            include_str!("../../../configs/mnist.toml"),
+            include_str!("../../../configs/fashion.toml"),
+        ];
+        for text in shipped {
+            let config = parse_config("shipped", text, &[]).unwrap();
+            let resolved = toml::to_string(&config).unwrap();
+            assert_eq!(parse_config("resolved", &resolved, &[]).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_gets_a_suggestion_and_a_line() {
+        let text = DIGITS.replace("train_steps", "train_stepz");
+        let message = refused(&text, &[]);
+        assert!(message.contains("did you mean `train_steps`?"), "{message}");
+        assert!(message.contains("line"), "{message}");
+    }
+
+    #[test]
+    fn overrides_reach_every_depth() {
+        let overrides = ["seed=7", "teacher.ema.decay=0.5", "log.every=3", "distill.weighting={kind=\"x0\"}"];
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        let config = parse_config("test.toml", DIGITS, &overrides).unwrap();
+        assert_eq!((config.seed, config.teacher.ema.decay, config.log.every), (7, 0.5, 3));
+        assert_eq!(config.distill.weighting.name(), "x0");
+    }
+
+    #[test]
+    fn wrong_values_are_refused_by_name() {
+        let cases = [
+            ("seed", "seed=maybe"),
+            ("distill.teacher_steps", "distill.teacher_steps=48"),
+            ("distill.student_steps", "distill.student_steps=3"),
+            ("distill.weighting", "distill.weighting={kind=\"min_snr_gamma\", gamma=5.0}"),
+            ("distill.weighting", "distill.weighting={kind=\"snr\"}"),
+            ("teacher.prediction_type", "teacher.prediction_type=epsilon"),
+            ("teacher.accumulate", "teacher.accumulate=7"),
+            ("teacher.batch_size", "teacher.batch_size=0"),
+            ("teacher.learning_rate", "teacher.learning_rate=-1.0"),
+            ("teacher.ema.decay", "teacher.ema.decay=1.5"),
+            ("name", "name=../escape"),
+            ("teacher.optimizer", "teacher.optimizer.eps=0.0"),
+            ("--set seed", "seed"),
+            ("unknown field `sedd`", "sedd=1"),
+        ];
+        for (needle, assignment) in cases {
+            let message = refused(DIGITS, &[assignment]);
+            assert!(message.contains(needle), "{assignment}: {message}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Training and progressive distillation.
+//!
+//! The way a run goes: [`Config`] -> [`Plan`] -> teacher -> one [`Stage`] a halving -> summary and
+//! pictures. [`run()`] does all of it; everything it keeps lies in the run folder, and running it
+//! again continues where it stopped.
+//!
+//! **Invariant.** A training step is a pure function of (weights, optimiser state, seed, stage,
+//! step): batches, times, noise, flips and dropout masks come from counter-based streams. That is
+//! what makes a resumed run end bit for bit where an uninterrupted one ends.
+
+mod agreement;
+mod batches;
+mod config;
+mod config_file;
+mod ema;
+mod error;
+mod learner;
+mod lr;
+mod metrics;
+mod objective;
+mod optimizer;
+mod plan;
+mod progress;
+mod run;
+mod run_folder;
+mod signals;
+mod stage;
+mod state;
+mod summary;
+mod watch;
+
+pub use agreement::{Agreement, AgreementOptions};
+pub use batches::{BatchSource, TrainingBatch};
+pub use config::{
+    Config, DistillConfig, LogConfig, ModelConfig, OptimizerConfig, TeacherConfig, TimeSampling,
+};
+pub use config_file::{load_config, parse_config};
+pub use ema::Ema;
+pub use error::TrainError;
+pub use learner::{Learner, StepStats};
+pub use lr::{LrDecay, LrSchedule};
+pub use objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
+pub use optimizer::{AdamW, Moments, clip_by_global_norm};
+pub use plan::Plan;
+pub use run::{Outcome, RunOptions, run};
+pub use run_folder::RunFolder;
+pub use signals::StopFlag;
+pub use stage::Stage;
+pub use summary::{RoundResult, Summary};

@@ -1,0 +1,88 @@
+//! `metrics.jsonl`: one line of JSON every few steps.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use halfstep_sample::output::write_file;
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Metrics {
+    /// 0 for the teacher, then the rounds.
+    pub stage: usize,
+    /// Student steps of a round; 0 for the teacher.
+    pub num_steps: usize,
+    /// Optimiser steps taken in the stage.
+    pub step: u64,
+    /// Weighted loss, mean since the line before.
+    pub loss: f64,
+    /// Error in the network's own output, mean since the line before.
+    pub mse: f64,
+    /// Gradient norm before clipping, mean since the line before.
+    pub grad_norm: f64,
+    /// Learning rate of the last step.
+    pub lr: f64,
+    /// Over the steps since the line before.
+    pub images_per_second: f64,
+}
+
+/// Appends lines.
+pub(crate) struct MetricsFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl MetricsFile {
+    /// Opens the file and drops every line after (stage, step): a resumed run writes them again.
+    pub fn resume(path: &Path, stage: usize, step: u64) -> Result<Self, TrainError> {
+        if path.exists() {
+            let reader = BufReader::new(File::open(path).map_err(|error| TrainError::file(path, error))?);
+            let kept: String = reader
+                .lines()
+                .map_while(Result::ok)
+                .filter(|line| {
+                    serde_json::from_str::<Metrics>(line)
+                        .is_ok_and(|line| (line.stage, line.step) <= (stage, step))
+                })
+                .map(|line| line + "\n")
+                .collect();
+            write_file(path, kept.as_bytes())?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        Ok(Self { path: path.to_path_buf(), file: file.map_err(|error| TrainError::file(path, error))? })
+    }
+
+    pub fn write(&mut self, line: &Metrics) -> Result<(), TrainError> {
+        let mut text = serde_json::to_string(line).map_err(|error| TrainError::file(&self.path, error))?;
+        text.push('\n');
+        self.file.write_all(text.as_bytes()).map_err(|error| TrainError::file(&self.path, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(stage: usize, step: u64) -> Metrics {
+        Metrics { stage, num_steps: 0, step, loss: 0.5, mse: 0.5, grad_norm: 1.0, lr: 1e-3, images_per_second: 9.0 }
+    }
+
+    #[test]
+    fn resuming_drops_what_will_be_written_again_and_half_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        let mut file = MetricsFile::resume(&path, 0, 0).unwrap();
+        for (stage, step) in [(0, 10), (0, 20), (1, 10)] {
+            file.write(&line(stage, step)).unwrap();
+        }
+        file.file.write_all(b"{\"stage\": 1, \"st").unwrap();
+        drop(MetricsFile::resume(&path, 0, 10).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        assert_eq!(serde_json::from_str::<Metrics>(&text).unwrap(), line(0, 10));
+    }
+}

@@ -1,0 +1,365 @@
+//! The whole run: every stage in turn, from where the folder says it stopped.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use halfstep_core::{DiscreteSchedule, EmaSchedule};
+use halfstep_data::{Dataset, EpochOrder, Purpose, Stream};
+use halfstep_model::{
+    Distilled, DropoutMasks, HalfstepFile, ModelFolder, Provenance, SchedulerConfig, SelectedDevice, UNet, UNetConfig,
+    flat_params, with_flat_params,
+};
+use halfstep_sample::{Images, output, picture};
+
+use crate::agreement::{Agreement, AgreementOptions};
+use crate::batches::BatchSource;
+use crate::config::{Config, OptimizerConfig, TimeSampling};
+use crate::ema::Ema;
+use crate::error::TrainError;
+use crate::learner::Learner;
+use crate::lr::{LrDecay, LrSchedule};
+use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
+use crate::optimizer::AdamW;
+use crate::run_folder::RunFolder;
+use crate::signals::StopFlag;
+use crate::stage::Stage;
+use crate::state::{self, Counters};
+use crate::summary::{RoundResult, Summary};
+use crate::watch::{Watch, final_loss};
+
+/// Images a row in the comparison picture.
+const COMPARED: usize = 10;
+
+/// Where and how to run; nothing here changes results on the CPU.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The run folder.
+    pub out: PathBuf,
+    /// What to compute on.
+    pub device: SelectedDevice,
+    /// Without progress bars.
+    pub quiet: bool,
+    /// When raised, the run saves its state and returns.
+    pub stop: StopFlag,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Everything is there.
+    Finished(Summary),
+    /// Everything was there already; nothing was done.
+    AlreadyFinished(Summary),
+    /// Asked to stop; the state of `step` is saved.
+    Stopped {
+        /// The part it was in.
+        stage: Stage,
+        /// Optimiser steps taken in it.
+        step: u64,
+    },
+}
+
+/// Runs, or goes on with, what `config` describes.
+///
+/// # Errors
+/// [`TrainError`]; what was saved before stays.
+pub fn run(config: &Config, dataset: &Dataset, options: &RunOptions) -> Result<Outcome, TrainError> {
+    config.validate()?;
+    let folder = RunFolder::open(&options.out, config)?;
+    let run = Run::new(config, dataset, options, folder)?;
+    let mut summary = Summary::read(&run.folder)?;
+    let stages = Stage::all(&config.rounds());
+    if stages.iter().all(|&stage| run.folder.has_model(stage) && summary.of_stage(stage.index()).is_some())
+        && run.comparison_path().is_file()
+    {
+        return Ok(Outcome::AlreadyFinished(summary));
+    }
+    for (i, &stage) in stages.iter().enumerate() {
+        if !run.folder.has_model(stage) {
+            let before = i.checked_sub(1).map(|before| stages[before]);
+            if let Some(step) = run.train(stage, before)? {
+                return Ok(Outcome::Stopped { stage, step });
+            }
+        }
+    }
+    run.measure(&stages, &mut summary)?;
+    Ok(Outcome::Finished(summary))
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    dataset: &'a Dataset,
+    options: &'a RunOptions,
+    folder: RunFolder,
+    unet: UNetConfig,
+    schedule: DiscreteSchedule,
+}
+
+impl<'a> Run<'a> {
+    fn new(config: &'a Config, dataset: &'a Dataset, options: &'a RunOptions, folder: RunFolder) -> Result<Self, TrainError> {
+        let unet = config.unet(dataset.shape(), dataset.num_classes())?;
+        if config.teacher.flip && !dataset.allows_flip() {
+            let problem = format!("is true, but mirrored images do not belong to {}", dataset.name());
+            return Err(TrainError::config("teacher.flip", problem));
+        }
+        let schedule = config.schedule.build().map_err(|error| TrainError::config("schedule", error.to_string()))?;
+        Ok(Self { config, dataset, options, folder, unet, schedule })
+    }
+
+    /// Trains one stage to its end and writes its model folder, or returns the step it was asked to
+    /// stop at.
+    fn train(&self, stage: Stage, before: Option<Stage>) -> Result<Option<u64>, TrainError> {
+        let recipe = Recipe::new(self.config, stage);
+        let teacher = before
+            .map(|before| ModelFolder::load(&self.folder.model(before), &self.options.device.device))
+            .transpose()?;
+        let (mut learner, seconds_before) = self.learner(stage, &recipe, teacher.as_ref())?;
+        let mut source = self.source(stage, &recipe);
+        let mut watch = Watch::start(&self.folder, stage, &recipe, learner.step, self.config, self.options.quiet)?;
+        let started = Instant::now();
+        let seconds = |started: Instant| seconds_before + started.elapsed().as_secs_f64();
+        while learner.step < recipe.steps {
+            let step = learner.step;
+            let lr = recipe.lr.at(step);
+            let stats = learner.learn(lr, recipe.optimizer.grad_clip, recipe.parts, |unet, part| {
+                let device = self.options.device.device.clone().autodiff();
+                let batch = source.part(step, part, &device);
+                self.loss(stage, teacher.as_ref(), unet, &batch, step * recipe.parts as u64 + part as u64)
+            })?;
+            let stopping = self.options.stop.is_raised();
+            watch.step(stats, learner.step, lr, stopping)?;
+            let save_due = learner.step.is_multiple_of(self.config.log.checkpoint_every);
+            if stopping || save_due {
+                watch.flush(learner.step, lr)?;
+                state::save(&self.folder.file("state"), &learner, stage, seconds(started))?;
+                watch.saved(learner.step);
+            }
+            if stopping {
+                return Ok(Some(learner.step));
+            }
+            self.preview(stage, &recipe, &learner)?;
+        }
+        watch.flush(learner.step, recipe.lr.at(learner.step.saturating_sub(1)))?;
+        watch.finish();
+        self.save_model(stage, &learner, seconds(started))?;
+        Ok(None)
+    }
+
+    fn loss(
+        &self,
+        stage: Stage,
+        teacher: Option<&ModelFolder>,
+        unet: &UNet,
+        batch: &crate::batches::TrainingBatch,
+        part: u64,
+    ) -> Result<Loss, TrainError> {
+        match (stage, teacher) {
+            (Stage::Round { num_steps, .. }, Some(teacher)) => {
+                let round = DistillationRound {
+                    teacher: &teacher.unet,
+                    num_steps,
+                    schedule: &self.schedule,
+                    kind: self.config.teacher.prediction_type,
+                    weighting: self.config.distill.weighting,
+                };
+                distillation_loss(unet, &round, batch)
+            }
+            _ => {
+                let mut stream = Stream::new(stage.seed(self.config.seed), Purpose::Dropout, part);
+                let mut uniforms = |n: usize| (0..n).map(|_| stream.uniform() as f32).collect::<Vec<f32>>();
+                let masks = (self.unet.dropout > 0.0).then(|| DropoutMasks::new(&mut uniforms));
+                let teacher = &self.config.teacher;
+                Ok(teacher_loss(unet, &self.schedule, teacher.prediction_type, teacher.weighting, batch, masks))
+            }
+        }
+    }
+
+    /// The learner as it was saved, or as the stage begins, and the seconds it has already taken.
+    fn learner(&self, stage: Stage, recipe: &Recipe<'_>, teacher: Option<&ModelFolder>) -> Result<(Learner, f64), TrainError> {
+        let device = self.options.device.device.clone().autodiff();
+        let state = self.folder.file("state");
+        state::recover(&state)?;
+        if let Some(counters) = Counters::read(&state)?.filter(|counters| counters.stage == stage) {
+            let learner = state::load(&state, &counters, &self.unet, recipe.optimizer, recipe.ema, &device)?;
+            return Ok((learner, counters.seconds));
+        }
+        let unet = match teacher {
+            Some(teacher) => with_flat_params(UNet::zeroed(&self.unet, &device)?, flat_params(&teacher.unet)),
+            None => UNet::init(&self.unet, &device, &mut |parameter, count| {
+                let mut stream = Stream::new(self.config.seed, Purpose::WeightInit, parameter);
+                (0..count).map(|_| stream.uniform() as f32).collect()
+            })?,
+        };
+        let ema = recipe.ema.map(|schedule| Ema::new(schedule, flat_params(&unet)));
+        Ok((Learner { unet, optimizer: AdamW::new(recipe.optimizer), ema, step: 0 }, 0.0))
+    }
+
+    fn source(&self, stage: Stage, recipe: &Recipe<'_>) -> BatchSource<'a> {
+        let seed = stage.seed(self.config.seed);
+        BatchSource {
+            dataset: self.dataset,
+            order: EpochOrder::new(self.dataset.len(), seed),
+            seed,
+            batch_size: recipe.batch_size,
+            parts: recipe.parts,
+            time_sampling: recipe.time_sampling,
+            flip: self.config.teacher.flip,
+            labels: self.config.model.class_conditional,
+        }
+    }
+
+    fn save_model(&self, stage: Stage, learner: &Learner, seconds: f64) -> Result<(), TrainError> {
+        let (role, distilled) = match stage {
+            Stage::Teacher => ("teacher", None),
+            Stage::Round { num_steps, .. } => {
+                let stride = self.schedule.len() / num_steps;
+                let timesteps = (1..=num_steps).rev().map(|i| i * stride - 1).collect();
+                ("student", Some(Distilled { num_steps, timesteps }))
+            }
+        };
+        let model = ModelFolder {
+            unet: learner.result(&self.options.device.device),
+            schedule: self.schedule.clone(),
+            scheduler: SchedulerConfig::from_schedule(&self.schedule, self.config.teacher.prediction_type),
+            halfstep: HalfstepFile {
+                schedule: Some(self.config.schedule.clone()),
+                distilled,
+                provenance: Provenance {
+                    role: role.to_owned(),
+                    dataset: self.dataset.name().to_owned(),
+                    dataset_sha256: self.dataset.sha256(),
+                    seed: self.config.seed,
+                    train_steps: learner.step,
+                    train_seconds: seconds,
+                    program: concat!("halfstep ", env!("CARGO_PKG_VERSION")).to_owned(),
+                },
+                class_names: self.dataset.class_names().to_vec(),
+            },
+        };
+        Ok(model.save(&self.folder.model(stage))?)
+    }
+
+    fn preview(&self, stage: Stage, recipe: &Recipe<'_>, learner: &Learner) -> Result<(), TrainError> {
+        let log = &self.config.log;
+        if log.preview_every == 0 || !learner.step.is_multiple_of(log.preview_every) || log.preview_images == 0 {
+            return Ok(());
+        }
+        let device = &self.options.device.device;
+        let model = ModelFolder {
+            unet: learner.result(device),
+            schedule: self.schedule.clone(),
+            scheduler: SchedulerConfig::from_schedule(&self.schedule, self.config.teacher.prediction_type),
+            halfstep: HalfstepFile::default(),
+        };
+        let options = self.agreement_options(log.preview_images);
+        let images = Agreement::draw_once(&model, device, recipe.preview_steps, options)?;
+        let name = stage.folder().replace('/', "_");
+        let path = self.folder.file(&format!("samples/{name}_{:06}.png", learner.step));
+        let columns = (images.len() as f64).sqrt().ceil() as usize;
+        output::write_png(&path, picture::grid(&images, columns, picture::comfortable_scale(images.shape[2]))?)?;
+        Ok(())
+    }
+
+    fn agreement_options(&self, count: usize) -> AgreementOptions {
+        AgreementOptions {
+            seed: self.config.seed,
+            count,
+            batch_size: self.config.log.sample_batch,
+            quiet: self.options.quiet,
+        }
+    }
+
+    fn comparison_path(&self) -> PathBuf {
+        self.folder.file("samples/comparison.png")
+    }
+
+    /// Fills the table and draws the comparison picture.
+    fn measure(&self, stages: &[Stage], summary: &mut Summary) -> Result<(), TrainError> {
+        let device = &self.options.device.device;
+        let teacher = ModelFolder::load(&self.folder.model(Stage::Teacher), device)?;
+        let options = self.agreement_options(self.config.distill.agreement_images);
+        let agreement = Agreement::new(&teacher, device, self.config.distill.teacher_steps, options)?;
+        let mut last: Option<(Images, Images)> = None;
+        for &stage in stages {
+            let model = ModelFolder::load(&self.folder.model(stage), device)?;
+            let (num_steps, pair) = match stage {
+                Stage::Teacher => (self.config.distill.teacher_steps, None),
+                Stage::Round { num_steps, .. } => {
+                    let own = agreement.student_images(&model.unet, num_steps)?;
+                    (num_steps, Some((agreement.teacher_images(num_steps)?, own)))
+                }
+            };
+            summary.set(RoundResult {
+                stage: stage.index(),
+                num_steps,
+                train_steps: model.halfstep.provenance.train_steps,
+                loss: final_loss(&self.folder, stage, model.halfstep.provenance.train_steps)?,
+                seconds: model.halfstep.provenance.train_seconds,
+                agreement: pair.as_ref().map(|(_, own)| agreement.distance(own)),
+                teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
+            });
+            summary.write(&self.folder)?;
+            last = pair.or(last);
+        }
+        let mut rows = vec![agreement.reference().first(COMPARED)];
+        if let Some((teacher, student)) = last {
+            rows.extend([teacher.first(COMPARED), student.first(COMPARED)]);
+        }
+        let scale = picture::comfortable_scale(rows[0].shape[2]);
+        output::write_png(&self.comparison_path(), picture::rows(&rows.iter().collect::<Vec<_>>(), scale)?)?;
+        Ok(())
+    }
+}
+
+/// What differs between the teacher's stage and a round.
+pub(crate) struct Recipe<'a> {
+    pub steps: u64,
+    pub batch_size: usize,
+    pub parts: usize,
+    pub lr: LrSchedule,
+    pub optimizer: &'a OptimizerConfig,
+    pub ema: Option<EmaSchedule>,
+    pub time_sampling: TimeSampling,
+    pub preview_steps: usize,
+}
+
+impl<'a> Recipe<'a> {
+    fn new(config: &'a Config, stage: Stage) -> Self {
+        let (teacher, distill) = (&config.teacher, &config.distill);
+        match stage {
+            Stage::Teacher => Self {
+                steps: teacher.train_steps,
+                batch_size: teacher.batch_size,
+                parts: teacher.accumulate,
+                lr: LrSchedule {
+                    peak: teacher.learning_rate,
+                    warmup_steps: teacher.warmup_steps,
+                    total_steps: teacher.train_steps,
+                    decay: teacher.lr_decay,
+                },
+                optimizer: &teacher.optimizer,
+                ema: Some(teacher.ema),
+                time_sampling: teacher.time_sampling,
+                preview_steps: config.log.preview_steps,
+            },
+            Stage::Round { num_steps, .. } => {
+                let steps = config.round_train_steps(num_steps);
+                Self {
+                    steps,
+                    batch_size: distill.batch_size,
+                    parts: distill.accumulate,
+                    lr: LrSchedule {
+                        peak: distill.learning_rate,
+                        warmup_steps: 0,
+                        total_steps: steps,
+                        decay: LrDecay::Linear,
+                    },
+                    optimizer: &distill.optimizer,
+                    ema: None,
+                    time_sampling: teacher.time_sampling,
+                    preview_steps: num_steps,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `runs/NAME/`: where everything lies, and who may write there.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use halfstep_sample::output::write_file;
+use toml::{Table, Value};
+
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::stage::Stage;
+
+/// A run folder, locked against a second run.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    _lock: File, // the system lets go of it when the process ends, however it ends
+}
+
+impl RunFolder {
+    /// Opens or makes the folder, takes its lock, and checks the configuration against the one it was
+    /// begun with.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] if another run is using the folder, or it belongs to a run with other
+    /// settings: then every difference is listed.
+    pub fn open(path: &Path, config: &Config) -> Result<Self, TrainError> {
+        std::fs::create_dir_all(path).map_err(|error| TrainError::file(path, error))?;
+        let lock_path = path.join(".lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
+        let lock = lock.map_err(|error| TrainError::file(&lock_path, error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let problem = "another run is using this folder; wait for it, or use --out for another folder";
+                return Err(TrainError::file(path, problem));
+            }
+            Err(TryLockError::Error(error)) => return Err(TrainError::file(&lock_path, error)),
+        }
+        let folder = Self { path: path.to_path_buf(), _lock: lock };
+        folder.check_config(config)?;
+        Ok(folder)
+    }
+
+    fn check_config(&self, config: &Config) -> Result<(), TrainError> {
+        let path = self.file("config.toml");
+        let resolved = toml::to_string(config).map_err(|error| TrainError::file(&path, error))?;
+        if path.exists() {
+            let saved = std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+            let differences = differences(&saved, &resolved);
+            if !differences.is_empty() {
+                return Err(TrainError::file(
+                    &self.path,
+                    format!(
+                        "was begun with other settings:\n  {}\nuse --out for another folder, or delete this one",
+                        differences.join("\n  ")
+                    ),
+                ));
+            }
+        }
+        write_file(&path, resolved.as_bytes())?;
+        Ok(())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file or folder inside.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The model folder of a stage.
+    pub fn model(&self, stage: Stage) -> PathBuf {
+        self.path.join(stage.folder())
+    }
+
+    /// Whether the stage's model is complete: its folder appears by a rename.
+    pub fn has_model(&self, stage: Stage) -> bool {
+        self.model(stage).join("model_index.json").is_file()
+    }
+}
+
+/// Settings that change neither weights nor results: where things lie and how often they are said.
+const FREE: [&str; 3] = ["name", "data.dir", "log."];
+
+/// `field: old -> new` for every setting that differs and matters.
+fn differences(saved: &str, current: &str) -> Vec<String> {
+    let flatten = |text: &str| {
+        let mut flat = std::collections::BTreeMap::new();
+        if let Ok(table) = toml::from_str::<Table>(text) {
+            flatten_into(&mut flat, "", &Value::Table(table));
+        }
+        flat
+    };
+    let (saved, current) = (flatten(saved), flatten(current));
+    let keys: std::collections::BTreeSet<_> = saved.keys().chain(current.keys()).collect();
+    let absent = "(not set)".to_owned();
+    keys.into_iter()
+        .filter(|key| !FREE.iter().any(|free| key.as_str() == *free || free.ends_with('.') && key.starts_with(free)))
+        .filter(|key| saved.get(*key) != current.get(*key))
+        .map(|key| {
+            let of = |settings: &std::collections::BTreeMap<String, String>| settings.get(key).unwrap_or(&absent).clone();
+            format!("{key}: {} -> {}", of(&saved), of(&current))
+        })
+        .collect()
+}
+
+fn flatten_into(flat: &mut std::collections::BTreeMap<String, String>, prefix: &str, value: &Value) {
+    match value {
+        Value::Table(table) => {
+            for (key, value) in table {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten_into(flat, &key, value);
+            }
+        }
+        value => {
+            flat.insert(prefix.to_owned(), value.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config_file::parse_config;
+
+    fn config(overrides: &[&str]) -> Config {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        parse_config("digits", include_str!("../../../configs/digits.toml"), &overrides).unwrap()
+    }
+
+    #[test]
+    fn a_second_run_is_refused_and_a_finished_one_is_not_in_the_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = RunFolder::open(dir.path(), &config(&[])).unwrap();
+        let second = RunFolder::open(dir.path(), &config(&[])).unwrap_err().to_string();
+        assert!(second.contains("another run"), "{second}");
+        drop(first);
+        RunFolder::open(dir.path(), &config(&[])).unwrap();
+    }
+
+    #[test]
+    fn changed_settings_are_refused_field_by_field() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(RunFolder::open(dir.path(), &config(&["seed=1"])).unwrap());
+        let changed = config(&["seed=2", "teacher.learning_rate=0.5", "log.every=77"]);
+        let problem = RunFolder::open(dir.path(), &changed).unwrap_err().to_string();
+        assert!(problem.contains("seed: 1 -> 2") && problem.contains("teacher.learning_rate"), "{problem}");
+        assert!(!problem.contains("log.every"), "{problem}");
+        RunFolder::open(dir.path(), &config(&["seed=1", "log.every=77"])).unwrap();
+    }
+}

@@ -1,0 +1,75 @@
+//! The parts of a run: the teacher, then one round a halving.
+
+use std::fmt;
+
+/// A part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Stage {
+    /// Learning from images.
+    Teacher,
+    /// Learning to do in `num_steps` what the model before does in twice as many.
+    Round {
+        /// From 1.
+        index: usize,
+        /// Steps of the student.
+        num_steps: usize,
+    },
+}
+
+impl Stage {
+    /// The teacher and the rounds with these student steps.
+    pub fn all(rounds: &[usize]) -> Vec<Self> {
+        let students = rounds.iter().enumerate();
+        let rounds = students.map(|(i, &num_steps)| Self::Round { index: i + 1, num_steps });
+        std::iter::once(Self::Teacher).chain(rounds).collect()
+    }
+
+    /// 0 for the teacher, then 1, 2, ...
+    pub fn index(self) -> usize {
+        match self {
+            Self::Teacher => 0,
+            Self::Round { index, .. } => index,
+        }
+    }
+
+    /// The model's folder inside the run folder: `teacher`, `students/0032`.
+    pub fn folder(self) -> String {
+        match self {
+            Self::Teacher => "teacher".to_owned(),
+            Self::Round { num_steps, .. } => format!("students/{num_steps:04}"),
+        }
+    }
+
+    /// The seed of everything random in this stage. Stages must not share streams: a round would
+    /// see the very noises its teacher learned from.
+    pub fn seed(self, run_seed: u64) -> u64 {
+        // The golden-ratio constant of SplitMix64 spreads neighbouring stages over all bits.
+        run_seed.wrapping_add((self.index() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Teacher => f.write_str("teacher"),
+            Self::Round { num_steps, .. } => write!(f, "student {num_steps}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_have_their_own_folders_and_seeds() {
+        let stages = Stage::all(&[32, 16]);
+        let folders: Vec<String> = stages.iter().map(|stage| stage.folder()).collect();
+        assert_eq!(folders, ["teacher", "students/0032", "students/0016"]);
+        let mut seeds: Vec<u64> = stages.iter().map(|stage| stage.seed(5)).collect();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 3);
+        assert_eq!(seeds[0], 5);
+    }
+}

@@ -1,0 +1,124 @@
+//! `state/`: everything a stage needs to go on after the last saved step.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use halfstep_core::EmaSchedule;
+use halfstep_model::{
+    ModelError, UNet, UNetConfig, flat_params, load_weights, recover_folder, save_weights, with_flat_params,
+    write_atomically,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::config::OptimizerConfig;
+use crate::ema::Ema;
+use crate::error::TrainError;
+use crate::learner::Learner;
+use crate::optimizer::{AdamW, Moments};
+use crate::stage::Stage;
+
+const FORMAT: u32 = 1;
+const COUNTERS: &str = "state.json";
+
+/// `state.json`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counters {
+    format: u32,
+    /// Which part of the run.
+    pub stage: Stage,
+    /// Optimiser steps taken in it.
+    pub step: u64,
+    /// Seconds of learning it took, over all starts.
+    pub seconds: f64,
+    has_ema: bool,
+    has_moments: bool,
+}
+
+impl Counters {
+    /// Reads the counters of a saved state; `None` if there is none.
+    pub fn read(state: &Path) -> Result<Option<Self>, TrainError> {
+        let path = state.join(COUNTERS);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+        let counters: Self = serde_json::from_str(&text).map_err(|error| {
+            TrainError::file(&path, format!("damaged ({error}); delete the folder to begin this stage again"))
+        })?;
+        if counters.format != FORMAT {
+            let problem = format!("has format {}; this version reads {FORMAT}", counters.format);
+            return Err(TrainError::file(&path, problem));
+        }
+        Ok(Some(counters))
+    }
+}
+
+/// Puts the previous state back if the process died between the two renames of a save.
+pub(crate) fn recover(state: &Path) -> Result<(), TrainError> {
+    Ok(recover_folder(state)?)
+}
+
+/// Saves a learner, all or nothing.
+pub(crate) fn save(state: &Path, learner: &Learner, stage: Stage, seconds: f64) -> Result<(), TrainError> {
+    use burn::module::Module;
+    let unet = learner.unet.clone().valid();
+    let (_, moments) = learner.optimizer.history();
+    let counters = Counters {
+        format: FORMAT,
+        stage,
+        step: learner.step,
+        seconds,
+        has_ema: learner.ema.is_some(),
+        has_moments: moments.is_some(),
+    };
+    write_atomically(state, |folder| {
+        // Moments and averages have the parameters' shapes: each is a weights file of its own.
+        let list = |name: &str, values: &[burn::tensor::Tensor<1>]| {
+            let unet = with_flat_params(unet.clone(), values.to_vec());
+            save_weights(&unet, &folder.join(name))
+        };
+        save_weights(&unet, &folder.join("model.safetensors"))?;
+        if let Some(ema) = &learner.ema {
+            list("ema.safetensors", ema.values())?;
+        }
+        if let Some(Moments { first, second }) = moments {
+            list("exp_avg.safetensors", first)?;
+            list("exp_avg_sq.safetensors", second)?;
+        }
+        let path = folder.join(COUNTERS);
+        let text = serde_json::to_string_pretty(&counters).unwrap_or_default();
+        std::fs::write(&path, text).map_err(ModelError::io(&path))
+    })?;
+    Ok(())
+}
+
+/// Loads a learner onto an autodiff device.
+pub(crate) fn load(
+    state: &Path,
+    counters: &Counters,
+    unet: &UNetConfig,
+    optimizer: &OptimizerConfig,
+    ema: Option<EmaSchedule>,
+    device: &Device,
+) -> Result<Learner, TrainError> {
+    let plain = device.clone().without_autodiff();
+    let read = |name: &str| -> Result<UNet, TrainError> {
+        Ok(load_weights(UNet::zeroed(unet, &plain)?, &state.join(name))?)
+    };
+    let list = |name: &str| Ok::<_, TrainError>(flat_params(&read(name)?));
+    let moments = counters
+        .has_moments
+        .then(|| Ok::<_, TrainError>(Moments { first: list("exp_avg.safetensors")?, second: list("exp_avg_sq.safetensors")? }))
+        .transpose()?;
+    let ema = match (ema, counters.has_ema) {
+        (Some(schedule), true) => Some(Ema::new(schedule, list("ema.safetensors")?)),
+        _ => None,
+    };
+    let values = list("model.safetensors")?;
+    Ok(Learner {
+        unet: with_flat_params(UNet::zeroed(unet, device)?, values),
+        optimizer: AdamW::resumed(optimizer, counters.step as usize, moments),
+        ema,
+        step: counters.step,
+    })
+}

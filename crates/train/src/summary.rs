@@ -1,0 +1,106 @@
+//! What a run reached: a row a round, and the pictures.
+
+use std::fmt::Write as _;
+
+use halfstep_sample::output::write_file;
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+use crate::progress::human_time;
+use crate::run_folder::RunFolder;
+
+const FILE: &str = "report/summary.json";
+
+/// A trained model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoundResult {
+    /// 0 for the teacher, then the rounds.
+    pub stage: usize,
+    /// Sampling steps.
+    pub num_steps: usize,
+    /// Optimiser steps.
+    pub train_steps: u64,
+    /// Weighted loss over the last tenth of them.
+    pub loss: f64,
+    /// Seconds of learning.
+    pub seconds: f64,
+    /// Mean squared distance between its `num_steps`-step images and the teacher's full-grid images;
+    /// `None` for the teacher itself.
+    pub agreement: Option<f64>,
+    /// The same for the teacher's own `num_steps`-step DDIM images.
+    pub teacher_agreement: Option<f64>,
+}
+
+/// All results of a run, in the order of the stages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// A row a stage.
+    pub rounds: Vec<RoundResult>,
+}
+
+impl Summary {
+    /// Reads the run's summary; empty if there is none yet.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] if it is damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, TrainError> {
+        let path = folder.file(FILE);
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+        serde_json::from_str(&text)
+            .map_err(|error| TrainError::file(&path, format!("damaged ({error}); delete it to measure again")))
+    }
+
+    /// Writes it, as JSON and as a table.
+    ///
+    /// # Errors
+    /// [`TrainError::Sample`] naming the file.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), TrainError> {
+        let path = folder.file(FILE);
+        let text = serde_json::to_string_pretty(self).map_err(|error| TrainError::file(&path, error))?;
+        write_file(&path, text.as_bytes())?;
+        write_file(&folder.file("report/summary.md"), self.table().as_bytes())?;
+        Ok(())
+    }
+
+    /// The row of a stage.
+    pub fn of_stage(&self, stage: usize) -> Option<&RoundResult> {
+        self.rounds.iter().find(|row| row.stage == stage)
+    }
+
+    /// Adds or replaces the row of a stage.
+    pub fn set(&mut self, row: RoundResult) {
+        self.rounds.retain(|other| other.stage != row.stage);
+        self.rounds.push(row);
+        self.rounds.sort_by_key(|row| row.stage);
+    }
+
+    /// A Markdown table.
+    pub fn table(&self) -> String {
+        let mut table = String::from(
+            "| model | steps | loss | learning | distance to the teacher's full grid | the teacher's own DDIM | better by |\n\
+             |---|---:|---:|---:|---:|---:|---:|\n",
+        );
+        for row in &self.rounds {
+            let model = if row.stage == 0 { "teacher" } else { "student" };
+            let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));
+            let factor = match (row.agreement, row.teacher_agreement) {
+                (Some(own), Some(teacher)) if own > 0.0 => format!("{:.1}x", teacher / own),
+                _ => "-".to_owned(),
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                table,
+                "| {model} | {} | {:.5} | {} | {} | {} | {factor} |",
+                row.num_steps,
+                row.loss,
+                human_time(row.seconds),
+                number(row.agreement),
+                number(row.teacher_agreement),
+            );
+        }
+        table
+    }
+}

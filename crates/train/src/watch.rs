@@ -1,0 +1,133 @@
+//! Watching a stage learn: the bar, the metrics, divergence.
+
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::learner::StepStats;
+use crate::metrics::{Metrics, MetricsFile};
+use crate::progress::{human_time, training_bar};
+use crate::run::Recipe;
+use crate::run_folder::RunFolder;
+use crate::stage::Stage;
+
+/// Without a terminal a line is printed this often.
+const QUIET_INTERVAL: Duration = Duration::from_secs(30);
+
+pub(crate) struct Watch {
+    bar: ProgressBar,
+    metrics: MetricsFile,
+    stage: Stage,
+    every: u64,
+    total: u64,
+    batch_size: usize,
+    pending: Vec<StepStats>,
+    window_start: Instant,
+    last_line: Instant,
+    silent: bool,
+    saved: u64,
+}
+
+impl Watch {
+    pub fn start(
+        folder: &RunFolder,
+        stage: Stage,
+        recipe: &Recipe<'_>,
+        step: u64,
+        config: &Config,
+        quiet: bool,
+    ) -> Result<Self, TrainError> {
+        let bar = training_bar(&stage.to_string(), recipe.steps, step, quiet);
+        if step > 0 && !quiet {
+            bar.suspend(|| eprintln!("{stage}: continuing after step {step} of {}", recipe.steps));
+        }
+        Ok(Self {
+            metrics: MetricsFile::resume(&folder.file("metrics.jsonl"), stage.index(), step)?,
+            silent: quiet || !bar.is_hidden(),
+            bar,
+            stage,
+            every: config.log.every,
+            total: recipe.steps,
+            batch_size: recipe.batch_size,
+            pending: Vec::new(),
+            window_start: Instant::now(),
+            last_line: Instant::now(),
+            saved: step,
+        })
+    }
+
+    /// Notes a step; writes a line when one is due.
+    pub fn step(&mut self, stats: StepStats, step: u64, lr: f64, flush: bool) -> Result<(), TrainError> {
+        self.pending.push(stats);
+        self.bar.set_position(step);
+        if flush || step.is_multiple_of(self.every) { self.flush(step, lr) } else { Ok(()) }
+    }
+
+    /// Reads what the device still owes, checks it and writes it down.
+    pub fn flush(&mut self, step: u64, lr: f64) -> Result<(), TrainError> {
+        let count = self.pending.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let first = step + 1 - count as u64;
+        let mut mean = [0.0; 3];
+        for (i, stats) in self.pending.drain(..).enumerate() {
+            let values = stats.read()?;
+            if values.iter().any(|value| !value.is_finite()) {
+                let (stage, saved) = (self.stage.to_string(), self.saved);
+                return Err(TrainError::Diverged { stage, step: first + i as u64, saved });
+            }
+            for (sum, value) in mean.iter_mut().zip(values) {
+                *sum += value / count as f64;
+            }
+        }
+        let seconds = self.window_start.elapsed().as_secs_f64();
+        self.window_start = Instant::now();
+        let [loss, mse, grad_norm] = mean;
+        let images_per_second = (count * self.batch_size) as f64 / seconds.max(1e-9);
+        let num_steps = match self.stage {
+            Stage::Teacher => 0,
+            Stage::Round { num_steps, .. } => num_steps,
+        };
+        let stage = self.stage.index();
+        self.metrics.write(&Metrics { stage, num_steps, step, loss, mse, grad_norm, lr, images_per_second })?;
+        self.bar.set_message(format!("loss {loss:.4}"));
+        self.line(step, loss, images_per_second);
+        Ok(())
+    }
+
+    /// For logs: a line now and then where there is no bar.
+    fn line(&mut self, step: u64, loss: f64, rate: f64) {
+        if self.silent || (self.last_line.elapsed() < QUIET_INTERVAL && step < self.total) {
+            return;
+        }
+        self.last_line = Instant::now();
+        let left = (self.total - step) as f64 * self.batch_size as f64 / rate;
+        let (stage, total) = (self.stage, self.total);
+        eprintln!("{stage}: step {step} of {total}, loss {loss:.4}, {rate:.1} images/s, {} left", human_time(left));
+    }
+
+    /// The state of this step is safe.
+    pub fn saved(&mut self, step: u64) {
+        self.saved = step;
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish();
+    }
+}
+
+/// Mean weighted loss over the last tenth of a stage, from the metrics.
+pub(crate) fn final_loss(folder: &RunFolder, stage: Stage, steps: u64) -> Result<f64, TrainError> {
+    let path = folder.file("metrics.jsonl");
+    let text = std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+    let losses: Vec<f64> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Metrics>(line).ok())
+        .filter(|line| line.stage == stage.index() && line.step * 10 > steps * 9)
+        .map(|line| line.loss)
+        .collect();
+    Ok(losses.iter().sum::<f64>() / losses.len().max(1) as f64)
+}

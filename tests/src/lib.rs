@@ -1,1 +1,1 @@
-//! Whole-flow tests live in `tests/`.
+//! Whole-flow tests live in `flows/`, one binary; this library is empty.

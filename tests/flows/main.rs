@@ -1,0 +1,8 @@
+//! Whole-flow tests over the programs and the libraries, in one binary.
+
+mod model_folder;
+mod programs;
+mod resume;
+mod sampling;
+mod support;
+mod unet_golden;

@@ -1,0 +1,136 @@
+//! `train`: the whole job in small, and what it refuses.
+
+use std::path::Path;
+use std::process::Command;
+
+use burn::tensor::Device;
+use halfstep_model::ModelFolder;
+
+use crate::support::{failure, output, program, root};
+
+/// The digits job, small enough for a test: 16 -> 8 -> 4 steps of a tiny network.
+pub const TINY: [&str; 14] = [
+    "model.block_out_channels=[8,16]",
+    "model.norm_num_groups=4",
+    "teacher.train_steps=12",
+    "teacher.batch_size=8",
+    "teacher.warmup_steps=2",
+    "distill.teacher_steps=16",
+    "distill.train_steps=8",
+    "distill.batch_size=8",
+    "distill.agreement_images=4",
+    "log.every=3",
+    "log.checkpoint_every=5",
+    "log.preview_every=6",
+    "log.preview_images=4",
+    "log.preview_steps=4",
+];
+
+pub fn train(out: &Path, extra: &[&str]) -> Command {
+    let mut command = program("train");
+    command.arg("--config").arg(root().join("configs/digits.toml")).arg("--out").arg(out);
+    command.args(["--quiet", "--device", "cpu"]);
+    for setting in TINY.iter().chain(extra) {
+        command.args(["--set", setting]);
+    }
+    command
+}
+
+#[test]
+fn a_run_ends_with_models_pictures_and_a_table_and_then_says_it_is_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let first = output(&mut train(&out, &[]), 0);
+    let table = String::from_utf8(first.stdout).unwrap();
+    assert_eq!(table.matches("| student |").count(), 2, "{table}");
+    for file in [
+        "config.toml",
+        "metrics.jsonl",
+        "samples/comparison.png",
+        "samples/teacher_000006.png",
+        "report/summary.json",
+        "report/summary.md",
+    ] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    let student = ModelFolder::load(&out.join("students/0004"), &Device::flex()).unwrap();
+    assert_eq!(student.halfstep.distilled.unwrap().timesteps, [1023, 767, 511, 255]);
+    let rows = image::open(out.join("samples/comparison.png")).unwrap().into_rgb8();
+    assert_eq!(rows.dimensions(), (4 * 66 + 2, 3 * 66 + 2));
+
+    let again = output(&mut train(&out, &[]), 0);
+    let text = String::from_utf8(again.stdout).unwrap();
+    assert!(text.contains("finished already") && text.contains(table.trim()), "{text}");
+}
+
+#[test]
+fn a_class_conditional_run_with_dropout_and_accumulation_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let extra = [
+        "model.class_conditional=true",
+        "model.dropout=0.1",
+        "teacher.accumulate=2",
+        "distill.accumulate=4",
+        "teacher.prediction_type=sample",
+        "distill.student_steps=8",
+    ];
+    output(&mut train(&out, &extra), 0);
+    let student = ModelFolder::load(&out.join("students/0008"), &Device::flex()).unwrap();
+    assert_eq!(student.unet.config().num_class_embeds, Some(10));
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let plan = output(train(&out, &[]).arg("--dry-run"), 0);
+    let text = String::from_utf8(plan.stderr).unwrap();
+    for needle in ["16 -> 8 -> 4", "parameters", "memory", "about"] {
+        assert!(text.contains(needle), "{needle}: {text}");
+    }
+    assert!(!out.exists());
+}
+
+#[test]
+fn contradictions_are_refused_by_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let cases = [
+        ("distill.weighting", "distill.weighting={kind=\"min_snr_gamma\", gamma=5.0}"),
+        ("teacher.prediction_type", "teacher.prediction_type=\"epsilon\""),
+        ("distill.teacher_steps", "distill.teacher_steps=48"),
+        ("teacher.flip", "teacher.flip=true"),
+        ("model.attention", "model.attention=[true]"),
+        ("did you mean `train_steps`", "teacher.train_step=3"),
+        ("attention_head_dim", "model.attention_head_dim=5"),
+    ];
+    for (needle, setting) in cases {
+        let message = failure(&mut train(&out, &[setting]));
+        assert!(message.contains(needle), "{needle}: {message}");
+    }
+    let missing = failure(program("train").args(["--config", "/nowhere.toml"]));
+    assert!(missing.contains("/nowhere.toml"), "{missing}");
+}
+
+#[test]
+fn diverged_training_stops_by_step_and_keeps_the_saved_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let message = failure(&mut train(&out, &["teacher.learning_rate=1e30", "teacher.warmup_steps=0", "log.preview_every=0"]));
+    assert!(message.contains("not finite at step") && message.contains("learning rate"), "{message}");
+}
+
+#[test]
+fn damaged_data_names_the_file_and_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("cifar10");
+    std::fs::create_dir(&data).unwrap();
+    for file in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"] {
+        std::fs::write(data.join(file).with_extension("bin"), b"cut short").unwrap();
+    }
+    let mut command = program("train");
+    command.arg("--config").arg(root().join("configs/cifar.toml")).args(["--quiet", "--set"]);
+    let message = failure(command.arg(format!("data.dir=\"{}\"", data.display())));
+    assert!(message.contains("data_batch_1.bin") && message.contains("delete"), "{message}");
+}

@@ -15,7 +15,10 @@ fn saved() -> (tempfile::TempDir, ModelFolder) {
 }
 
 fn load_error(dir: &Path) -> String {
-    ModelFolder::load(dir, &Device::flex()).err().expect("must be refused").to_string()
+    match ModelFolder::load(dir, &Device::flex()) {
+        Ok(_) => panic!("a broken folder was accepted"), // its Debug form is pages long
+        Err(error) => error.to_string(),
+    }
 }
 
 #[test]
@@ -29,7 +32,10 @@ fn a_folder_reads_back_bit_for_bit() {
     assert_eq!(read.scheduler, model.scheduler);
     assert_eq!(read.schedule.alphas_cumprod(), model.schedule.alphas_cumprod());
     let grid = read.distilled_grid().unwrap();
-    assert_eq!(grid.iter().map(|point| point.t).collect::<Vec<_>>(), [63.0, 47.0, 31.0, 15.0, -1.0]);
+    assert_eq!(
+        grid.iter().map(|point| point.t).collect::<Vec<_>>(),
+        [63.0, 47.0, 31.0, 15.0, -1.0]
+    );
     assert_eq!(grid[0].level.alpha(), 0.0);
 }
 
@@ -55,7 +61,9 @@ fn broken_folders_are_refused_by_file_and_reason() {
     type Damage = fn(&Path);
     let cases: [(&str, Damage); 9] = [
         ("unet/config.json", |dir| std::fs::remove_file(dir.join("unet/config.json")).unwrap()),
-        ("scheduler_config.json", |dir| std::fs::remove_file(dir.join("scheduler/scheduler_config.json")).unwrap()),
+        ("scheduler_config.json", |dir| {
+            std::fs::remove_file(dir.join("scheduler/scheduler_config.json")).unwrap()
+        }),
         ("diffusion_pytorch_model.safetensors", |dir| {
             std::fs::remove_file(dir.join("unet/diffusion_pytorch_model.safetensors")).unwrap();
         }),
@@ -63,8 +71,20 @@ fn broken_folders_are_refused_by_file_and_reason() {
         ("safetensors", |dir| truncate(&dir.join("unet/diffusion_pytorch_model.safetensors"), 0.0)),
         ("not valid JSON", |dir| truncate(&dir.join("unet/config.json"), 0.7)),
         ("distilled.timesteps", |dir| replace(&dir.join("halfstep.json"), "63", "64")),
-        ("does not fit", |dir| replace(&dir.join("unet/config.json"), "\"layers_per_block\": 1", "\"layers_per_block\": 1, \"in_channels\": 3")),
-        ("another noise schedule", |dir| replace(&dir.join("halfstep.json"), "\"zero_terminal_snr\": true", "\"zero_terminal_snr\": false")),
+        ("does not fit", |dir| {
+            replace(
+                &dir.join("unet/config.json"),
+                "\"layers_per_block\": 1",
+                "\"layers_per_block\": 1, \"in_channels\": 3",
+            )
+        }),
+        ("another noise schedule", |dir| {
+            replace(
+                &dir.join("halfstep.json"),
+                "\"zero_terminal_snr\": true",
+                "\"zero_terminal_snr\": false",
+            )
+        }),
     ];
     for (needle, damage) in cases {
         let (dir, _) = saved();

@@ -117,8 +117,14 @@ fn contradictions_are_refused_by_field() {
 fn diverged_training_stops_by_step_and_keeps_the_saved_state() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    let message = failure(&mut train(&out, &["teacher.learning_rate=1e30", "teacher.warmup_steps=0", "log.preview_every=0"]));
-    assert!(message.contains("not finite at step") && message.contains("learning rate"), "{message}");
+    let message = failure(&mut train(
+        &out,
+        &["teacher.learning_rate=1e30", "teacher.warmup_steps=0", "log.preview_every=0"],
+    ));
+    assert!(
+        message.contains("not finite at step") && message.contains("learning rate"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -126,7 +132,14 @@ fn damaged_data_names_the_file_and_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("cifar10");
     std::fs::create_dir(&data).unwrap();
-    for file in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"] {
+    for file in [
+        "data_batch_1",
+        "data_batch_2",
+        "data_batch_3",
+        "data_batch_4",
+        "data_batch_5",
+        "test_batch",
+    ] {
         std::fs::write(data.join(file).with_extension("bin"), b"cut short").unwrap();
     }
     let mut command = program("train");

@@ -10,14 +10,18 @@ use crate::support::{contents, output};
 /// Weights of the teacher and of every student.
 fn weights(out: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut files = contents(out);
-    files.retain(|(path, _)| path.extension().is_some_and(|e| e == "safetensors") && !path.starts_with("state"));
+    files.retain(|(path, _)| {
+        path.extension().is_some_and(|e| e == "safetensors") && !path.starts_with("state")
+    });
     assert_eq!(files.len(), 3, "a teacher and two students");
     files
 }
 
 fn metrics_without_speed(out: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
-    text.lines().map(|line| line.split(",\"images_per_second\"").next().unwrap().to_owned()).collect()
+    text.lines()
+        .map(|line| line.split(",\"images_per_second\"").next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -29,7 +33,8 @@ fn kill_9_at_any_moment_changes_nothing() {
     // Each life is a little longer than the one before, so the kills fall all over the run and the
     // run comes to its end however slow the machine is.
     for life in 1.. {
-        let mut child = train(&broken, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            train(&broken, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(150 * life));
         match child.try_wait().unwrap() {
             Some(status) => {
@@ -61,7 +66,10 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     while !out.join("metrics.jsonl").exists() {
         std::thread::sleep(Duration::from_millis(50));
     }
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(kill.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));

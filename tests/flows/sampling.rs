@@ -38,11 +38,15 @@ fn every_output_is_written_and_says_the_same() {
     assert_eq!(array.shape(), [5, 8, 8, 1]);
     let bytes: Vec<u8> = array.into_vec().unwrap();
     let files: Vec<u8> = (0..5)
-        .flat_map(|k| image::open(at(&format!("images/{k:06}.png"))).unwrap().into_luma8().into_raw())
+        .flat_map(|k| {
+            image::open(at(&format!("images/{k:06}.png"))).unwrap().into_luma8().into_raw()
+        })
         .collect();
     assert_eq!(bytes, files);
-    let values: Vec<f32> =
-        raw(&at("raw.safetensors")).chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    let values: Vec<f32> = raw(&at("raw.safetensors"))
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect();
     let images = Images { values, shape: [5, 1, 8, 8] };
     assert_eq!(images.to_pixels(), bytes);
     assert_eq!(grid.get_pixel(2, 2).0, [bytes[0]; 3]);
@@ -56,7 +60,14 @@ fn an_image_depends_on_seed_and_number_alone() {
         let draw = |name: &str, extra: &[&str]| {
             let path = dir.path().join(name);
             let mut command = program("sample");
-            command.arg("--model").arg(&model).args(["--sampler", sampler, "--steps", "4", "--seed", "7"]);
+            command.arg("--model").arg(&model).args([
+                "--sampler",
+                sampler,
+                "--steps",
+                "4",
+                "--seed",
+                "7",
+            ]);
             run(command.args(extra).arg("--raw").arg(&path), 0);
             raw(&path)
         };
@@ -81,7 +92,9 @@ fn given_noise_is_the_start_and_the_seed_is_not_used() {
     let noise = halfstep_data::noise(3, halfstep_data::Purpose::InitNoise, 0..4, 64);
     let file = dir.path().join("noise.safetensors");
     let bytes: Vec<u8> = noise.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![4, 1, 8, 8], &bytes).unwrap();
+    let view =
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![4, 1, 8, 8], &bytes)
+            .unwrap();
     std::fs::write(&file, safetensors::serialize([("noise", view)], None).unwrap()).unwrap();
     let (from_file, from_seed) = (dir.path().join("a"), dir.path().join("b"));
     let mut command = program("sample");
@@ -100,12 +113,21 @@ fn a_student_keeps_to_its_grid_unless_forced() {
     let out = dir.path().join("grid.png");
     let sample = |extra: &[&str]| {
         let mut command = program("sample");
-        command.arg("--model").arg(&model).args(["--count", "1"]).args(extra).arg("--out").arg(&out);
+        command
+            .arg("--model")
+            .arg(&model)
+            .args(["--count", "1"])
+            .args(extra)
+            .arg("--out")
+            .arg(&out);
         command
     };
     for other in [&["--steps", "8"][..], &["--spacing", "leading"][..]] {
         let message = failure(&mut sample(other));
-        assert!(message.contains("distilled for 4 steps") && message.contains("--force"), "{message}");
+        assert!(
+            message.contains("distilled for 4 steps") && message.contains("--force"),
+            "{message}"
+        );
         assert!(!out.exists());
     }
     run(&mut sample(&["--steps", "4"]), 0);
@@ -183,7 +205,10 @@ fn ddim_is_angular_through_the_network() {
 fn nan_stops_the_drawing() {
     let model = tiny_model(None, None);
     let device = Device::flex();
-    let broken = halfstep_model::flat_params(&model.unet).into_iter().map(|p| p * f32::NAN).collect::<Vec<Tensor<1>>>();
+    let broken = halfstep_model::flat_params(&model.unet)
+        .into_iter()
+        .map(|p| p * f32::NAN)
+        .collect::<Vec<Tensor<1>>>();
     let unet = halfstep_model::with_flat_params(model.unet.clone(), broken);
     let grid = [model.schedule.point(63), TimePoint::CLEAN];
     let draw = Draw {

@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 
 use burn::tensor::Device;
 use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
-use halfstep_model::{BlockType, Distilled, HalfstepFile, ModelFolder, SchedulerConfig, UNet, UNetConfig};
+use halfstep_model::{
+    BlockType, Distilled, HalfstepFile, ModelFolder, SchedulerConfig, UNet, UNetConfig,
+};
 
 /// A folder of `tests/fixtures`.
 pub fn fixture(name: &str) -> PathBuf {
@@ -81,12 +83,16 @@ pub fn tiny_model(classes: Option<usize>, student_steps: Option<usize>) -> Model
         .enumerate()
         .map(|(k, value)| {
             let count = value.dims()[0];
-            let nudge: Vec<f32> = pseudo_uniforms(k as u64 + 1000, count).iter().map(|u| 0.2 * (u - 0.5)).collect();
+            let nudge: Vec<f32> =
+                pseudo_uniforms(k as u64 + 1000, count).iter().map(|u| 0.2 * (u - 0.5)).collect();
             value + burn::tensor::Tensor::from_floats(nudge.as_slice(), &device)
         })
         .collect();
-    let schedule_config =
-        ScheduleConfig { zero_terminal_snr: true, train_timesteps: 64, ..ScheduleConfig::new(ScheduleName::Cosine) };
+    let schedule_config = ScheduleConfig {
+        zero_terminal_snr: true,
+        train_timesteps: 64,
+        ..ScheduleConfig::new(ScheduleName::Cosine)
+    };
     let schedule = schedule_config.build().unwrap();
     let distilled = student_steps.map(|num_steps| Distilled {
         num_steps,
@@ -96,7 +102,11 @@ pub fn tiny_model(classes: Option<usize>, student_steps: Option<usize>) -> Model
         unet: halfstep_model::with_flat_params(unet, nudged),
         scheduler: SchedulerConfig::from_schedule(&schedule, PredictionType::VPrediction),
         schedule,
-        halfstep: HalfstepFile { schedule: Some(schedule_config), distilled, ..HalfstepFile::default() },
+        halfstep: HalfstepFile {
+            schedule: Some(schedule_config),
+            distilled,
+            ..HalfstepFile::default()
+        },
     }
 }
 
@@ -104,7 +114,8 @@ pub fn tiny_model(classes: Option<usize>, student_steps: Option<usize>) -> Model
 fn pseudo_uniforms(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x5851_F42D_4C95_7F2D) + 1;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1u64 << 24) as f32
     };
     (0..count).map(|_| next()).collect()
@@ -120,7 +131,10 @@ pub fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                files.push((path.strip_prefix(dir).unwrap().to_path_buf(), std::fs::read(&path).unwrap()));
+                files.push((
+                    path.strip_prefix(dir).unwrap().to_path_buf(),
+                    std::fs::read(&path).unwrap(),
+                ));
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_model::{
-    DeviceChoice, UNet, UNetConfig, flat_grads, flat_params, load_weights, param_names, with_flat_params,
+    DeviceChoice, UNet, UNetConfig, flat_grads, flat_params, load_weights, param_names,
+    with_flat_params,
 };
 use halfstep_train::{AdamW, OptimizerConfig};
 use safetensors::SafeTensors;
@@ -26,15 +27,20 @@ impl Golden {
     fn load(folder: &str, device: &Device) -> Self {
         let dir = fixture(folder);
         let config: UNetConfig =
-            serde_json::from_str(&std::fs::read_to_string(dir.join("config.json")).unwrap()).unwrap();
+            serde_json::from_str(&std::fs::read_to_string(dir.join("config.json")).unwrap())
+                .unwrap();
         let expect: Value =
-            serde_json::from_str(&std::fs::read_to_string(dir.join("expect.json")).unwrap()).unwrap();
+            serde_json::from_str(&std::fs::read_to_string(dir.join("expect.json")).unwrap())
+                .unwrap();
         let bytes = std::fs::read(dir.join("io.safetensors")).unwrap();
         let io = SafeTensors::deserialize(&bytes).unwrap();
         let tensor = |name: &str| {
             let view = io.tensor(name).unwrap();
-            let values: Vec<f32> =
-                view.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+            let values: Vec<f32> = view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+                .collect();
             Tensor::from_data(TensorData::new(values, view.shape().to_vec()), device)
         };
         let out = io.tensor("out_f64").unwrap();
@@ -44,9 +50,14 @@ impl Golden {
             unet: load_weights(unet, &dir.join("diffusion_pytorch_model.safetensors")).unwrap(),
             x: tensor("x"),
             target: tensor("target"),
-            out: out.data().chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(),
+            out: out
+                .data()
+                .chunks_exact(8)
+                .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
+                .collect(),
             times: numbers(&expect["timesteps"]),
-            labels: labels.map(|labels| labels.iter().map(|label| label.as_u64().unwrap() as u32).collect()),
+            labels: labels
+                .map(|labels| labels.iter().map(|label| label.as_u64().unwrap() as u32).collect()),
             expect,
         }
     }
@@ -72,7 +83,12 @@ fn scalar(tensor: Tensor<1>) -> f64 {
 fn check_outputs(device: &Device, tolerance: f64) {
     for folder in FOLDERS {
         let golden = Golden::load(folder, device);
-        let out = host(golden.unet.forward(golden.x.clone(), &golden.times, golden.labels.as_deref(), None));
+        let out = host(golden.unet.forward(
+            golden.x.clone(),
+            &golden.times,
+            golden.labels.as_deref(),
+            None,
+        ));
         assert_eq!(out.len(), golden.out.len());
         let worst = out.iter().zip(&golden.out).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         println!("{folder}: worst output difference {worst:e}");
@@ -98,7 +114,10 @@ fn check_gradients(device: &Device, tolerance: f64) {
             worst = worst.max(relative);
             assert!(relative < tolerance, "{folder}: {name}: {norm:e}, expected {expected:e}");
         }
-        println!("{folder}: {} gradients, worst relative difference of a norm {worst:e}", names.len());
+        println!(
+            "{folder}: {} gradients, worst relative difference of a norm {worst:e}",
+            names.len()
+        );
     }
 }
 
@@ -145,7 +164,10 @@ fn five_adamw_steps_are_torchs() {
             let loss = golden.loss(&unet);
             let mut gradients = loss.backward();
             let found = scalar(loss.inner());
-            assert!((found - expected).abs() < 1e-4 * expected, "{folder}: step {step}: {found} {expected}");
+            assert!(
+                (found - expected).abs() < 1e-4 * expected,
+                "{folder}: step {step}: {found} {expected}"
+            );
             let grads = flat_grads(&unet, &mut gradients);
             let updated = optimizer.step(adamw["lr"].as_f64().unwrap(), flat_params(&unet), grads);
             unet = with_flat_params(unet, updated);

@@ -31,7 +31,9 @@ impl DownBlock {
         Self {
             attentions: attentions(config, kind, layers.len(), output, device),
             resnets: layers
-                .map(|i| ResnetBlock::new(config, if i == 0 { input } else { output }, output, device))
+                .map(|i| {
+                    ResnetBlock::new(config, if i == 0 { input } else { output }, output, device)
+                })
                 .collect(),
             downsamplers: downsample
                 .then(|| Downsample::new(output, config.downsample_padding, device))

@@ -104,7 +104,9 @@ fn supported_fixed_value(field: &str) -> Option<Value> {
         "resnet_time_scale_shift" => "default".into(),
         "mid_block_type" => "UNetMidBlock2D".into(),
         "mid_block_scale_factor" => 1.into(),
-        "attn_norm_num_groups" | "class_embed_type" | "time_embedding_dim"
+        "attn_norm_num_groups"
+        | "class_embed_type"
+        | "time_embedding_dim"
         | "num_train_timesteps" => Value::Null,
         _ => return None,
     })
@@ -135,13 +137,22 @@ impl UNetConfig {
         self.validate_blocks()?;
         self.validate_channels()?;
         if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ModelError::config("dropout", format!("is {}; it must be in [0, 1)", self.dropout)));
+            return Err(ModelError::config(
+                "dropout",
+                format!("is {}; it must be in [0, 1)", self.dropout),
+            ));
         }
         if !(self.norm_eps > 0.0 && self.norm_eps.is_finite()) {
-            return Err(ModelError::config("norm_eps", format!("is {}; it must be positive", self.norm_eps)));
+            return Err(ModelError::config(
+                "norm_eps",
+                format!("is {}; it must be positive", self.norm_eps),
+            ));
         }
         if self.num_class_embeds == Some(0) {
-            return Err(ModelError::config("num_class_embeds", "is 0; leave it out for an unconditional model"));
+            return Err(ModelError::config(
+                "num_class_embeds",
+                "is 0; leave it out for an unconditional model",
+            ));
         }
         if let Some(size) = self.sample_size
             && (size == 0 || !size.is_multiple_of(self.size_multiple()))
@@ -174,7 +185,9 @@ impl UNetConfig {
                 None => {
                     return Err(ModelError::config(
                         "config.json",
-                        format!("has the unknown field `{field}` = {value}; remove it if it does not change the network"),
+                        format!(
+                            "has the unknown field `{field}` = {value}; remove it if it does not change the network"
+                        ),
                     ));
                 }
             }
@@ -185,7 +198,10 @@ impl UNetConfig {
     fn validate_blocks(&self) -> Result<(), ModelError> {
         let levels = self.block_out_channels.len();
         if levels == 0 || levels > 16 {
-            return Err(ModelError::config("block_out_channels", format!("has {levels} entries; 1 to 16 are accepted")));
+            return Err(ModelError::config(
+                "block_out_channels",
+                format!("has {levels} entries; 1 to 16 are accepted"),
+            ));
         }
         if self.down_block_types.len() != levels || self.up_block_types.len() != levels {
             return Err(ModelError::config(
@@ -198,16 +214,25 @@ impl UNetConfig {
             ));
         }
         if let Some(block) = self.down_block_types.iter().find(|block| !block.is_down()) {
-            return Err(ModelError::config("down_block_types", format!("has {block:?}, which is an up block")));
+            return Err(ModelError::config(
+                "down_block_types",
+                format!("has {block:?}, which is an up block"),
+            ));
         }
         if let Some(block) = self.up_block_types.iter().find(|block| block.is_down()) {
-            return Err(ModelError::config("up_block_types", format!("has {block:?}, which is a down block")));
+            return Err(ModelError::config(
+                "up_block_types",
+                format!("has {block:?}, which is a down block"),
+            ));
         }
         if self.layers_per_block == 0 {
             return Err(ModelError::config("layers_per_block", "is 0; at least 1 is needed"));
         }
         if self.downsample_padding > 1 {
-            return Err(ModelError::config("downsample_padding", format!("is {}; 0 and 1 are supported", self.downsample_padding)));
+            return Err(ModelError::config(
+                "downsample_padding",
+                format!("is {}; 0 and 1 are supported", self.downsample_padding),
+            ));
         }
         Ok(())
     }
@@ -223,23 +248,32 @@ impl UNetConfig {
         if first < 4 || !first.is_multiple_of(2) || first / 2 <= self.freq_shift {
             return Err(ModelError::config(
                 "block_out_channels",
-                format!("starts with {first}: the time embedding needs an even number, at least 4, above 2 freq_shift"),
+                format!(
+                    "starts with {first}: the time embedding needs an even number, at least 4, above 2 freq_shift"
+                ),
             ));
         }
         for &channels in &self.block_out_channels {
             if channels == 0 || !channels.is_multiple_of(self.norm_num_groups) {
                 return Err(ModelError::config(
                     "block_out_channels",
-                    format!("has {channels}, which `norm_num_groups` = {} does not divide", self.norm_num_groups),
+                    format!(
+                        "has {channels}, which `norm_num_groups` = {} does not divide",
+                        self.norm_num_groups
+                    ),
                 ));
             }
         }
         if let Some(head) = self.attention_head_dim {
             let attended = self.attended_channels();
-            if let Some(channels) = attended.into_iter().find(|channels| head == 0 || !channels.is_multiple_of(head)) {
+            if let Some(channels) =
+                attended.into_iter().find(|channels| head == 0 || !channels.is_multiple_of(head))
+            {
                 return Err(ModelError::config(
                     "attention_head_dim",
-                    format!("is {head}, which does not divide the {channels} channels of an attention block"),
+                    format!(
+                        "is {head}, which does not divide the {channels} channels of an attention block"
+                    ),
                 ));
             }
         }
@@ -265,10 +299,19 @@ fn is_same_number(a: &Value, b: &Value) -> bool {
 /// The static spelling of a field that [`supported_fixed_value`] knows.
 fn leak_known(field: &str) -> &'static str {
     const KNOWN: [&str; 13] = [
-        "center_input_sample", "add_attention", "time_embedding_type", "downsample_type",
-        "upsample_type", "act_fn", "resnet_time_scale_shift", "mid_block_type",
-        "mid_block_scale_factor", "attn_norm_num_groups", "class_embed_type",
-        "time_embedding_dim", "num_train_timesteps",
+        "center_input_sample",
+        "add_attention",
+        "time_embedding_type",
+        "downsample_type",
+        "upsample_type",
+        "act_fn",
+        "resnet_time_scale_shift",
+        "mid_block_type",
+        "mid_block_scale_factor",
+        "attn_norm_num_groups",
+        "class_embed_type",
+        "time_embedding_dim",
+        "num_train_timesteps",
     ];
     KNOWN.into_iter().find(|known| *known == field).unwrap_or("config.json")
 }
@@ -299,7 +342,8 @@ mod tests {
 
     #[test]
     fn every_wrong_field_is_named() {
-        let cases: [(&str, fn(&mut UNetConfig)); 12] = [
+        type Break = fn(&mut UNetConfig);
+        let cases: [(&str, Break); 12] = [
             ("block_out_channels", |c| c.block_out_channels = vec![8, 18]),
             ("block_out_channels", |c| c.block_out_channels = vec![]),
             ("down_block_types", |c| c.down_block_types.truncate(1)),

@@ -28,19 +28,27 @@ impl<'a> UNetDenoiser<'a> {
         let field = "num_class_embeds";
         match (unet.config().num_class_embeds, &labels) {
             (None, Some(_)) => {
-                return Err(ModelError::config(field, "is not set: the model is unconditional and takes no class"));
+                return Err(ModelError::config(
+                    field,
+                    "is not set: the model is unconditional and takes no class",
+                ));
             }
             (Some(classes), None) => {
                 return Err(ModelError::config(
                     field,
-                    format!("is {classes}: the model is class-conditional and needs a class for every image"),
+                    format!(
+                        "is {classes}: the model is class-conditional and needs a class for every image"
+                    ),
                 ));
             }
             (Some(classes), Some(labels)) => {
                 if let Some(label) = labels.iter().find(|&&label| label as usize >= classes) {
                     return Err(ModelError::config(
                         field,
-                        format!("is {classes}: class {label} does not exist, the last one is {}", classes - 1),
+                        format!(
+                            "is {classes}: class {label} does not exist, the last one is {}",
+                            classes - 1
+                        ),
                     ));
                 }
             }

@@ -59,7 +59,8 @@ impl FromStr for DeviceChoice {
 
 impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = CHOICES.iter().find(|(_, choice)| choice == self).map_or("auto", |(name, _)| name);
+        let name =
+            CHOICES.iter().find(|(_, choice)| choice == self).map_or("auto", |(name, _)| name);
         f.write_str(name)
     }
 }
@@ -68,7 +69,9 @@ impl fmt::Display for DeviceChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// Not a device name.
-    #[error("--device {0}: unknown device; one of auto, cpu, wgpu, vulkan, metal, cuda, rocm, ndarray")]
+    #[error(
+        "--device {0}: unknown device; one of auto, cpu, wgpu, vulkan, metal, cuda, rocm, ndarray"
+    )]
     Unknown(String),
     /// A backend that this binary was built without.
     #[error("--device {0}: this program was built without it; build with `--features {1}`")]
@@ -151,7 +154,11 @@ fn rocm() -> Result<SelectedDevice, DeviceError> {
 #[cfg(feature = "ndarray")]
 #[allow(deprecated, reason = "the feature is opt-in and exists to compare backends")]
 fn ndarray() -> Result<SelectedDevice, DeviceError> {
-    Ok(SelectedDevice { device: Device::ndarray(), description: "cpu (ndarray)".to_owned(), is_gpu: false })
+    Ok(SelectedDevice {
+        device: Device::ndarray(),
+        description: "cpu (ndarray)".to_owned(),
+        is_gpu: false,
+    })
 }
 
 #[cfg(not(feature = "ndarray"))]

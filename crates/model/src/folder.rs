@@ -87,13 +87,17 @@ impl ModelFolder {
         let scheduler_path = dir.join("scheduler/scheduler_config.json");
         let scheduler: SchedulerConfig = read_json(&scheduler_path)?;
         let halfstep_path = dir.join(HALFSTEP);
-        let halfstep: HalfstepFile =
-            if halfstep_path.is_file() { read_json(&halfstep_path)? } else { HalfstepFile::default() };
+        let halfstep: HalfstepFile = if halfstep_path.is_file() {
+            read_json(&halfstep_path)?
+        } else {
+            HalfstepFile::default()
+        };
         let schedule = match &halfstep.schedule {
             Some(named) => {
-                let schedule = named
-                    .build()
-                    .map_err(|source| ModelError::Schedule { path: halfstep_path.clone(), source })?;
+                let schedule = named.build().map_err(|source| ModelError::Schedule {
+                    path: halfstep_path.clone(),
+                    source,
+                })?;
                 agree(&schedule, &scheduler, &scheduler_path, &halfstep_path)?;
                 schedule
             }
@@ -238,7 +242,10 @@ fn read_unet_config(path: &Path) -> Result<UNetConfig, ModelError> {
 fn unet_config_json(config: &UNetConfig) -> serde_json::Value {
     let mut fields = serde_json::Map::new();
     fields.insert("_class_name".to_owned(), "UNet2DModel".into());
-    fields.insert("_diffusers_version".to_owned(), SchedulerConfig::default().diffusers_version.into());
+    fields.insert(
+        "_diffusers_version".to_owned(),
+        SchedulerConfig::default().diffusers_version.into(),
+    );
     if let Ok(serde_json::Value::Object(rest)) = serde_json::to_value(config) {
         for (field, value) in rest {
             fields.entry(field).or_insert(value);
@@ -271,7 +278,11 @@ fn agree(
     })
 }
 
-fn check_grid(halfstep: &HalfstepFile, schedule: &DiscreteSchedule, path: &Path) -> Result<(), ModelError> {
+fn check_grid(
+    halfstep: &HalfstepFile,
+    schedule: &DiscreteSchedule,
+    path: &Path,
+) -> Result<(), ModelError> {
     let Some(distilled) = &halfstep.distilled else { return Ok(()) };
     let times = &distilled.timesteps;
     let valid = times.len() == distilled.num_steps

@@ -4,7 +4,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use burn::tensor::wgpu::wgpu::{AdapterInfo, Backends, DeviceType as AdapterType, Instance};
+use burn::tensor::wgpu::wgpu::{
+    AdapterInfo, Backends, DeviceType as AdapterType, Instance, InstanceDescriptor,
+};
 use burn::tensor::{Device, DeviceKind};
 
 use super::{DeviceChoice, DeviceError, SelectedDevice, no_adapter};
@@ -34,8 +36,17 @@ pub(super) fn wgpu() -> Result<SelectedDevice, DeviceError> {
         .iter()
         .find(|info| info.device_type == AdapterType::Cpu)
         .or(adapters.first())
-        .ok_or_else(|| no_adapter(DeviceChoice::Wgpu, "no graphics adapter was found (is a Vulkan, Metal or DX12 driver installed?)"))?;
-    let kind = if info.device_type == AdapterType::Cpu { DeviceKind::Cpu } else { DeviceKind::DefaultDevice };
+        .ok_or_else(|| {
+            no_adapter(
+                DeviceChoice::Wgpu,
+                "no graphics adapter was found (is a Vulkan, Metal or DX12 driver installed?)",
+            )
+        })?;
+    let kind = if info.device_type == AdapterType::Cpu {
+        DeviceKind::Cpu
+    } else {
+        DeviceKind::DefaultDevice
+    };
     let device = Device::wgpu_options()
         .device_kind(kind)
         .init()
@@ -65,7 +76,10 @@ pub(super) fn metal() -> Result<SelectedDevice, DeviceError> {
 }
 
 #[cfg(any(feature = "vulkan", feature = "metal"))]
-fn pinned(choice: DeviceChoice, api: burn::tensor::wgpu::WgpuBackend) -> Result<SelectedDevice, DeviceError> {
+fn pinned(
+    choice: DeviceChoice,
+    api: burn::tensor::wgpu::WgpuBackend,
+) -> Result<SelectedDevice, DeviceError> {
     let adapters = adapters();
     let info = adapters
         .iter()
@@ -80,7 +94,10 @@ fn pinned(choice: DeviceChoice, api: burn::tensor::wgpu::WgpuBackend) -> Result<
 
 #[cfg(any(feature = "vulkan", feature = "metal"))]
 fn is_real(info: &AdapterInfo) -> bool {
-    matches!(info.device_type, AdapterType::DiscreteGpu | AdapterType::IntegratedGpu | AdapterType::VirtualGpu)
+    matches!(
+        info.device_type,
+        AdapterType::DiscreteGpu | AdapterType::IntegratedGpu | AdapterType::VirtualGpu
+    )
 }
 
 fn describe(api: &str, info: &AdapterInfo) -> String {
@@ -89,7 +106,13 @@ fn describe(api: &str, info: &AdapterInfo) -> String {
 
 /// Every adapter of every compute-capable API, without opening any.
 fn adapters() -> Vec<AdapterInfo> {
-    let listing = pin!(Instance::default().enumerate_adapters(Backends::PRIMARY));
+    // OpenGL is left out: it cannot compute what a UNet needs, and looking for it prints to stderr.
+    let descriptor = InstanceDescriptor {
+        backends: Backends::PRIMARY,
+        ..InstanceDescriptor::new_without_display_handle()
+    };
+    let instance = Instance::new(descriptor);
+    let listing = pin!(instance.enumerate_adapters(Backends::PRIMARY));
     // On native platforms the listing is ready at once; in a browser there is nothing to list.
     match listing.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(adapters) => adapters.iter().map(|adapter| adapter.get_info()).collect(),

@@ -29,7 +29,9 @@ pub use device::{DeviceChoice, DeviceError, SelectedDevice};
 pub use dropout::DropoutMasks;
 pub use embedding::timestep_embedding;
 pub use error::ModelError;
-pub use folder::{Distilled, HalfstepFile, ModelFolder, Provenance, recover_folder, write_atomically};
+pub use folder::{
+    Distilled, HalfstepFile, ModelFolder, Provenance, recover_folder, write_atomically,
+};
 pub use params::{flat_grads, flat_params, param_names, with_flat_params};
 pub use scheduler::SchedulerConfig;
 pub use unet::UNet;

@@ -41,10 +41,8 @@ impl Upsample {
     /// `[B, C, H, W] -> [B, C, 2H, 2W]`
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, c, h, w] = x.dims();
-        let doubled = x
-            .reshape([b, c, h, 1, w, 1])
-            .expand([b, c, h, 2, w, 2])
-            .reshape([b, c, 2 * h, 2 * w]);
+        let doubled =
+            x.reshape([b, c, h, 1, w, 1]).expand([b, c, h, 2, w, 2]).reshape([b, c, 2 * h, 2 * w]);
         self.conv.forward(doubled)
     }
 }

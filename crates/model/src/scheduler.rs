@@ -92,7 +92,9 @@ impl SchedulerConfig {
         let base = match (&self.trained_betas, self.beta_schedule.as_str()) {
             (Some(betas), _) => DiscreteSchedule::from_betas(betas),
             (None, "linear") => DiscreteSchedule::linear(steps, self.beta_start, self.beta_end),
-            (None, "scaled_linear") => DiscreteSchedule::scaled_linear(steps, self.beta_start, self.beta_end),
+            (None, "scaled_linear") => {
+                DiscreteSchedule::scaled_linear(steps, self.beta_start, self.beta_end)
+            }
             (None, "squaredcos_cap_v2") => DiscreteSchedule::squaredcos_cap_v2(steps),
             (None, other) => {
                 return Err(ModelError::Folder {

@@ -93,7 +93,13 @@ impl UNet {
 
     /// `silu(time embedding + class embedding)`: every residual block starts with that SiLU, so it
     /// is taken once.
-    fn embed(&self, times: &[f64], labels: Option<&[u32]>, batch: usize, device: &Device) -> Tensor<2> {
+    fn embed(
+        &self,
+        times: &[f64],
+        labels: Option<&[u32]>,
+        batch: usize,
+        device: &Device,
+    ) -> Tensor<2> {
         let config = &self.config;
         let features = timestep_embedding(
             times,

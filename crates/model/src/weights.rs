@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use burn::store::{
-    BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore,
-};
+use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
 
 use crate::error::ModelError;
 use crate::unet::UNet;
@@ -49,9 +47,14 @@ pub fn load_weights(mut unet: UNet, path: &Path) -> Result<UNet, ModelError> {
     }
     if !result.unused.is_empty() {
         let names = result.unused.iter().map(String::as_str);
-        return Err(wrong(format!("has tensors that config.json does not ask for: {}", list(names))));
+        return Err(wrong(format!(
+            "has tensors that config.json does not ask for: {}",
+            list(names)
+        )));
     }
-    for (name, values) in crate::params::param_names(&unet).iter().zip(crate::params::flat_params(&unet)) {
+    for (name, values) in
+        crate::params::param_names(&unet).iter().zip(crate::params::flat_params(&unet))
+    {
         let sum: f32 = values.sum().into_scalar();
         if !sum.is_finite() {
             return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));

@@ -27,15 +27,15 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 
-    /// Write uint8 [N,H,W,C] as `arr_0` of an npz file, for scoring tools
+    /// Write uint8 of shape (N,H,W,C) as `arr_0` of an npz file, for scoring tools
     #[arg(long, value_name = "FILE")]
     pub npz: Option<PathBuf>,
 
-    /// Write f32 [B,C,H,W] as tensor `samples` of a safetensors file, before any clamping
+    /// Write f32 of shape (B,C,H,W) as tensor `samples` of a safetensors file, before any clamping
     #[arg(long, value_name = "FILE")]
     pub raw: Option<PathBuf>,
 
-    /// Start from tensor `noise`, f32 [B,C,H,W], of a safetensors file
+    /// Start from tensor `noise`, f32 of shape (B,C,H,W), of a safetensors file
     #[arg(long, value_name = "FILE", conflicts_with = "count")]
     pub noise: Option<PathBuf>,
 

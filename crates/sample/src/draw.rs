@@ -99,7 +99,8 @@ impl Draw<'_> {
     ) -> Result<Images, SampleError> {
         let [c, h, w] = self.shape;
         let shape = [(which.end - which.start) as usize, c, h, w];
-        let to_device = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), self.device);
+        let to_device =
+            |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), self.device);
         let labels = (!self.classes.is_empty()).then(|| {
             which.clone().map(|k| self.classes[(k % self.classes.len() as u64) as usize]).collect()
         });

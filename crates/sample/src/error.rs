@@ -33,7 +33,9 @@ pub enum SampleError {
     #[error("the device failed while drawing: {0}")]
     Device(String),
     /// A picture of this many channels cannot be written.
-    #[error("images of {0} channels cannot be written as PNG; 1 (grey) and 3 (RGB) can. `--raw` takes any")]
+    #[error(
+        "images of {0} channels cannot be written as PNG; 1 (grey) and 3 (RGB) can. `--raw` takes any"
+    )]
     Channels(usize),
     /// A file that cannot be read or written.
     #[error("{}: {problem}", path.display())]

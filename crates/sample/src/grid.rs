@@ -25,6 +25,9 @@ pub fn sampling_grid(
 ///
 /// # Errors
 /// [`SampleError::Timesteps`] if the schedule does not have that many times.
-pub fn student_grid(schedule: &DiscreteSchedule, num_steps: usize) -> Result<Vec<TimePoint>, SampleError> {
+pub fn student_grid(
+    schedule: &DiscreteSchedule,
+    num_steps: usize,
+) -> Result<Vec<TimePoint>, SampleError> {
     sampling_grid(schedule, TimestepSpacing::Trailing, num_steps, 0)
 }

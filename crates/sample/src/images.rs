@@ -25,7 +25,8 @@ impl Images {
     /// [`SampleError::Device`] if the device lost the result.
     pub fn read(tensor: Tensor<4>) -> Result<Self, SampleError> {
         let shape = tensor.dims();
-        let data = tensor.try_into_data().map_err(|error| SampleError::Device(error.to_string()))?;
+        let data =
+            tensor.try_into_data().map_err(|error| SampleError::Device(error.to_string()))?;
         let values = data
             .convert::<f32>()
             .try_into_vec::<f32>()

@@ -15,7 +15,8 @@ use crate::images::Images;
 /// # Errors
 /// [`SampleError::File`] naming `path`; nothing is left behind.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         std::fs::create_dir_all(parent)?;
         let mut file = tempfile::Builder::new().tempfile_in(parent)?;
@@ -84,7 +85,8 @@ pub fn write_npz(path: &Path, images: &Images) -> Result<(), SampleError> {
         drop(npz);
         Ok(bytes.into_inner())
     };
-    let bytes = write().map_err(|error| SampleError::file(path, format!("cannot write: {error}")))?;
+    let bytes =
+        write().map_err(|error| SampleError::file(path, format!("cannot write: {error}")))?;
     write_file(path, &bytes)
 }
 
@@ -107,7 +109,8 @@ pub fn write_raw(path: &Path, images: &Images) -> Result<(), SampleError> {
 pub fn read_noise(path: &Path, shape: [usize; 3]) -> Result<Images, SampleError> {
     let wrong = |problem: String| SampleError::file(path, problem);
     let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| wrong(format!("not a safetensors file: {error}")))?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|error| wrong(format!("not a safetensors file: {error}")))?;
     let view = file.tensor("noise").map_err(|_| wrong("has no tensor `noise`".to_owned()))?;
     let &[n, c, h, w] = view.shape() else {
         return Err(wrong(format!("`noise` has shape {:?}; [B, C, H, W] is needed", view.shape())));
@@ -116,7 +119,13 @@ pub fn read_noise(path: &Path, shape: [usize; 3]) -> Result<Images, SampleError>
         return Err(wrong(format!("`noise` is {:?}; f32 is needed", view.dtype())));
     }
     if [c, h, w] != shape || n == 0 {
-        return Err(wrong(format!("`noise` has shape {:?}; the model draws [B, {}, {}, {}]", view.shape(), shape[0], shape[1], shape[2])));
+        return Err(wrong(format!(
+            "`noise` has shape {:?}; the model draws [B, {}, {}, {}]",
+            view.shape(),
+            shape[0],
+            shape[1],
+            shape[2]
+        )));
     }
     let values: Vec<f32> = view
         .data()

@@ -22,7 +22,8 @@ pub fn comfortable_scale(height: usize) -> u32 {
 /// [`SampleError::Channels`] unless the images have 1 or 3 channels.
 pub fn grid(images: &Images, columns: usize, scale: u32) -> Result<RgbImage, SampleError> {
     let rows = images.len().div_ceil(columns.max(1));
-    let tiles: Vec<Option<usize>> = (0..rows * columns).map(|k| (k < images.len()).then_some(k)).collect();
+    let tiles: Vec<Option<usize>> =
+        (0..rows * columns).map(|k| (k < images.len()).then_some(k)).collect();
     compose(&[images], &tiles.iter().map(|k| k.map(|k| (0, k))).collect::<Vec<_>>(), columns, scale)
 }
 
@@ -54,7 +55,8 @@ fn compose(
     let (cell_w, cell_h) = (width as u32 * scale + GAP, height as u32 * scale + GAP);
     let columns = columns.max(1) as u32;
     let rows = (tiles.len() as u32).div_ceil(columns);
-    let mut canvas = RgbImage::from_pixel(columns * cell_w + GAP, rows * cell_h + GAP, Rgb([24, 24, 24]));
+    let mut canvas =
+        RgbImage::from_pixel(columns * cell_w + GAP, rows * cell_h + GAP, Rgb([24, 24, 24]));
     let pixels: Vec<Vec<u8>> = sets.iter().map(|set| set.to_pixels()).collect();
     for (at, tile) in tiles.iter().enumerate() {
         let Some((set, k)) = *tile else { continue };
@@ -64,7 +66,11 @@ fn compose(
         for y in 0..height as u32 * scale {
             for x in 0..width as u32 * scale {
                 let from = ((y / scale) as usize * width + (x / scale) as usize) * channels;
-                let color = if channels == 1 { [image[from]; 3] } else { [image[from], image[from + 1], image[from + 2]] };
+                let color = if channels == 1 {
+                    [image[from]; 3]
+                } else {
+                    [image[from], image[from + 1], image[from + 2]]
+                };
                 canvas.put_pixel(left + x, top + y, Rgb(color));
             }
         }

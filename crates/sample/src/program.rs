@@ -72,7 +72,9 @@ fn time_grid(args: &Args, model: &ModelFolder) -> anyhow::Result<Vec<TimePoint>>
     let steps = args.steps.map_or(DEFAULT_STEPS.min(model.schedule.len()), |steps| steps as usize);
     let spacing = spacing.unwrap_or(model.scheduler.timestep_spacing);
     let mut grid = sampling_grid(&model.schedule, spacing, steps, model.scheduler.steps_offset)?;
-    if !model.scheduler.set_alpha_to_one && let Some(last) = grid.last_mut() {
+    if !model.scheduler.set_alpha_to_one
+        && let Some(last) = grid.last_mut()
+    {
         last.level = model.schedule.point(0).level;
     }
     Ok(grid)
@@ -81,7 +83,10 @@ fn time_grid(args: &Args, model: &ModelFolder) -> anyhow::Result<Vec<TimePoint>>
 fn image_shape(args: &Args, model: &ModelFolder) -> anyhow::Result<[usize; 3]> {
     let config = model.unet.config();
     let size = config.sample_size.with_context(|| {
-        format!("{}: unet/config.json has no `sample_size`, so the image size is unknown", args.model.display())
+        format!(
+            "{}: unet/config.json has no `sample_size`, so the image size is unknown",
+            args.model.display()
+        )
     })?;
     if config.in_channels != config.out_channels {
         bail!(
@@ -128,7 +133,14 @@ fn count(args: &Args, layout: GridSize) -> usize {
     args.count.map_or(layout.columns * layout.rows, |count| count as usize)
 }
 
-fn announce(args: &Args, device: &SelectedDevice, shape: [usize; 3], count: usize, steps: usize, sampler: &str) {
+fn announce(
+    args: &Args,
+    device: &SelectedDevice,
+    shape: [usize; 3],
+    count: usize,
+    steps: usize,
+    sampler: &str,
+) {
     let [c, h, w] = shape;
     eprintln!(
         "drawing {count} images of {c}x{h}x{w} from {} in {steps} steps of {sampler}, seed {}, on {}",
@@ -139,7 +151,8 @@ fn announce(args: &Args, device: &SelectedDevice, shape: [usize; 3], count: usiz
 }
 
 fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} network calls, {per_sec}, {eta} left");
+    let style =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} network calls, {per_sec}, {eta} left");
     ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
@@ -150,7 +163,10 @@ fn write(args: &Args, images: &Images, layout: GridSize) -> anyhow::Result<()> {
     let default_out = nothing_else.then(|| PathBuf::from("grid.png"));
     if let Some(path) = args.out.as_ref().or(default_out.as_ref()) {
         let scale = picture::comfortable_scale(images.shape[2]);
-        output::write_png(path, picture::grid(&images.first(layout.columns * layout.rows), layout.columns, scale)?)?;
+        output::write_png(
+            path,
+            picture::grid(&images.first(layout.columns * layout.rows), layout.columns, scale)?,
+        )?;
         note(path);
     }
     if let Some(dir) = &args.dir {

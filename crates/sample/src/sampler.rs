@@ -1,7 +1,9 @@
 //! The [`Sampler`] seam.
 
 use burn::tensor::Tensor;
-use halfstep_core::{AncestralVariance, Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint};
+use halfstep_core::{
+    AncestralVariance, Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint,
+};
 
 use crate::error::SampleError;
 use crate::samplers::{Ancestral, AngularDdim, Ddim};

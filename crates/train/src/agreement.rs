@@ -33,7 +33,8 @@ impl<'a> Agreement<'a> {
     ) -> Result<Self, TrainError> {
         let AgreementOptions { seed, count, batch_size, quiet } = options;
         let empty = Images::empty([1, 1, 1]);
-        let mut agreement = Self { teacher, device, seed, count, batch_size, quiet, reference: empty };
+        let mut agreement =
+            Self { teacher, device, seed, count, batch_size, quiet, reference: empty };
         agreement.reference = agreement.teacher_images(teacher_steps)?;
         Ok(agreement)
     }

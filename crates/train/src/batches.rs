@@ -88,7 +88,16 @@ mod tests {
 
     fn source(dataset: &Dataset, parts: usize, time_sampling: TimeSampling) -> BatchSource<'_> {
         let order = EpochOrder::new(dataset.len(), 3);
-        BatchSource { dataset, order, seed: 3, batch_size: 8, parts, time_sampling, flip: false, labels: false }
+        BatchSource {
+            dataset,
+            order,
+            seed: 3,
+            batch_size: 8,
+            parts,
+            time_sampling,
+            flip: false,
+            labels: false,
+        }
     }
 
     #[test]

@@ -228,11 +228,18 @@ impl Config {
     ///
     /// # Errors
     /// [`TrainError::Config`] naming the field that does not fit.
-    pub fn unet(&self, shape: [usize; 3], num_classes: Option<usize>) -> Result<UNetConfig, TrainError> {
+    pub fn unet(
+        &self,
+        shape: [usize; 3],
+        num_classes: Option<usize>,
+    ) -> Result<UNetConfig, TrainError> {
         let [channels, height, width] = shape;
         let model = &self.model;
         if height != width {
-            return Err(TrainError::config("data", format!("images are {height}x{width}; square ones are needed")));
+            return Err(TrainError::config(
+                "data",
+                format!("images are {height}x{width}; square ones are needed"),
+            ));
         }
         if model.attention.len() != model.block_out_channels.len() {
             return Err(TrainError::config(
@@ -248,7 +255,10 @@ impl Config {
             (false, _) => None,
             (true, Some(classes)) => Some(classes),
             (true, None) => {
-                return Err(TrainError::config("model.class_conditional", "is true, but the dataset has no classes"));
+                return Err(TrainError::config(
+                    "model.class_conditional",
+                    "is true, but the dataset has no classes",
+                ));
             }
         };
         let block = |attention: bool, with, without| if attention { with } else { without };
@@ -284,7 +294,10 @@ impl Config {
     /// # Errors
     /// [`TrainError::Config`] naming the field, its value and what is accepted.
     pub fn validate(&self) -> Result<(), TrainError> {
-        let schedule = self.schedule.build().map_err(|error| TrainError::config("schedule", error.to_string()))?;
+        let schedule = self
+            .schedule
+            .build()
+            .map_err(|error| TrainError::config("schedule", error.to_string()))?;
         self.validate_name()?;
         self.validate_numbers()?;
         self.validate_rounds(schedule.len())?;
@@ -324,7 +337,10 @@ impl Config {
         if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(fine) {
             return Err(TrainError::config(
                 "name",
-                format!("is \"{}\"; it becomes a folder: letters, digits, '-', '_' and '.' only", self.name),
+                format!(
+                    "is \"{}\"; it becomes a folder: letters, digits, '-', '_' and '.' only",
+                    self.name
+                ),
             ));
         }
         Ok(())
@@ -354,7 +370,10 @@ impl Config {
             ("distill.accumulate", distill.batch_size, distill.accumulate),
         ] {
             if !batch.is_multiple_of(parts) {
-                return Err(TrainError::config(field, format!("is {parts}, which does not divide the batch size {batch}")));
+                return Err(TrainError::config(
+                    field,
+                    format!("is {parts}, which does not divide the batch size {batch}"),
+                ));
             }
         }
         for (field, rate) in [
@@ -366,7 +385,10 @@ impl Config {
             }
         }
         if !(0.0..=1.0).contains(&teacher.ema.decay) {
-            return Err(TrainError::config("teacher.ema.decay", format!("is {}; it must be in [0, 1]", teacher.ema.decay)));
+            return Err(TrainError::config(
+                "teacher.ema.decay",
+                format!("is {}; it must be in [0, 1]", teacher.ema.decay),
+            ));
         }
         validate_optimizer("teacher.optimizer", &teacher.optimizer)?;
         validate_optimizer("distill.optimizer", &distill.optimizer)
@@ -383,8 +405,10 @@ impl Config {
                 ),
             ));
         }
-        let reached = std::iter::successors(Some(teacher_steps), |&steps| steps.is_multiple_of(2).then_some(steps / 2))
-            .any(|steps| steps == student_steps);
+        let reached = std::iter::successors(Some(teacher_steps), |&steps| {
+            steps.is_multiple_of(2).then_some(steps / 2)
+        })
+        .any(|steps| steps == student_steps);
         if !reached {
             return Err(TrainError::config(
                 "distill.student_steps",
@@ -398,7 +422,10 @@ impl Config {
 fn validate_optimizer(field: &'static str, optimizer: &OptimizerConfig) -> Result<(), TrainError> {
     let betas_fine = optimizer.betas.iter().all(|beta| (0.0..1.0).contains(beta));
     let others = [optimizer.eps, optimizer.weight_decay, optimizer.grad_clip];
-    if betas_fine && optimizer.eps > 0.0 && others.iter().all(|value| *value >= 0.0 && value.is_finite()) {
+    if betas_fine
+        && optimizer.eps > 0.0
+        && others.iter().all(|value| *value >= 0.0 && value.is_finite())
+    {
         return Ok(());
     }
     Err(TrainError::config(

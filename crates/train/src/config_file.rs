@@ -54,7 +54,9 @@ fn set(table: &mut Table, assignment: &str) -> Result<(), TrainError> {
         origin: format!("--set {assignment}"),
         problem: problem.to_owned(),
     };
-    let (path, value) = assignment.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE, such as teacher.train_steps=100"))?;
+    let (path, value) = assignment
+        .split_once('=')
+        .ok_or_else(|| wrong("expected KEY=VALUE, such as teacher.train_steps=100"))?;
     let value = parse_value(value.trim());
     let mut keys: Vec<&str> = path.trim().split('.').collect();
     if keys.iter().any(|key| key.is_empty()) {
@@ -134,7 +136,8 @@ mod tests {
 
     #[test]
     fn overrides_reach_every_depth() {
-        let overrides = ["seed=7", "teacher.ema.decay=0.5", "log.every=3", "distill.weighting={kind=\"x0\"}"];
+        let overrides =
+            ["seed=7", "teacher.ema.decay=0.5", "log.every=3", "distill.weighting={kind=\"x0\"}"];
         let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
         let config = parse_config("test.toml", DIGITS, &overrides).unwrap();
         assert_eq!((config.seed, config.teacher.ema.decay, config.log.every), (7, 0.5, 3));

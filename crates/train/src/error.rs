@@ -52,7 +52,9 @@ pub enum TrainError {
         saved: u64,
     },
     /// The device failed.
-    #[error("the device failed: {0}; the last saved state is kept, run the same command again to continue")]
+    #[error(
+        "the device failed: {0}; the last saved state is kept, run the same command again to continue"
+    )]
     Device(String),
 }
 

@@ -38,8 +38,10 @@ impl StepStats {
         let data = Tensor::cat(vec![self.loss, self.mse, norm], 0)
             .try_into_data()
             .map_err(|error| TrainError::Device(error.to_string()))?;
-        let values: Vec<f32> =
-            data.convert::<f32>().try_into_vec().map_err(|error| TrainError::Device(format!("{error:?}")))?;
+        let values: Vec<f32> = data
+            .convert::<f32>()
+            .try_into_vec()
+            .map_err(|error| TrainError::Device(format!("{error:?}")))?;
         match values[..] {
             [loss, mse, norm] => Ok([loss, mse, norm].map(f64::from)),
             _ => Err(TrainError::Device("a scalar of the wrong shape came back".to_owned())),

@@ -39,7 +39,9 @@ impl LrSchedule {
         match self.decay {
             LrDecay::Constant => self.peak,
             LrDecay::Linear => self.peak * (1.0 - done).max(0.0),
-            LrDecay::Cosine => self.peak * 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos()),
+            LrDecay::Cosine => {
+                self.peak * 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos())
+            }
         }
     }
 }
@@ -61,7 +63,10 @@ mod tests {
     #[test]
     fn linear_ends_one_step_above_zero() {
         let linear = schedule(LrDecay::Linear);
-        assert_eq!((linear.at(4), linear.at(8), linear.at(11), linear.at(12)), (1.0, 0.5, 0.125, 0.0));
+        assert_eq!(
+            (linear.at(4), linear.at(8), linear.at(11), linear.at(12)),
+            (1.0, 0.5, 0.125, 0.0)
+        );
     }
 
     #[test]

@@ -40,7 +40,8 @@ impl MetricsFile {
     /// Opens the file and drops every line after (stage, step): a resumed run writes them again.
     pub fn resume(path: &Path, stage: usize, step: u64) -> Result<Self, TrainError> {
         if path.exists() {
-            let reader = BufReader::new(File::open(path).map_err(|error| TrainError::file(path, error))?);
+            let reader =
+                BufReader::new(File::open(path).map_err(|error| TrainError::file(path, error))?);
             let kept: String = reader
                 .lines()
                 .map_while(Result::ok)
@@ -53,11 +54,15 @@ impl MetricsFile {
             write_file(path, kept.as_bytes())?;
         }
         let file = OpenOptions::new().create(true).append(true).open(path);
-        Ok(Self { path: path.to_path_buf(), file: file.map_err(|error| TrainError::file(path, error))? })
+        Ok(Self {
+            path: path.to_path_buf(),
+            file: file.map_err(|error| TrainError::file(path, error))?,
+        })
     }
 
     pub fn write(&mut self, line: &Metrics) -> Result<(), TrainError> {
-        let mut text = serde_json::to_string(line).map_err(|error| TrainError::file(&self.path, error))?;
+        let mut text =
+            serde_json::to_string(line).map_err(|error| TrainError::file(&self.path, error))?;
         text.push('\n');
         self.file.write_all(text.as_bytes()).map_err(|error| TrainError::file(&self.path, error))
     }
@@ -68,7 +73,16 @@ mod tests {
     use super::*;
 
     fn line(stage: usize, step: u64) -> Metrics {
-        Metrics { stage, num_steps: 0, step, loss: 0.5, mse: 0.5, grad_norm: 1.0, lr: 1e-3, images_per_second: 9.0 }
+        Metrics {
+            stage,
+            num_steps: 0,
+            step,
+            loss: 0.5,
+            mse: 0.5,
+            grad_norm: 1.0,
+            lr: 1e-3,
+            images_per_second: 9.0,
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use halfstep_core::{
-    Denoiser, DiscreteSchedule, LossWeighting, Prediction, PredictionType, TimePoint, add_noise, angular_step,
-    column, distillation_target, training_target,
+    Denoiser, DiscreteSchedule, LossWeighting, Prediction, PredictionType, TimePoint, add_noise,
+    angular_step, column, distillation_target, training_target,
 };
 use halfstep_model::{DropoutMasks, UNet, UNetDenoiser};
 
@@ -80,8 +80,11 @@ pub fn distillation_loss(
     batch: &TrainingBatch,
 ) -> Result<Loss, TrainError> {
     let n = round.num_steps;
-    let times: Vec<[TimePoint; 3]> =
-        batch.uniforms.iter().map(|u| round.times(((u * n as f64) as usize).min(n - 1) + 1)).collect();
+    let times: Vec<[TimePoint; 3]> = batch
+        .uniforms
+        .iter()
+        .map(|u| round.times(((u * n as f64) as usize).min(n - 1) + 1))
+        .collect();
     let at = |which: usize| times.iter().map(|three| three[which]).collect::<Vec<_>>();
     let levels = |points: &[TimePoint]| points.iter().map(|point| point.level).collect::<Vec<_>>();
     let (start, middle, end) = (at(0), at(1), at(2));

@@ -46,7 +46,12 @@ impl AdamW {
     }
 
     /// The parameters after one step.
-    pub fn step(&mut self, lr: f64, params: Vec<Tensor<1>>, grads: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
+    pub fn step(
+        &mut self,
+        lr: f64,
+        params: Vec<Tensor<1>>,
+        grads: Vec<Tensor<1>>,
+    ) -> Vec<Tensor<1>> {
         let count = params.len();
         let mut states: Vec<Option<AdamWState<1>>> = match self.moments.take() {
             Some(Moments { first, second }) => first
@@ -57,7 +62,8 @@ impl AdamW {
             None => vec![None; count],
         };
         states.resize(count, None);
-        let mut moments = Moments { first: Vec::with_capacity(count), second: Vec::with_capacity(count) };
+        let mut moments =
+            Moments { first: Vec::with_capacity(count), second: Vec::with_capacity(count) };
         let mut updated = Vec::with_capacity(count);
         for ((param, grad), state) in params.into_iter().zip(grads).zip(states) {
             let (param, state) = self.rule.step(lr, param, grad, state);
@@ -76,7 +82,10 @@ impl AdamW {
 /// Scales all gradients by `min(1, max_norm / (norm + 1e-6))`, norm over all of them together, as
 /// `torch.nn.utils.clip_grad_norm_` does. `max_norm` 0 leaves them. Returns the norm before, `[1]`,
 /// without waiting for the device.
-pub fn clip_by_global_norm(grads: Vec<Tensor<1>>, max_norm: f64) -> (Vec<Tensor<1>>, Option<Tensor<1>>) {
+pub fn clip_by_global_norm(
+    grads: Vec<Tensor<1>>,
+    max_norm: f64,
+) -> (Vec<Tensor<1>>, Option<Tensor<1>>) {
     let squares: Vec<Tensor<1>> = grads.iter().map(|grad| grad.clone().square().sum()).collect();
     if squares.is_empty() {
         return (grads, None);
@@ -97,7 +106,7 @@ mod tests {
     use super::*;
 
     fn values(tensor: &Tensor<1>) -> Vec<f32> {
-        tensor.to_data().into_vec().unwrap()
+        tensor.to_data().try_into_vec().unwrap()
     }
 
     fn tensor(values: &[f32]) -> Tensor<1> {
@@ -129,7 +138,10 @@ mod tests {
     fn clipping_uses_the_norm_of_all_gradients_together() {
         let (clipped, norm) = clip_by_global_norm(vec![tensor(&[3.0]), tensor(&[0.0, 4.0])], 1.0);
         assert_eq!(values(&norm.unwrap()), [5.0]);
-        assert!((values(&clipped[0])[0] - 0.6).abs() < 1e-6 && (values(&clipped[1])[1] - 0.8).abs() < 1e-6);
+        assert!(
+            (values(&clipped[0])[0] - 0.6).abs() < 1e-6
+                && (values(&clipped[1])[1] - 0.8).abs() < 1e-6
+        );
     }
 
     #[test]

@@ -37,12 +37,18 @@ impl Plan {
     ///
     /// # Errors
     /// [`TrainError::Model`] if the network cannot be built, [`TrainError::Device`] if it cannot run.
-    pub fn new(config: &Config, unet: &UNetConfig, data: &str, device: &SelectedDevice) -> Result<Self, TrainError> {
+    pub fn new(
+        config: &Config,
+        unet: &UNetConfig,
+        data: &str,
+        device: &SelectedDevice,
+    ) -> Result<Self, TrainError> {
         let (teacher, distill) = (&config.teacher, &config.distill);
         let rounds = config.rounds();
         let network = UNet::zeroed(unet, &device.device.clone().autodiff())?;
         let parameters = network.num_params();
-        let part = (teacher.batch_size / teacher.accumulate).max(distill.batch_size / distill.accumulate);
+        let part =
+            (teacher.batch_size / teacher.accumulate).max(distill.batch_size / distill.accumulate);
         let speed = Speed::measure(&network, unet, part.min(8), &device.device)?;
         let seconds = expected_seconds(config, &rounds, speed);
         let advice = (!device.is_gpu && seconds > 86_400.0).then(|| {
@@ -82,7 +88,10 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
         return "none".to_owned();
     }
     let distill = &config.distill;
-    let grid: Vec<String> = std::iter::once(distill.teacher_steps).chain(rounds.iter().copied()).map(|n| n.to_string()).collect();
+    let grid: Vec<String> = std::iter::once(distill.teacher_steps)
+        .chain(rounds.iter().copied())
+        .map(|n| n.to_string())
+        .collect();
     format!(
         "{} sampling steps, {} steps of {} images a round, lr {:e} to 0, weighting {}",
         grid.join(" -> "),
@@ -106,7 +115,8 @@ impl Config {
 fn expected_seconds(config: &Config, rounds: &[usize], speed: Speed) -> f64 {
     let (teacher, distill) = (&config.teacher, &config.distill);
     let learning = (teacher.train_steps * teacher.batch_size as u64) as f64 * speed.training;
-    let images: u64 = rounds.iter().map(|&n| config.round_train_steps(n) * distill.batch_size as u64).sum();
+    let images: u64 =
+        rounds.iter().map(|&n| config.round_train_steps(n) * distill.batch_size as u64).sum();
     let halving = images as f64 * (speed.training + 2.0 * speed.forward);
     // Full grid once, then teacher and student at each number of steps.
     let calls = distill.teacher_steps + 2 * rounds.iter().sum::<usize>();
@@ -114,7 +124,12 @@ fn expected_seconds(config: &Config, rounds: &[usize], speed: Speed) -> f64 {
 }
 
 impl Speed {
-    fn measure(network: &UNet, config: &UNetConfig, batch: usize, device: &Device) -> Result<Self, TrainError> {
+    fn measure(
+        network: &UNet,
+        config: &UNetConfig,
+        batch: usize,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
         let size = config.sample_size.unwrap_or(config.size_multiple());
         let shape = [batch.max(1), config.in_channels, size, size];
         let tracked = device.clone().autodiff();
@@ -135,7 +150,8 @@ impl Speed {
             sync()?;
             if turn > 0 {
                 speed.forward = speed.forward.min(forward / shape[0] as f64);
-                speed.training = speed.training.min(start.elapsed().as_secs_f64() / shape[0] as f64);
+                speed.training =
+                    speed.training.min(start.elapsed().as_secs_f64() / shape[0] as f64);
             }
         }
         Ok(speed)
@@ -160,7 +176,10 @@ fn activations(config: &UNetConfig) -> usize {
         let attends = |kinds: &[halfstep_model::BlockType], at: usize| {
             matches!(
                 kinds.get(at),
-                Some(halfstep_model::BlockType::AttnDownBlock2D | halfstep_model::BlockType::AttnUpBlock2D)
+                Some(
+                    halfstep_model::BlockType::AttnDownBlock2D
+                        | halfstep_model::BlockType::AttnUpBlock2D
+                )
             )
         };
         let heads = channels / config.attention_head_dim.unwrap_or(channels).max(1);

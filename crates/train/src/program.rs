@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use halfstep_data::Progress;
-use halfstep_train::{Outcome, Plan, RunOptions, StopFlag, Summary, load_config, run as run_config};
+use halfstep_train::{
+    Outcome, Plan, RunOptions, StopFlag, Summary, load_config, run as run_config,
+};
 
 use crate::args::Args;
 
@@ -47,7 +49,10 @@ fn report(summary: &Summary, out: &Path) {
     let comparison: PathBuf = out.join("samples/comparison.png");
     let rows = match summary.rounds.last() {
         Some(last) if last.stage > 0 => {
-            format!("rows: teacher full grid, teacher {0} steps, student {0} steps; same noises", last.num_steps)
+            format!(
+                "rows: teacher full grid, teacher {0} steps, student {0} steps; same noises",
+                last.num_steps
+            )
         }
         _ => "teacher, full grid".to_owned(),
     };

@@ -7,7 +7,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// A bar that counts optimiser steps, with rate and time left; hidden when the output is not a
 /// terminal (indicatif's rule) or `quiet`.
 pub(crate) fn training_bar(label: &str, total: u64, done: u64, quiet: bool) -> ProgressBar {
-    bar("{prefix:12} {bar:30} {pos}/{len} steps  {per_sec}  {eta} left  {msg}", label, total, done, quiet)
+    bar(
+        "{prefix:12} {bar:30} {pos}/{len} steps  {per_sec}  {eta} left  {msg}",
+        label,
+        total,
+        done,
+        quiet,
+    )
 }
 
 /// A bar that counts network calls.
@@ -19,8 +25,10 @@ fn bar(template: &str, label: &str, total: u64, done: u64, quiet: bool) -> Progr
     if quiet {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(total).with_style(style).with_prefix(label.to_owned()).with_position(done);
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar =
+        ProgressBar::new(total).with_style(style).with_prefix(label.to_owned()).with_position(done);
     bar.reset_eta();
     bar
 }
@@ -48,6 +56,9 @@ mod tests {
 
     #[test]
     fn times_read_naturally() {
-        assert_eq!([5.0, 245.0, 7800.0, 273_600.0].map(human_time), ["5s", "4m 05s", "2h 10m", "3d 4h"]);
+        assert_eq!(
+            [5.0, 245.0, 7800.0, 273_600.0].map(human_time),
+            ["5s", "4m 05s", "2h 10m", "3d 4h"]
+        );
     }
 }

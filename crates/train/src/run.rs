@@ -6,8 +6,8 @@ use std::time::Instant;
 use halfstep_core::{DiscreteSchedule, EmaSchedule};
 use halfstep_data::{Dataset, EpochOrder, Purpose, Stream};
 use halfstep_model::{
-    Distilled, DropoutMasks, HalfstepFile, ModelFolder, Provenance, SchedulerConfig, SelectedDevice, UNet, UNetConfig,
-    flat_params, with_flat_params,
+    Distilled, DropoutMasks, HalfstepFile, ModelFolder, Provenance, SchedulerConfig,
+    SelectedDevice, UNet, UNetConfig, flat_params, with_flat_params,
 };
 use halfstep_sample::{Images, output, picture};
 
@@ -63,13 +63,19 @@ pub enum Outcome {
 ///
 /// # Errors
 /// [`TrainError`]; what was saved before stays.
-pub fn run(config: &Config, dataset: &Dataset, options: &RunOptions) -> Result<Outcome, TrainError> {
+pub fn run(
+    config: &Config,
+    dataset: &Dataset,
+    options: &RunOptions,
+) -> Result<Outcome, TrainError> {
     config.validate()?;
     let folder = RunFolder::open(&options.out, config)?;
     let run = Run::new(config, dataset, options, folder)?;
     let mut summary = Summary::read(&run.folder)?;
     let stages = Stage::all(&config.rounds());
-    if stages.iter().all(|&stage| run.folder.has_model(stage) && summary.of_stage(stage.index()).is_some())
+    if stages
+        .iter()
+        .all(|&stage| run.folder.has_model(stage) && summary.of_stage(stage.index()).is_some())
         && run.comparison_path().is_file()
     {
         return Ok(Outcome::AlreadyFinished(summary));
@@ -96,13 +102,22 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(config: &'a Config, dataset: &'a Dataset, options: &'a RunOptions, folder: RunFolder) -> Result<Self, TrainError> {
+    fn new(
+        config: &'a Config,
+        dataset: &'a Dataset,
+        options: &'a RunOptions,
+        folder: RunFolder,
+    ) -> Result<Self, TrainError> {
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
         if config.teacher.flip && !dataset.allows_flip() {
-            let problem = format!("is true, but mirrored images do not belong to {}", dataset.name());
+            let problem =
+                format!("is true, but mirrored images do not belong to {}", dataset.name());
             return Err(TrainError::config("teacher.flip", problem));
         }
-        let schedule = config.schedule.build().map_err(|error| TrainError::config("schedule", error.to_string()))?;
+        let schedule = config
+            .schedule
+            .build()
+            .map_err(|error| TrainError::config("schedule", error.to_string()))?;
         Ok(Self { config, dataset, options, folder, unet, schedule })
     }
 
@@ -111,21 +126,37 @@ impl<'a> Run<'a> {
     fn train(&self, stage: Stage, before: Option<Stage>) -> Result<Option<u64>, TrainError> {
         let recipe = Recipe::new(self.config, stage);
         let teacher = before
-            .map(|before| ModelFolder::load(&self.folder.model(before), &self.options.device.device))
+            .map(|before| {
+                ModelFolder::load(&self.folder.model(before), &self.options.device.device)
+            })
             .transpose()?;
         let (mut learner, seconds_before) = self.learner(stage, &recipe, teacher.as_ref())?;
         let mut source = self.source(stage, &recipe);
-        let mut watch = Watch::start(&self.folder, stage, &recipe, learner.step, self.config, self.options.quiet)?;
+        let mut watch = Watch::start(
+            &self.folder,
+            stage,
+            &recipe,
+            learner.step,
+            self.config,
+            self.options.quiet,
+        )?;
         let started = Instant::now();
         let seconds = |started: Instant| seconds_before + started.elapsed().as_secs_f64();
         while learner.step < recipe.steps {
             let step = learner.step;
             let lr = recipe.lr.at(step);
-            let stats = learner.learn(lr, recipe.optimizer.grad_clip, recipe.parts, |unet, part| {
-                let device = self.options.device.device.clone().autodiff();
-                let batch = source.part(step, part, &device);
-                self.loss(stage, teacher.as_ref(), unet, &batch, step * recipe.parts as u64 + part as u64)
-            })?;
+            let stats =
+                learner.learn(lr, recipe.optimizer.grad_clip, recipe.parts, |unet, part| {
+                    let device = self.options.device.device.clone().autodiff();
+                    let batch = source.part(step, part, &device);
+                    self.loss(
+                        stage,
+                        teacher.as_ref(),
+                        unet,
+                        &batch,
+                        step * recipe.parts as u64 + part as u64,
+                    )
+                })?;
             let stopping = self.options.stop.is_raised();
             watch.step(stats, learner.step, lr, stopping)?;
             let save_due = learner.step.is_multiple_of(self.config.log.checkpoint_every);
@@ -166,25 +197,41 @@ impl<'a> Run<'a> {
             }
             _ => {
                 let mut stream = Stream::new(stage.seed(self.config.seed), Purpose::Dropout, part);
-                let mut uniforms = |n: usize| (0..n).map(|_| stream.uniform() as f32).collect::<Vec<f32>>();
+                let mut uniforms =
+                    |n: usize| (0..n).map(|_| stream.uniform() as f32).collect::<Vec<f32>>();
                 let masks = (self.unet.dropout > 0.0).then(|| DropoutMasks::new(&mut uniforms));
                 let teacher = &self.config.teacher;
-                Ok(teacher_loss(unet, &self.schedule, teacher.prediction_type, teacher.weighting, batch, masks))
+                Ok(teacher_loss(
+                    unet,
+                    &self.schedule,
+                    teacher.prediction_type,
+                    teacher.weighting,
+                    batch,
+                    masks,
+                ))
             }
         }
     }
 
     /// The learner as it was saved, or as the stage begins, and the seconds it has already taken.
-    fn learner(&self, stage: Stage, recipe: &Recipe<'_>, teacher: Option<&ModelFolder>) -> Result<(Learner, f64), TrainError> {
+    fn learner(
+        &self,
+        stage: Stage,
+        recipe: &Recipe<'_>,
+        teacher: Option<&ModelFolder>,
+    ) -> Result<(Learner, f64), TrainError> {
         let device = self.options.device.device.clone().autodiff();
         let state = self.folder.file("state");
         state::recover(&state)?;
         if let Some(counters) = Counters::read(&state)?.filter(|counters| counters.stage == stage) {
-            let learner = state::load(&state, &counters, &self.unet, recipe.optimizer, recipe.ema, &device)?;
+            let learner =
+                state::load(&state, &counters, &self.unet, recipe.optimizer, recipe.ema, &device)?;
             return Ok((learner, counters.seconds));
         }
         let unet = match teacher {
-            Some(teacher) => with_flat_params(UNet::zeroed(&self.unet, &device)?, flat_params(&teacher.unet)),
+            Some(teacher) => {
+                with_flat_params(UNet::zeroed(&self.unet, &device)?, flat_params(&teacher.unet))
+            }
             None => UNet::init(&self.unet, &device, &mut |parameter, count| {
                 let mut stream = Stream::new(self.config.seed, Purpose::WeightInit, parameter);
                 (0..count).map(|_| stream.uniform() as f32).collect()
@@ -220,7 +267,10 @@ impl<'a> Run<'a> {
         let model = ModelFolder {
             unet: learner.result(&self.options.device.device),
             schedule: self.schedule.clone(),
-            scheduler: SchedulerConfig::from_schedule(&self.schedule, self.config.teacher.prediction_type),
+            scheduler: SchedulerConfig::from_schedule(
+                &self.schedule,
+                self.config.teacher.prediction_type,
+            ),
             halfstep: HalfstepFile {
                 schedule: Some(self.config.schedule.clone()),
                 distilled,
@@ -239,16 +289,27 @@ impl<'a> Run<'a> {
         Ok(model.save(&self.folder.model(stage))?)
     }
 
-    fn preview(&self, stage: Stage, recipe: &Recipe<'_>, learner: &Learner) -> Result<(), TrainError> {
+    fn preview(
+        &self,
+        stage: Stage,
+        recipe: &Recipe<'_>,
+        learner: &Learner,
+    ) -> Result<(), TrainError> {
         let log = &self.config.log;
-        if log.preview_every == 0 || !learner.step.is_multiple_of(log.preview_every) || log.preview_images == 0 {
+        if log.preview_every == 0
+            || !learner.step.is_multiple_of(log.preview_every)
+            || log.preview_images == 0
+        {
             return Ok(());
         }
         let device = &self.options.device.device;
         let model = ModelFolder {
             unet: learner.result(device),
             schedule: self.schedule.clone(),
-            scheduler: SchedulerConfig::from_schedule(&self.schedule, self.config.teacher.prediction_type),
+            scheduler: SchedulerConfig::from_schedule(
+                &self.schedule,
+                self.config.teacher.prediction_type,
+            ),
             halfstep: HalfstepFile::default(),
         };
         let options = self.agreement_options(log.preview_images);
@@ -256,7 +317,10 @@ impl<'a> Run<'a> {
         let name = stage.folder().replace('/', "_");
         let path = self.folder.file(&format!("samples/{name}_{:06}.png", learner.step));
         let columns = (images.len() as f64).sqrt().ceil() as usize;
-        output::write_png(&path, picture::grid(&images, columns, picture::comfortable_scale(images.shape[2]))?)?;
+        output::write_png(
+            &path,
+            picture::grid(&images, columns, picture::comfortable_scale(images.shape[2]))?,
+        )?;
         Ok(())
     }
 
@@ -278,7 +342,8 @@ impl<'a> Run<'a> {
         let device = &self.options.device.device;
         let teacher = ModelFolder::load(&self.folder.model(Stage::Teacher), device)?;
         let options = self.agreement_options(self.config.distill.agreement_images);
-        let agreement = Agreement::new(&teacher, device, self.config.distill.teacher_steps, options)?;
+        let agreement =
+            Agreement::new(&teacher, device, self.config.distill.teacher_steps, options)?;
         let mut last: Option<(Images, Images)> = None;
         for &stage in stages {
             let model = ModelFolder::load(&self.folder.model(stage), device)?;
@@ -306,7 +371,10 @@ impl<'a> Run<'a> {
             rows.extend([teacher.first(COMPARED), student.first(COMPARED)]);
         }
         let scale = picture::comfortable_scale(rows[0].shape[2]);
-        output::write_png(&self.comparison_path(), picture::rows(&rows.iter().collect::<Vec<_>>(), scale)?)?;
+        output::write_png(
+            &self.comparison_path(),
+            picture::rows(&rows.iter().collect::<Vec<_>>(), scale)?,
+        )?;
         Ok(())
     }
 }

@@ -46,7 +46,8 @@ impl RunFolder {
         let path = self.file("config.toml");
         let resolved = toml::to_string(config).map_err(|error| TrainError::file(&path, error))?;
         if path.exists() {
-            let saved = std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+            let saved =
+                std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
             let differences = differences(&saved, &resolved);
             if !differences.is_empty() {
                 return Err(TrainError::file(
@@ -99,16 +100,26 @@ fn differences(saved: &str, current: &str) -> Vec<String> {
     let keys: std::collections::BTreeSet<_> = saved.keys().chain(current.keys()).collect();
     let absent = "(not set)".to_owned();
     keys.into_iter()
-        .filter(|key| !FREE.iter().any(|free| key.as_str() == *free || free.ends_with('.') && key.starts_with(free)))
+        .filter(|key| {
+            !FREE
+                .iter()
+                .any(|free| key.as_str() == *free || free.ends_with('.') && key.starts_with(free))
+        })
         .filter(|key| saved.get(*key) != current.get(*key))
         .map(|key| {
-            let of = |settings: &std::collections::BTreeMap<String, String>| settings.get(key).unwrap_or(&absent).clone();
+            let of = |settings: &std::collections::BTreeMap<String, String>| {
+                settings.get(key).unwrap_or(&absent).clone()
+            };
             format!("{key}: {} -> {}", of(&saved), of(&current))
         })
         .collect()
 }
 
-fn flatten_into(flat: &mut std::collections::BTreeMap<String, String>, prefix: &str, value: &Value) {
+fn flatten_into(
+    flat: &mut std::collections::BTreeMap<String, String>,
+    prefix: &str,
+    value: &Value,
+) {
     match value {
         Value::Table(table) => {
             for (key, value) in table {
@@ -148,7 +159,10 @@ mod tests {
         drop(RunFolder::open(dir.path(), &config(&["seed=1"])).unwrap());
         let changed = config(&["seed=2", "teacher.learning_rate=0.5", "log.every=77"]);
         let problem = RunFolder::open(dir.path(), &changed).unwrap_err().to_string();
-        assert!(problem.contains("seed: 1 -> 2") && problem.contains("teacher.learning_rate"), "{problem}");
+        assert!(
+            problem.contains("seed: 1 -> 2") && problem.contains("teacher.learning_rate"),
+            "{problem}"
+        );
         assert!(!problem.contains("log.every"), "{problem}");
         RunFolder::open(dir.path(), &config(&["seed=1", "log.every=77"])).unwrap();
     }

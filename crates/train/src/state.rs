@@ -5,8 +5,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use halfstep_core::EmaSchedule;
 use halfstep_model::{
-    ModelError, UNet, UNetConfig, flat_params, load_weights, recover_folder, save_weights, with_flat_params,
-    write_atomically,
+    ModelError, UNet, UNetConfig, flat_params, load_weights, recover_folder, save_weights,
+    with_flat_params, write_atomically,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +41,13 @@ impl Counters {
         if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
         let counters: Self = serde_json::from_str(&text).map_err(|error| {
-            TrainError::file(&path, format!("damaged ({error}); delete the folder to begin this stage again"))
+            TrainError::file(
+                &path,
+                format!("damaged ({error}); delete the folder to begin this stage again"),
+            )
         })?;
         if counters.format != FORMAT {
             let problem = format!("has format {}; this version reads {FORMAT}", counters.format);
@@ -59,7 +63,12 @@ pub(crate) fn recover(state: &Path) -> Result<(), TrainError> {
 }
 
 /// Saves a learner, all or nothing.
-pub(crate) fn save(state: &Path, learner: &Learner, stage: Stage, seconds: f64) -> Result<(), TrainError> {
+pub(crate) fn save(
+    state: &Path,
+    learner: &Learner,
+    stage: Stage,
+    seconds: f64,
+) -> Result<(), TrainError> {
     use burn::module::Module;
     let unet = learner.unet.clone().valid();
     let (_, moments) = learner.optimizer.history();
@@ -108,7 +117,12 @@ pub(crate) fn load(
     let list = |name: &str| Ok::<_, TrainError>(flat_params(&read(name)?));
     let moments = counters
         .has_moments
-        .then(|| Ok::<_, TrainError>(Moments { first: list("exp_avg.safetensors")?, second: list("exp_avg_sq.safetensors")? }))
+        .then(|| {
+            Ok::<_, TrainError>(Moments {
+                first: list("exp_avg.safetensors")?,
+                second: list("exp_avg_sq.safetensors")?,
+            })
+        })
         .transpose()?;
     let ema = match (ema, counters.has_ema) {
         (Some(schedule), true) => Some(Ema::new(schedule, list("ema.safetensors")?)),

@@ -48,9 +48,11 @@ impl Summary {
         if !path.exists() {
             return Ok(Self::default());
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
-        serde_json::from_str(&text)
-            .map_err(|error| TrainError::file(&path, format!("damaged ({error}); delete it to measure again")))
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+        serde_json::from_str(&text).map_err(|error| {
+            TrainError::file(&path, format!("damaged ({error}); delete it to measure again"))
+        })
     }
 
     /// Writes it, as JSON and as a table.
@@ -59,7 +61,8 @@ impl Summary {
     /// [`TrainError::Sample`] naming the file.
     pub fn write(&self, folder: &RunFolder) -> Result<(), TrainError> {
         let path = folder.file(FILE);
-        let text = serde_json::to_string_pretty(self).map_err(|error| TrainError::file(&path, error))?;
+        let text =
+            serde_json::to_string_pretty(self).map_err(|error| TrainError::file(&path, error))?;
         write_file(&path, text.as_bytes())?;
         write_file(&folder.file("report/summary.md"), self.table().as_bytes())?;
         Ok(())
@@ -85,7 +88,8 @@ impl Summary {
         );
         for row in &self.rounds {
             let model = if row.stage == 0 { "teacher" } else { "student" };
-            let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));
+            let number =
+                |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));
             let factor = match (row.agreement, row.teacher_agreement) {
                 (Some(own), Some(teacher)) if own > 0.0 => format!("{:.1}x", teacher / own),
                 _ => "-".to_owned(),

@@ -59,7 +59,13 @@ impl Watch {
     }
 
     /// Notes a step; writes a line when one is due.
-    pub fn step(&mut self, stats: StepStats, step: u64, lr: f64, flush: bool) -> Result<(), TrainError> {
+    pub fn step(
+        &mut self,
+        stats: StepStats,
+        step: u64,
+        lr: f64,
+        flush: bool,
+    ) -> Result<(), TrainError> {
         self.pending.push(stats);
         self.bar.set_position(step);
         if flush || step.is_multiple_of(self.every) { self.flush(step, lr) } else { Ok(()) }
@@ -92,7 +98,16 @@ impl Watch {
             Stage::Round { num_steps, .. } => num_steps,
         };
         let stage = self.stage.index();
-        self.metrics.write(&Metrics { stage, num_steps, step, loss, mse, grad_norm, lr, images_per_second })?;
+        self.metrics.write(&Metrics {
+            stage,
+            num_steps,
+            step,
+            loss,
+            mse,
+            grad_norm,
+            lr,
+            images_per_second,
+        })?;
         self.bar.set_message(format!("loss {loss:.4}"));
         self.line(step, loss, images_per_second);
         Ok(())
@@ -106,7 +121,10 @@ impl Watch {
         self.last_line = Instant::now();
         let left = (self.total - step) as f64 * self.batch_size as f64 / rate;
         let (stage, total) = (self.stage, self.total);
-        eprintln!("{stage}: step {step} of {total}, loss {loss:.4}, {rate:.1} images/s, {} left", human_time(left));
+        eprintln!(
+            "{stage}: step {step} of {total}, loss {loss:.4}, {rate:.1} images/s, {} left",
+            human_time(left)
+        );
     }
 
     /// The state of this step is safe.

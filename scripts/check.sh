@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Everything that must hold before a commit, cheapest first. People and CI run the same.
+set -euo pipefail
+
+usage() {
+    cat <<'HELP'
+usage: check.sh [--fast]
+
+Runs, cheapest first: cargo fmt, clippy with warnings as errors, shellcheck (if
+installed), the documentation with warnings as errors, all tests.
+
+  --fast  stop before the tests
+HELP
+}
+
+fast=
+for argument in "$@"; do
+    case $argument in
+        --fast) fast=1 ;;
+        -h | --help) usage; exit ;;
+        *) usage >&2; exit 2 ;;
+    esac
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "format"
+cargo fmt --all --check
+
+if command -v shellcheck > /dev/null; then
+    step "shellcheck"
+    shellcheck scripts/*.sh .ci/run
+fi
+
+step "clippy"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+if [ -z "$fast" ]; then
+    step "tests"
+    cargo test --workspace --locked
+fi

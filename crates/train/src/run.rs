@@ -3,29 +3,27 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use halfstep_core::{DiscreteSchedule, EmaSchedule};
+use halfstep_core::DiscreteSchedule;
 use halfstep_data::{Dataset, EpochOrder, Purpose, Stream};
 use halfstep_model::{
     Distilled, DropoutMasks, HalfstepFile, ModelFolder, Provenance, SchedulerConfig,
     SelectedDevice, UNet, UNetConfig, flat_params, with_flat_params,
 };
-use halfstep_sample::{Images, output, picture};
 
-use crate::agreement::{Agreement, AgreementOptions};
 use crate::batches::BatchSource;
-use crate::config::{Config, OptimizerConfig, TimeSampling};
+use crate::config::Config;
 use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::learner::Learner;
-use crate::lr::{LrDecay, LrSchedule};
 use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 use crate::optimizer::AdamW;
+use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
 use crate::signals::StopFlag;
 use crate::stage::Stage;
 use crate::state::{self, Counters};
-use crate::summary::{RoundResult, Summary};
-use crate::watch::{Watch, final_loss};
+use crate::summary::Summary;
+use crate::watch::Watch;
 
 /// Images a row in the comparison picture.
 const COMPARED: usize = 10;
@@ -92,13 +90,14 @@ pub fn run(
     Ok(Outcome::Finished(summary))
 }
 
-struct Run<'a> {
-    config: &'a Config,
-    dataset: &'a Dataset,
-    options: &'a RunOptions,
-    folder: RunFolder,
-    unet: UNetConfig,
-    schedule: DiscreteSchedule,
+/// A run under way.
+pub(crate) struct Run<'a> {
+    pub config: &'a Config,
+    pub dataset: &'a Dataset,
+    pub options: &'a RunOptions,
+    pub folder: RunFolder,
+    pub unet: UNetConfig,
+    pub schedule: DiscreteSchedule,
 }
 
 impl<'a> Run<'a> {
@@ -289,145 +288,7 @@ impl<'a> Run<'a> {
         Ok(model.save(&self.folder.model(stage))?)
     }
 
-    fn preview(
-        &self,
-        stage: Stage,
-        recipe: &Recipe<'_>,
-        learner: &Learner,
-    ) -> Result<(), TrainError> {
-        let log = &self.config.log;
-        if log.preview_every == 0
-            || !learner.step.is_multiple_of(log.preview_every)
-            || log.preview_images == 0
-        {
-            return Ok(());
-        }
-        let device = &self.options.device.device;
-        let model = ModelFolder {
-            unet: learner.result(device),
-            schedule: self.schedule.clone(),
-            scheduler: SchedulerConfig::from_schedule(
-                &self.schedule,
-                self.config.teacher.prediction_type,
-            ),
-            halfstep: HalfstepFile::default(),
-        };
-        let options = self.agreement_options(log.preview_images);
-        let images = Agreement::draw_once(&model, device, recipe.preview_steps, options)?;
-        let name = stage.folder().replace('/', "_");
-        let path = self.folder.file(&format!("samples/{name}_{:06}.png", learner.step));
-        let columns = (images.len() as f64).sqrt().ceil() as usize;
-        output::write_png(
-            &path,
-            picture::grid(&images, columns, picture::comfortable_scale(images.shape[2]))?,
-        )?;
-        Ok(())
-    }
-
-    fn agreement_options(&self, count: usize) -> AgreementOptions {
-        AgreementOptions {
-            seed: self.config.seed,
-            count,
-            batch_size: self.config.log.sample_batch,
-            quiet: self.options.quiet,
-        }
-    }
-
-    fn comparison_path(&self) -> PathBuf {
+    pub(crate) fn comparison_path(&self) -> PathBuf {
         self.folder.file("samples/comparison.png")
-    }
-
-    /// Fills the table and draws the comparison picture.
-    fn measure(&self, stages: &[Stage], summary: &mut Summary) -> Result<(), TrainError> {
-        let device = &self.options.device.device;
-        let teacher = ModelFolder::load(&self.folder.model(Stage::Teacher), device)?;
-        let options = self.agreement_options(self.config.distill.agreement_images);
-        let agreement =
-            Agreement::new(&teacher, device, self.config.distill.teacher_steps, options)?;
-        let mut last: Option<(Images, Images)> = None;
-        for &stage in stages {
-            let model = ModelFolder::load(&self.folder.model(stage), device)?;
-            let (num_steps, pair) = match stage {
-                Stage::Teacher => (self.config.distill.teacher_steps, None),
-                Stage::Round { num_steps, .. } => {
-                    let own = agreement.student_images(&model.unet, num_steps)?;
-                    (num_steps, Some((agreement.teacher_images(num_steps)?, own)))
-                }
-            };
-            summary.set(RoundResult {
-                stage: stage.index(),
-                num_steps,
-                train_steps: model.halfstep.provenance.train_steps,
-                loss: final_loss(&self.folder, stage, model.halfstep.provenance.train_steps)?,
-                seconds: model.halfstep.provenance.train_seconds,
-                agreement: pair.as_ref().map(|(_, own)| agreement.distance(own)),
-                teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
-            });
-            summary.write(&self.folder)?;
-            last = pair.or(last);
-        }
-        let mut rows = vec![agreement.reference().first(COMPARED)];
-        if let Some((teacher, student)) = last {
-            rows.extend([teacher.first(COMPARED), student.first(COMPARED)]);
-        }
-        let scale = picture::comfortable_scale(rows[0].shape[2]);
-        output::write_png(
-            &self.comparison_path(),
-            picture::rows(&rows.iter().collect::<Vec<_>>(), scale)?,
-        )?;
-        Ok(())
-    }
-}
-
-/// What differs between the teacher's stage and a round.
-pub(crate) struct Recipe<'a> {
-    pub steps: u64,
-    pub batch_size: usize,
-    pub parts: usize,
-    pub lr: LrSchedule,
-    pub optimizer: &'a OptimizerConfig,
-    pub ema: Option<EmaSchedule>,
-    pub time_sampling: TimeSampling,
-    pub preview_steps: usize,
-}
-
-impl<'a> Recipe<'a> {
-    fn new(config: &'a Config, stage: Stage) -> Self {
-        let (teacher, distill) = (&config.teacher, &config.distill);
-        match stage {
-            Stage::Teacher => Self {
-                steps: teacher.train_steps,
-                batch_size: teacher.batch_size,
-                parts: teacher.accumulate,
-                lr: LrSchedule {
-                    peak: teacher.learning_rate,
-                    warmup_steps: teacher.warmup_steps,
-                    total_steps: teacher.train_steps,
-                    decay: teacher.lr_decay,
-                },
-                optimizer: &teacher.optimizer,
-                ema: Some(teacher.ema),
-                time_sampling: teacher.time_sampling,
-                preview_steps: config.log.preview_steps,
-            },
-            Stage::Round { num_steps, .. } => {
-                let steps = config.round_train_steps(num_steps);
-                Self {
-                    steps,
-                    batch_size: distill.batch_size,
-                    parts: distill.accumulate,
-                    lr: LrSchedule {
-                        peak: distill.learning_rate,
-                        warmup_steps: 0,
-                        total_steps: steps,
-                        decay: LrDecay::Linear,
-                    },
-                    optimizer: &distill.optimizer,
-                    ema: None,
-                    time_sampling: teacher.time_sampling,
-                    preview_steps: num_steps,
-                }
-            }
-        }
     }
 }

@@ -22,6 +22,10 @@ pub struct RoundResult {
     pub train_steps: u64,
     /// Weighted loss over the last tenth of them.
     pub loss: f64,
+    /// Mean squared error of the teacher's own output (v for a v-model) at uniform times, averaged
+    /// weights; `None` for students.
+    #[serde(default)]
+    pub output_mse: Option<f64>,
     /// Seconds of learning.
     pub seconds: f64,
     /// Mean squared distance between its `num_steps`-step images and the teacher's full-grid images;
@@ -104,6 +108,10 @@ impl Summary {
                 number(row.agreement),
                 number(row.teacher_agreement),
             );
+        }
+        if let Some(mse) = self.of_stage(0).and_then(|teacher| teacher.output_mse) {
+            let _ =
+                writeln!(table, "\nTeacher's error in its own output, at uniform times: {mse:.4}");
         }
         table
     }

@@ -9,7 +9,7 @@ use crate::error::TrainError;
 use crate::learner::StepStats;
 use crate::metrics::{Metrics, MetricsFile};
 use crate::progress::{human_time, training_bar};
-use crate::run::Recipe;
+use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
 use crate::stage::Stage;
 

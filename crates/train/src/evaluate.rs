@@ -1,0 +1,58 @@
+//! The teacher's error on its own task, with the averaged weights.
+
+use burn::tensor::Device;
+use halfstep_core::LossWeighting;
+use halfstep_data::{Dataset, EpochOrder};
+use halfstep_model::ModelFolder;
+
+use crate::batches::BatchSource;
+use crate::config::TimeSampling;
+use crate::error::TrainError;
+use crate::objective::teacher_loss;
+
+/// Images the error is measured over.
+const IMAGES: u64 = 1024;
+/// Images at once.
+const BATCH: u64 = 32;
+/// Keeps these draws apart from every stage's.
+const SEED_OFFSET: u64 = 0x45_56_41_4c;
+
+/// Mean squared error of the network's own output (v for a v-model) over images of `dataset` at
+/// uniform times, one in each of equal strata of `[0, 1]`.
+pub(crate) fn output_mse(
+    model: &ModelFolder,
+    dataset: &Dataset,
+    labels: bool,
+    seed: u64,
+    device: &Device,
+) -> Result<f64, TrainError> {
+    let seed = seed.wrapping_add(SEED_OFFSET);
+    let parts = IMAGES / BATCH;
+    let mut source = BatchSource {
+        dataset,
+        order: EpochOrder::new(dataset.len(), seed),
+        seed,
+        batch_size: IMAGES as usize,
+        parts: parts as usize,
+        time_sampling: TimeSampling::Stratified,
+        flip: false,
+        labels,
+    };
+    let mut total = 0.0;
+    for part in 0..parts as usize {
+        let batch = source.part(0, part, device);
+        let kind = model.prediction_type();
+        let loss = teacher_loss(
+            &model.unet,
+            &model.schedule,
+            kind,
+            LossWeighting::SnrPlusOne,
+            &batch,
+            None,
+        );
+        let data =
+            loss.mse.try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
+        total += data.iter::<f64>().sum::<f64>() / parts as f64;
+    }
+    Ok(total)
+}

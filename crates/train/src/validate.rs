@@ -1,0 +1,152 @@
+//! What a configuration must satisfy beyond the type of each field.
+
+use halfstep_core::PredictionType;
+
+use crate::config::{Config, DistillConfig, OptimizerConfig};
+use crate::error::TrainError;
+
+impl Config {
+    /// Checks what no single field shows.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the field, its value and what is accepted.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let schedule = self
+            .schedule
+            .build()
+            .map_err(|error| TrainError::config("schedule", error.to_string()))?;
+        self.validate_name()?;
+        self.validate_numbers()?;
+        self.validate_rounds(schedule.len())?;
+        let teacher = self.teacher.prediction_type;
+        if teacher == PredictionType::Epsilon && schedule.has_zero_terminal_snr() {
+            return Err(TrainError::config(
+                "teacher.prediction_type",
+                "is \"epsilon\", which says nothing about the image at alpha = 0, where this schedule ends; \
+                 use \"v_prediction\" or \"sample\", or schedule.zero_terminal_snr = false",
+            ));
+        }
+        if self.rounds().is_empty() {
+            return Ok(());
+        }
+        if teacher == PredictionType::Epsilon {
+            return Err(TrainError::config(
+                "teacher.prediction_type",
+                "is \"epsilon\": a student starts from its teacher's weights, and an eps-student has no image at \
+                 alpha = 0, the first step of every few-step sampler; use \"v_prediction\" or \"sample\"",
+            ));
+        }
+        if self.distill.weighting.vanishes_at_zero_snr() {
+            return Err(TrainError::config(
+                "distill.weighting",
+                format!(
+                    "is \"{}\", whose weight is 0 at alpha = 0: the first and most important step of a few-step \
+                     student would learn nothing; use \"truncated_snr\", \"snr_plus_one\" or \"x0\"",
+                    self.distill.weighting.name()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_name(&self) -> Result<(), TrainError> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(fine) {
+            return Err(TrainError::config(
+                "name",
+                format!(
+                    "is \"{}\"; it becomes a folder: letters, digits, '-', '_' and '.' only",
+                    self.name
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_numbers(&self) -> Result<(), TrainError> {
+        let (teacher, distill, log) = (&self.teacher, &self.distill, &self.log);
+        let counts: [(&'static str, u64); 12] = [
+            ("teacher.train_steps", teacher.train_steps),
+            ("teacher.batch_size", teacher.batch_size as u64),
+            ("teacher.accumulate", teacher.accumulate as u64),
+            ("distill.teacher_steps", distill.teacher_steps as u64),
+            ("distill.student_steps", distill.student_steps as u64),
+            ("distill.train_steps", distill.train_steps),
+            ("distill.last_train_steps", distill.last_train_steps.unwrap_or(1)),
+            ("distill.batch_size", distill.batch_size as u64),
+            ("distill.accumulate", distill.accumulate as u64),
+            ("distill.agreement_images", distill.agreement_images as u64),
+            ("log.every", log.every),
+            ("log.checkpoint_every", log.checkpoint_every),
+        ];
+        if let Some((field, _)) = counts.iter().find(|(_, value)| *value == 0) {
+            return Err(TrainError::config(field, "is 0; at least 1 is needed"));
+        }
+        for (field, batch, parts) in [
+            ("teacher.accumulate", teacher.batch_size, teacher.accumulate),
+            ("distill.accumulate", distill.batch_size, distill.accumulate),
+        ] {
+            if !batch.is_multiple_of(parts) {
+                return Err(TrainError::config(
+                    field,
+                    format!("is {parts}, which does not divide the batch size {batch}"),
+                ));
+            }
+        }
+        for (field, rate) in [
+            ("teacher.learning_rate", teacher.learning_rate),
+            ("distill.learning_rate", distill.learning_rate),
+        ] {
+            if !(rate > 0.0 && rate.is_finite()) {
+                return Err(TrainError::config(field, format!("is {rate}; it must be positive")));
+            }
+        }
+        if !(0.0..=1.0).contains(&teacher.ema.decay) {
+            return Err(TrainError::config(
+                "teacher.ema.decay",
+                format!("is {}; it must be in [0, 1]", teacher.ema.decay),
+            ));
+        }
+        validate_optimizer("teacher.optimizer", &teacher.optimizer)?;
+        validate_optimizer("distill.optimizer", &distill.optimizer)
+    }
+
+    fn validate_rounds(&self, train_timesteps: usize) -> Result<(), TrainError> {
+        let DistillConfig { teacher_steps, student_steps, .. } = self.distill;
+        if !train_timesteps.is_multiple_of(teacher_steps) {
+            return Err(TrainError::config(
+                "distill.teacher_steps",
+                format!(
+                    "is {teacher_steps}, which does not divide schedule.train_timesteps = {train_timesteps}: its grid \
+                     would not lie on the times the teacher learned"
+                ),
+            ));
+        }
+        let reached = std::iter::successors(Some(teacher_steps), |&steps| {
+            steps.is_multiple_of(2).then_some(steps / 2)
+        })
+        .any(|steps| steps == student_steps);
+        if !reached {
+            return Err(TrainError::config(
+                "distill.student_steps",
+                format!("is {student_steps}, which halving {teacher_steps} does not reach"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn validate_optimizer(field: &'static str, optimizer: &OptimizerConfig) -> Result<(), TrainError> {
+    let betas_fine = optimizer.betas.iter().all(|beta| (0.0..1.0).contains(beta));
+    let others = [optimizer.eps, optimizer.weight_decay, optimizer.grad_clip];
+    if betas_fine
+        && optimizer.eps > 0.0
+        && others.iter().all(|value| *value >= 0.0 && value.is_finite())
+    {
+        return Ok(());
+    }
+    Err(TrainError::config(
+        field,
+        "betas must be in [0, 1), eps positive, weight_decay and grad_clip not negative",
+    ))
+}

@@ -5,7 +5,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
 
-use crate::resnet::conv2d;
+use crate::resnet::{conv2d, convolve};
 
 /// A stride-2 3x3 convolution (`downsamplers.0.conv`).
 #[derive(Module, Debug)]
@@ -23,7 +23,7 @@ impl Downsample {
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         // Padding 0 is the TensorFlow "SAME" of the DDPM code: one row below, one column right.
         let x = if self.padding == 0 { x.pad([(0, 1), (0, 1)], PadMode::Constant(0.0)) } else { x };
-        self.conv.forward(x)
+        convolve(&self.conv, x)
     }
 }
 
@@ -43,6 +43,6 @@ impl Upsample {
         let [b, c, h, w] = x.dims();
         let doubled =
             x.reshape([b, c, h, 1, w, 1]).expand([b, c, h, 2, w, 2]).reshape([b, c, 2 * h, 2 * w]);
-        self.conv.forward(doubled)
+        convolve(&self.conv, doubled)
     }
 }

@@ -11,7 +11,7 @@ use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
 use crate::embedding::{TimestepEmbedding, timestep_embedding};
 use crate::error::ModelError;
-use crate::resnet::{conv2d, group_norm};
+use crate::resnet::{conv2d, convolve, group_norm};
 
 /// diffusers' `UNet2DModel`: predicts eps, x0 or v from `z` and the discrete time.
 #[derive(Module, Debug)]
@@ -79,7 +79,7 @@ impl UNet {
         mut masks: Option<DropoutMasks<'_>>,
     ) -> Tensor<4> {
         let time = self.embed(times, labels, z.dims()[0], &z.device()); // [B, E]
-        let mut x = self.conv_in.forward(z);
+        let mut x = convolve(&self.conv_in, z);
         let mut skips = vec![x.clone()];
         for block in &self.down_blocks {
             x = block.forward(x, &time, &mut skips, &mut masks);
@@ -88,7 +88,7 @@ impl UNet {
         for block in &self.up_blocks {
             x = block.forward(x, &time, &mut skips, &mut masks);
         }
-        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+        convolve(&self.conv_out, silu(self.conv_norm_out.forward(x)))
     }
 
     /// `silu(time embedding + class embedding)`: every residual block starts with that SiLU, so it

@@ -25,9 +25,6 @@ use crate::state::{self, Counters};
 use crate::summary::Summary;
 use crate::watch::Watch;
 
-/// Images a row in the comparison picture.
-const COMPARED: usize = 10;
-
 /// Where and how to run; nothing here changes results on the CPU.
 #[derive(Clone, Debug)]
 pub struct RunOptions {

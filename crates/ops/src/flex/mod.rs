@@ -1,0 +1,32 @@
+//! Convolution kernels for the CPU.
+//!
+//! All three computations of a convolution are one: a matrix product whose left factor is the
+//! matrix of image patches (im2col). That matrix is never built. With the image laid out
+//! channels-last and padded, its entry for pixel n and patch element k is found at address
+//! `pixel[n] + patch[k]`, a sum of two table entries, and so [`Product`] multiplies it in place:
+//!
+//! | computes | rows | summed over | right factor |
+//! |---|---|---|---|
+//! | output | output pixels | patch | weight |
+//! | gradient of x | x's pixels | patch of the output's gradient | weight, turned |
+//! | gradient of weight | patch | output pixels | the output's gradient |
+//!
+//! Every element of a result is one sum in one fixed order: threads share out the elements and
+//! never a sum. The weight gradient alone is a sum of partial sums, over chunks of the batch that
+//! the shape determines, added in order.
+
+mod correlate;
+mod lattice;
+mod pack;
+mod product;
+mod shape;
+mod weight_grad;
+
+pub(crate) use correlate::{forward, x_grad};
+pub(crate) use shape::ConvShape;
+pub(crate) use weight_grad::weight_grad;
+
+/// Whether the processor has vectors that the kernels here are faster with.
+pub(crate) fn supported() -> bool {
+    product::lanes() >= 4
+}

@@ -1,0 +1,203 @@
+//! Layouts: images channels-last and padded, and matrices in panels.
+
+use super::lattice::Lattice;
+
+/// Zeros whose address is a multiple of a cache line, so that no vector straddles two.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    values: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl Buffer {
+    const LINE: usize = 16;
+
+    pub(crate) fn zeros(len: usize) -> Self {
+        let values = vec![0.0; len + Self::LINE];
+        let start = values.as_ptr().align_offset(Self::LINE * size_of::<f32>()).min(Self::LINE);
+        Self { values, start, len }
+    }
+}
+
+impl std::ops::Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values[self.start..self.start + self.len]
+    }
+}
+
+impl std::ops::DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values[self.start..self.start + self.len]
+    }
+}
+
+/// Channels-last images with enough zeros around them that every tap of every pixel is inside.
+#[derive(Debug)]
+pub(crate) struct Padded {
+    channels: usize,
+    height: usize,
+    width: usize,
+    top: usize,
+    left: usize,
+    padded_height: usize,
+    padded_width: usize,
+    /// From a pixel to the next.
+    pixel: usize,
+}
+
+impl Padded {
+    pub(crate) fn new([channels, height, width]: [usize; 3], lattices: &[Lattice]) -> Self {
+        let (top, bottom) = reach(height, lattices, |lattice| {
+            let far = lattice.in_step * (lattice.rows - 1);
+            (far, lattice.taps.iter().map(|tap| tap.dy).collect())
+        });
+        let (left, right) = reach(width, lattices, |lattice| {
+            let far = lattice.in_step * (lattice.cols - 1);
+            (far, lattice.taps.iter().map(|tap| tap.dx).collect())
+        });
+        // Pixels a power of two apart would compete for few of the cache's sets.
+        let pixel = if channels.is_multiple_of(64) { channels + Buffer::LINE } else { channels };
+        Self {
+            channels,
+            height,
+            width,
+            top,
+            left,
+            padded_height: top + bottom,
+            padded_width: left + right,
+            pixel,
+        }
+    }
+
+    /// Values of one image.
+    pub(crate) fn len(&self) -> usize {
+        self.padded_height * self.padded_width * self.pixel
+    }
+
+    /// The address of every pixel of the lattice, for as many images, one after the other.
+    pub(crate) fn pixels(&self, lattice: &Lattice, images: usize) -> Vec<u32> {
+        let step = lattice.in_step;
+        (0..images)
+            .flat_map(|image| {
+                lattice.positions().map(move |(i, j)| {
+                    address(
+                        image * self.len() + (step * i * self.padded_width + step * j) * self.pixel,
+                    )
+                })
+            })
+            .collect()
+    }
+
+    /// The address of every element of a patch relative to its pixel: channel by channel, tap by
+    /// tap within a channel, as weights are laid out.
+    pub(crate) fn patch(&self, lattice: &Lattice) -> Vec<u32> {
+        (0..self.channels)
+            .flat_map(|channel| {
+                lattice.taps.iter().map(move |tap| {
+                    let y = self.top.strict_add_signed(tap.dy);
+                    let x = self.left.strict_add_signed(tap.dx);
+                    address((y * self.padded_width + x) * self.pixel + channel)
+                })
+            })
+            .collect()
+    }
+
+    /// Lays out images `[n, C, H, W]`. What `packed` holds around them must be zero, and stays so.
+    pub(crate) fn pack(&self, images: &[f32], packed: &mut [f32]) {
+        let plane = self.height * self.width;
+        let images = images.chunks_exact(self.channels * plane);
+        for (image, packed) in images.zip(packed.chunks_exact_mut(self.len())) {
+            if self.padded_width == self.width {
+                let start = self.top * self.width * self.pixel;
+                transpose(image, plane, &mut packed[start..], self.pixel, self.channels, plane);
+                continue;
+            }
+            for y in 0..self.height {
+                let start = ((self.top + y) * self.padded_width + self.left) * self.pixel;
+                let row = &image[y * self.width..];
+                transpose(row, plane, &mut packed[start..], self.pixel, self.channels, self.width);
+            }
+        }
+    }
+}
+
+/// Along one axis: zeros needed before the image, and the length of the rest.
+fn reach(
+    length: usize,
+    lattices: &[Lattice],
+    axis: impl Fn(&Lattice) -> (usize, Vec<isize>),
+) -> (usize, usize) {
+    let (mut before, mut rest) = (0, length);
+    for (far, taps) in lattices.iter().map(axis) {
+        for tap in taps {
+            before = before.max(tap.min(0).unsigned_abs());
+            rest = rest.max(far.saturating_add_signed(tap) + 1);
+        }
+    }
+    (before, rest)
+}
+
+fn address(offset: usize) -> u32 {
+    u32::try_from(offset).expect("a few images have fewer than 2^32 values")
+}
+
+/// `to[c * to_stride + r] = from[r * from_stride + c]` for r below `rows`, c below `cols`.
+pub(crate) fn transpose(
+    from: &[f32],
+    from_stride: usize,
+    to: &mut [f32],
+    to_stride: usize,
+    rows: usize,
+    cols: usize,
+) {
+    const ROWS: usize = 8;
+    const COLS: usize = 4;
+    let (whole_rows, whole_cols) = (rows - rows % ROWS, cols - cols % COLS);
+    for r in (0..whole_rows).step_by(ROWS) {
+        for c in (0..whole_cols).step_by(COLS) {
+            let mut tile = [[0.0; ROWS]; COLS];
+            for i in 0..ROWS {
+                let line = &from[(r + i) * from_stride + c..][..COLS];
+                for j in 0..COLS {
+                    tile[j][i] = line[j];
+                }
+            }
+            for (j, line) in tile.iter().enumerate() {
+                to[(c + j) * to_stride + r..][..ROWS].copy_from_slice(line);
+            }
+        }
+    }
+    let mut rest = |rows: std::ops::Range<usize>, cols: std::ops::Range<usize>| {
+        for r in rows {
+            for c in cols.clone() {
+                to[c * to_stride + r] = from[r * from_stride + c];
+            }
+        }
+    };
+    rest(0..whole_rows, whole_cols..cols);
+    rest(whole_rows..rows, 0..cols);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transpose_moves_every_element() {
+        for (rows, cols) in [(1, 1), (3, 5), (8, 4), (9, 13), (32, 16), (17, 8)] {
+            let (from_stride, to_stride) = (cols + 2, rows + 3);
+            let from: Vec<f32> = (0..rows * from_stride).map(|i| i as f32).collect();
+            let mut to = vec![-1.0; cols * to_stride];
+            transpose(&from, from_stride, &mut to, to_stride, rows, cols);
+            for (c, line) in to.chunks(to_stride).enumerate() {
+                let expected: Vec<f32> = (0..to_stride)
+                    .map(|r| if r < rows { from[r * from_stride + c] } else { -1.0 })
+                    .collect();
+                assert_eq!(line, expected);
+            }
+        }
+    }
+}

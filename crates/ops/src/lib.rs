@@ -1,0 +1,17 @@
+//! Tensor operations that Burn has, made fast enough to train with.
+//!
+//! [`conv2d`] computes what [`burn::tensor::module::conv2d`] computes, with a backward pass of its
+//! own. On the `flex` CPU backend it runs kernels written here; elsewhere it arranges Burn's.
+//!
+//! # Architecture invariant
+//!
+//! A result depends on the inputs and the processor's instruction set alone: not on the number of
+//! threads, their scheduling, or the other images of the batch (for a weight gradient, the order of
+//! the images). Training runs repeat bit for bit.
+
+mod backends;
+mod conv;
+#[cfg(feature = "flex")]
+mod flex;
+
+pub use conv::conv2d;

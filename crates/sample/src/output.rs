@@ -19,12 +19,23 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
         path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         std::fs::create_dir_all(parent)?;
-        let mut file = tempfile::Builder::new().tempfile_in(parent)?;
+        let mut file = temporary(parent)?;
         file.write_all(bytes)?;
         file.persist(path)?;
         Ok(())
     };
     write().map_err(|error| SampleError::file(path, format!("cannot write: {error}")))
+}
+
+/// A temporary file with the permissions that any new file gets, not the private ones of tempfile.
+fn temporary(parent: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666)); // less the umask
+    }
+    builder.tempfile_in(parent)
 }
 
 /// A picture as PNG.

@@ -116,6 +116,7 @@ mod tests {
         let shipped = [
             DIGITS,
             include_str!("../../../configs/cifar.toml"),
+            include_str!("../../../configs/cifar-small.toml"),
             include_str!("../../../configs/mnist.toml"),
             include_str!("../../../configs/fashion.toml"),
         ];

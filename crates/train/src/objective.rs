@@ -118,3 +118,83 @@ fn weighted_mse(output: Tensor<4>, target: Tensor<4>, weights: impl Iterator<Ite
     let weights = column(weights, &square); // [B, 1, 1, 1]
     Loss { weighted: (square * weights).mean(), mse }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use halfstep_core::{ScheduleConfig, ScheduleName};
+    use halfstep_model::{BlockType, UNetConfig};
+
+    use super::*;
+
+    fn schedule() -> DiscreteSchedule {
+        let config =
+            ScheduleConfig { zero_terminal_snr: true, ..ScheduleConfig::new(ScheduleName::Cosine) };
+        config.build().unwrap()
+    }
+
+    fn zero_network() -> UNet {
+        let config = UNetConfig {
+            sample_size: Some(8),
+            in_channels: 1,
+            out_channels: 1,
+            block_out_channels: vec![8],
+            down_block_types: vec![BlockType::DownBlock2D],
+            up_block_types: vec![BlockType::UpBlock2D],
+            layers_per_block: 1,
+            norm_num_groups: 4,
+            ..UNetConfig::default()
+        };
+        UNet::zeroed(&config, &Device::flex()).unwrap()
+    }
+
+    fn round<'a>(teacher: &'a UNet, schedule: &'a DiscreteSchedule) -> DistillationRound<'a> {
+        DistillationRound {
+            teacher,
+            num_steps: 4,
+            schedule,
+            kind: PredictionType::VPrediction,
+            weighting: LossWeighting::SnrPlusOne,
+        }
+    }
+
+    #[test]
+    fn a_round_steps_from_pure_noise_to_the_clean_image_over_its_teachers_times() {
+        let (schedule, teacher) = (schedule(), zero_network());
+        let round = round(&teacher, &schedule);
+        let times = |i: usize| round.times(i).map(|point| point.t);
+        assert_eq!(times(4), [1023.0, 895.0, 767.0]);
+        assert_eq!(times(2), [511.0, 383.0, 255.0]);
+        assert_eq!(times(1), [255.0, 127.0, -1.0]);
+        assert_eq!(round.times(4)[0].level.alpha(), 0.0);
+        assert_eq!(round.times(1)[2].level.sigma(), 0.0);
+    }
+
+    /// A teacher that always says v = 0 turns z by a half step twice: z'' = cos(d)^2 z. The student's
+    /// target is then (cos(2d) - cos(d)^2)/sin(2d) z = -tan(d)/2 z, and a student that says 0 errs by it.
+    #[test]
+    fn the_loss_is_the_closed_form_for_a_teacher_that_says_nothing() {
+        let (schedule, teacher) = (schedule(), zero_network());
+        let device = Device::flex();
+        // z = alpha x0 + sigma eps with x0 = eps = 1 at the middle of every stratum's step.
+        let ones = Tensor::<4>::ones([4, 1, 8, 8], &device);
+        let batch = TrainingBatch {
+            x0: ones.clone(),
+            eps: ones,
+            uniforms: vec![0.1, 0.3, 0.6, 0.9],
+            labels: None,
+        };
+        let student = zero_network();
+        let loss = distillation_loss(&student, &round(&teacher, &schedule), &batch).unwrap();
+        let half_step = std::f64::consts::FRAC_PI_2 / 8.0;
+        let expected: f64 = (1..=4)
+            .map(|i| {
+                let phi = std::f64::consts::FRAC_PI_2 * f64::from(i) / 4.0;
+                (half_step.tan() / 2.0 * (phi.cos() + phi.sin())).powi(2) / 4.0
+            })
+            .sum();
+        let found = f64::from(loss.mse.into_scalar::<f32>());
+        // f32 through two steps and a division by sin(2d) = 0.38.
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
+}

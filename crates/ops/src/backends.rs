@@ -120,8 +120,8 @@ mod on_flex {
 
     type FlexTensor = FloatTensor<Flex>;
 
-    /// The kernels written here for f32; Burn's for every other type, and where the processor has
-    /// no vectors worth the name.
+    /// The kernels written here for f32; Burn's for every other type, for tensors without values,
+    /// and where the processor has no vectors worth the name.
     impl ConvKernels for Flex {
         fn conv_forward(
             x: FlexTensor,
@@ -171,7 +171,7 @@ mod on_flex {
     }
 
     fn ours(x: &FlexTensor) -> bool {
-        x.dtype() == DType::F32 && flex::supported()
+        x.dtype() == DType::F32 && x.shape().num_elements() > 0 && flex::supported()
     }
 
     fn shape(x: &FlexTensor, weight: &FlexTensor, at: Placement) -> flex::ConvShape {

@@ -140,67 +140,67 @@ impl Correlation<'_> {
 
     /// One panel of output channels of the packed images; `out` begins with its first channel.
     fn panel(&self, prepared: &[Prepared], packed: &[f32], index: usize, out: &mut [f32]) {
+        /// So many that their sums stay in the fastest cache until they are stored.
         const PIXELS: usize = 128;
         let [outputs, height, width] = self.output;
         let plane = height * width;
         let panel_width = panel_width(outputs);
-        let first = index * panel_width;
-        let channels = first..outputs.min(first + panel_width);
+        let channels = index * panel_width..outputs.min((index + 1) * panel_width);
+        let bias = self.bias.map(|bias| &bias[channels.clone()]);
         let images = (out.len() / plane).div_ceil(outputs);
+        let mut planes = Planes { out, plane, image: outputs * plane, channels: channels.len() };
         let mut sums = Buffer::zeros(PIXELS * panel_width);
         for lattice in prepared {
-            let (pixels, each) = (images * lattice.targets.len(), lattice.targets.len());
-            let mut start = 0;
-            while start < pixels {
-                // Pixels of one image at a time are stored, of several computed.
-                let rows = &lattice.pixels[start..pixels.min(start + PIXELS)];
+            let pixels = &lattice.pixels[..images * lattice.targets.len()];
+            for (chunk, rows) in pixels.chunks(PIXELS).enumerate() {
                 let sums = &mut sums[..rows.len() * panel_width];
-                if let Some(bias) = self.bias {
+                if let Some(bias) = bias {
                     for line in sums.chunks_exact_mut(panel_width) {
-                        line[..channels.len()].copy_from_slice(&bias[channels.clone()]);
+                        line[..bias.len()].copy_from_slice(bias);
                     }
                 }
-                let (b, accumulate) = (&lattice.panels[index], self.bias.is_some());
+                let (b, accumulate) = (&lattice.panels[index], bias.is_some());
                 Product { a: packed, rows, cols: &lattice.patch, b, out: sums, accumulate }.run();
-
-                let mut sums = &*sums;
-                let end = start + rows.len();
-                while start < end {
-                    let (image, pixel) = (start / each, start % each);
-                    let count = (each - pixel).min(end - start);
-                    let (now, later) = sums.split_at(count * panel_width);
-                    let out = &mut out[image * outputs * plane..];
-                    lattice.store(now, panel_width, pixel, out, plane, channels.len());
-                    sums = later;
-                    start += count;
-                }
+                lattice.store(sums, panel_width, chunk * PIXELS, &mut planes);
             }
         }
     }
 }
 
+/// The planes of a panel's channels, image after image.
+struct Planes<'a> {
+    out: &'a mut [f32],
+    plane: usize,
+    /// From an image to the next.
+    image: usize,
+    channels: usize,
+}
+
 impl Prepared {
-    /// Puts `sums` `[pixels, panel_width]`, those of a lattice from `pixel` on, in the planes of
-    /// their channels.
-    fn store(
-        &self,
-        sums: &[f32],
-        panel_width: usize,
-        pixel: usize,
-        out: &mut [f32],
-        plane: usize,
-        channels: usize,
-    ) {
-        let count = sums.len() / panel_width;
-        if self.in_order {
-            transpose(sums, panel_width, &mut out[pixel..], plane, count, channels);
-            return;
-        }
-        let targets = &self.targets[pixel..pixel + count];
-        for (channel, out) in out.chunks_mut(plane).take(channels).enumerate() {
-            for (&target, sums) in targets.iter().zip(sums.chunks_exact(panel_width)) {
-                out[target as usize] = sums[channel];
+    /// Puts `sums` `[pixels, panel_width]`, those of the lattice from `first` on, counted through
+    /// all images, where they belong.
+    fn store(&self, mut sums: &[f32], panel_width: usize, first: usize, planes: &mut Planes<'_>) {
+        let each = self.targets.len();
+        let mut next = first;
+        while !sums.is_empty() {
+            let (image, pixel) = (next / each, next % each);
+            let count = (each - pixel).min(sums.len() / panel_width);
+            let (now, later) = sums.split_at(count * panel_width);
+            let out = &mut planes.out[image * planes.image..];
+            if self.in_order {
+                let out = &mut out[pixel..];
+                transpose(now, panel_width, out, planes.plane, count, planes.channels);
+            } else {
+                let targets = &self.targets[pixel..pixel + count];
+                for (channel, out) in out.chunks_mut(planes.plane).take(planes.channels).enumerate()
+                {
+                    for (&target, sums) in targets.iter().zip(now.chunks_exact(panel_width)) {
+                        out[target as usize] = sums[channel];
+                    }
+                }
             }
+            sums = later;
+            next += count;
         }
     }
 }

@@ -3,7 +3,7 @@
 //! All three computations of a convolution are one: a matrix product whose left factor is the
 //! matrix of image patches (im2col). That matrix is never built. With the image laid out
 //! channels-last and padded, its entry for pixel n and patch element k is found at address
-//! `pixel[n] + patch[k]`, a sum of two table entries, and so [`Product`] multiplies it in place:
+//! `pixel[n] + patch[k]`, a sum of two table entries, and so [`product::Product`] multiplies it in place:
 //!
 //! | computes | rows | summed over | right factor |
 //! |---|---|---|---|

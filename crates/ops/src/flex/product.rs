@@ -25,7 +25,8 @@ pub(crate) fn panel_width(columns: usize) -> usize {
 }
 
 /// `out[i][j] = sum over k of a[rows[i] + cols[k]] * b[k][j]`, k ascending, with fused
-/// multiply-adds where the processor has them; added to what `out` holds if `accumulate`.
+/// multiply-adds where the processor has them; added to what `out` holds if `accumulate`. Neither
+/// table is empty.
 pub(crate) struct Product<'a> {
     pub(crate) a: &'a [f32],
     pub(crate) rows: &'a [u32],
@@ -50,7 +51,7 @@ impl WithSimd for Product<'_> {
     /// of, at least the 8 that keep two multiply-adds of latency 4 busy.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let vectors = self.out.len() / (self.rows.len().max(1) * S::F32_LANES);
+        let vectors = self.out.len() / (self.rows.len() * S::F32_LANES);
         match (vectors, S::REGISTER_COUNT >= 32) {
             (1, _) => tiles::<S, 8, 1>(simd, self),
             (2, true) => tiles::<S, 8, 2>(simd, self),
@@ -61,22 +62,22 @@ impl WithSimd for Product<'_> {
 }
 
 #[inline(always)]
+#[allow(unsafe_code)]
 fn tiles<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, product: Product<'_>) {
     let Product { a, rows, cols, b, out, accumulate } = product;
     let (b, b_rest) = S::as_simd_f32s(b).0.as_chunks::<VECTORS>();
     let (out, out_rest) = S::as_mut_simd_f32s(out).0.as_chunks_mut::<VECTORS>();
     assert!(b.len() == cols.len() && b_rest.is_empty());
     assert!(out.len() == rows.len() && out_rest.is_empty());
-    let (Some(last_row), Some(last_col)) = (rows.iter().max(), cols.iter().max()) else {
-        return;
-    };
-    // The bound that `tile` relies on: no sum of a row and a column is larger than this.
-    assert!((*last_row as usize) + (*last_col as usize) < a.len());
+    let last_row = rows.iter().copied().max().expect("rows to compute");
+    let last_col = cols.iter().copied().max().expect("columns to sum over");
+    assert!((last_row as usize) + (last_col as usize) < a.len());
 
     for (rows, out) in rows.chunks(ROWS).zip(out.chunks_mut(ROWS)) {
         // The last tile computes its last row several times rather than being a case of its own.
         let tile_rows = std::array::from_fn(|i| rows[i.min(rows.len() - 1)]);
-        let sums = tile::<S, ROWS, VECTORS>(simd, a, tile_rows, cols, b);
+        // SAFETY: no row and no column is larger than those whose sum the assertion above bounds.
+        let sums = unsafe { tile::<S, ROWS, VECTORS>(simd, a, tile_rows, cols, b) };
         for (out, sums) in out.iter_mut().zip(sums) {
             for (out, sum) in out.iter_mut().zip(sums) {
                 *out = if accumulate { simd.add_f32s(*out, sum) } else { sum };
@@ -85,10 +86,13 @@ fn tiles<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, product: Pro
     }
 }
 
-/// Relies on `rows[i] + cols[k] < a.len()` for all i and k, which its one caller has asserted.
+/// The sums of one tile, in registers.
+///
+/// # Safety
+/// `rows[i] + cols[k] < a.len()` for all i and k.
 #[inline(always)]
 #[allow(unsafe_code)]
-fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     a: &[f32],
     rows: [u32; ROWS],
@@ -96,13 +100,12 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     b: &[[S::f32s; VECTORS]],
 ) -> [[S::f32s; VECTORS]; ROWS] {
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    // SAFETY: a row is at most the largest row, which is less than a.len().
+    // SAFETY: the caller's bound, and a column is at least zero.
     let rows = rows.map(|row| unsafe { a.as_ptr().add(row as usize) });
     for (&col, b) in cols.iter().zip(b) {
         for (sums, row) in sums.iter_mut().zip(rows) {
-            // SAFETY: row + col is at most the largest row and the largest column together, which
-            // `tiles` has asserted to be less than a.len(). A bounds check here costs a third of
-            // the speed: this line runs once for every VECTORS multiply-adds.
+            // SAFETY: the caller's bound. Checking it here would be as much work as what follows,
+            // VECTORS multiply-adds.
             let a = simd.splat_f32s(unsafe { *row.add(col as usize) });
             for (sum, &b) in sums.iter_mut().zip(b) {
                 *sum = simd.mul_add_e_f32s(a, b, *sum);

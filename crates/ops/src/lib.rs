@@ -9,6 +9,9 @@
 //! threads, their scheduling, or the other images of the batch (for a weight gradient, the order of
 //! the images). Training runs repeat bit for bit.
 
+// Burn's ndarray backend is deprecated; it stays here as a third opinion for parity.
+#![cfg_attr(feature = "ndarray", allow(deprecated))]
+
 mod backends;
 mod conv;
 #[cfg(feature = "flex")]

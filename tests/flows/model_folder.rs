@@ -39,6 +39,38 @@ fn a_folder_reads_back_bit_for_bit() {
     assert_eq!(grid[0].level.alpha(), 0.0);
 }
 
+/// Half-precision checkpoints are computed with in f32.
+#[test]
+fn bf16_weights_are_read_as_f32() {
+    use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+    let (dir, model) = saved();
+    let folder = dir.path().join("model");
+    let file = folder.join("unet/diffusion_pytorch_model.safetensors");
+    let bytes = std::fs::read(&file).unwrap();
+    let halves: Vec<(String, Vec<usize>, Vec<u8>)> = SafeTensors::deserialize(&bytes)
+        .unwrap()
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            // A bf16 is the upper half of an f32.
+            let upper = view.data().chunks_exact(4).flat_map(|four| [four[2], four[3]]).collect();
+            (name, view.shape().to_vec(), upper)
+        })
+        .collect();
+    let views = halves.iter().map(|(name, shape, data)| {
+        (name, TensorView::new(Dtype::BF16, shape.clone(), data).unwrap())
+    });
+    std::fs::write(&file, safetensors::serialize(views, None).unwrap()).unwrap();
+
+    let read = ModelFolder::load(&folder, &Device::flex()).unwrap();
+    for (full, half) in flat_params(&model.unet).into_iter().zip(flat_params(&read.unet)) {
+        let full: Vec<f32> = full.into_data().try_into_vec().unwrap();
+        let half: Vec<f32> = half.into_data().try_into_vec().unwrap(); // fails unless f32
+        let cut = |value: f32| f32::from_bits(value.to_bits() & 0xffff_0000);
+        assert_eq!(full.into_iter().map(cut).collect::<Vec<_>>(), half);
+    }
+}
+
 #[test]
 fn saving_again_replaces_the_folder_and_leaves_nothing_beside_it() {
     let (dir, model) = saved();
@@ -59,7 +91,7 @@ fn a_death_between_the_two_renames_loses_nothing() {
 #[test]
 fn broken_folders_are_refused_by_file_and_reason() {
     type Damage = fn(&Path);
-    let cases: [(&str, Damage); 9] = [
+    let cases: [(&str, Damage); 11] = [
         ("unet/config.json", |dir| std::fs::remove_file(dir.join("unet/config.json")).unwrap()),
         ("scheduler_config.json", |dir| {
             std::fs::remove_file(dir.join("scheduler/scheduler_config.json")).unwrap()
@@ -71,6 +103,17 @@ fn broken_folders_are_refused_by_file_and_reason() {
         ("safetensors", |dir| truncate(&dir.join("unet/diffusion_pytorch_model.safetensors"), 0.0)),
         ("not valid JSON", |dir| truncate(&dir.join("unet/config.json"), 0.7)),
         ("distilled.timesteps", |dir| replace(&dir.join("halfstep.json"), "63", "64")),
+        ("FlowMatchEulerDiscreteScheduler", |dir| {
+            let file = dir.join("scheduler/scheduler_config.json");
+            replace(&file, "DDIMScheduler", "FlowMatchEulerDiscreteScheduler");
+        }),
+        ("sample_size", |dir| {
+            replace(
+                &dir.join("unet/config.json"),
+                "\"sample_size\": 8",
+                "\"sample_size\": 8000000",
+            );
+        }),
         ("does not fit", |dir| {
             replace(
                 &dir.join("unet/config.json"),

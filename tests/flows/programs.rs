@@ -117,14 +117,78 @@ fn contradictions_are_refused_by_field() {
 fn diverged_training_stops_by_step_and_keeps_the_saved_state() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    let message = failure(&mut train(
-        &out,
-        &["teacher.learning_rate=1e30", "teacher.warmup_steps=0", "log.preview_every=0"],
-    ));
+    // The rate rises to 1e30 over ten steps: finite at first, and saved after every step.
+    let extra = [
+        "teacher.learning_rate=1e30",
+        "teacher.warmup_steps=100000000",
+        "teacher.optimizer.grad_clip=0.0",
+        "log.preview_every=0",
+        "log.every=1",
+        "log.checkpoint_every=1",
+    ];
+    let message = failure(&mut train(&out, &extra));
     assert!(
         message.contains("not finite at step") && message.contains("learning rate"),
         "{message}"
     );
+    let saved: u64 = message
+        .split("the state of step ")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let state = std::fs::read_to_string(out.join("state/state.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    assert!(saved > 0 && state["step"] == saved, "{message} {state}");
+}
+
+#[test]
+fn a_refused_config_leaves_no_folder_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    failure(&mut train(&out, &["teacher.flip=true"]));
+    assert!(!out.exists());
+    failure(train(&out, &["teacher.flip=true"]).arg("--dry-run"));
+}
+
+#[test]
+fn other_images_under_the_same_settings_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let pictures = dir.path().join("pictures");
+    std::fs::create_dir(&pictures).unwrap();
+    let picture = |name: &str, grey: u8| {
+        image::GrayImage::from_pixel(12, 10, image::Luma([grey]))
+            .save(pictures.join(name))
+            .unwrap();
+    };
+    picture("a.png", 10);
+    picture("b.png", 200);
+    let config = dir.path().join("pictures.toml");
+    let digits = std::fs::read_to_string(root().join("configs/digits.toml")).unwrap();
+    let folder =
+        format!("kind = \"folder\"\ndir = \"{}\"\nsize = 8\nchannels = 1", pictures.display());
+    std::fs::write(&config, digits.replace("kind = \"digits\"", &folder)).unwrap();
+    let out = dir.path().join("run");
+    let run = || {
+        let mut command = program("train");
+        command
+            .arg("--config")
+            .arg(&config)
+            .arg("--out")
+            .arg(&out)
+            .args(["--quiet", "--device", "cpu"]);
+        for setting in TINY {
+            command.args(["--set", setting]);
+        }
+        command
+    };
+    output(&mut run(), 0);
+    picture("c.png", 100);
+    let message = failure(&mut run());
+    assert!(message.contains("other images"), "{message}");
 }
 
 #[test]

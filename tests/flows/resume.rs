@@ -52,8 +52,8 @@ fn kill_9_at_any_moment_changes_nothing() {
     println!("{kills} kills");
     assert_eq!(weights(&straight), weights(&broken));
     assert_eq!(metrics_without_speed(&straight), metrics_without_speed(&broken));
-    let table = |out: &Path| std::fs::read(out.join("samples/comparison.png")).unwrap();
-    assert_eq!(table(&straight), table(&broken));
+    let picture = |out: &Path| std::fs::read(out.join("samples/comparison.png")).unwrap();
+    assert_eq!(picture(&straight), picture(&broken));
 }
 
 #[test]

@@ -80,9 +80,34 @@ fn an_image_depends_on_seed_and_number_alone() {
         let (together, apart) = (numbers(&together), numbers(&apart));
         let worst = together.iter().zip(&apart).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-5, "{sampler}: {worst:e}");
-        let other = numbers(&draw("c", &["--count", "6", "--seed", "8"][..2]));
-        assert_eq!(other.len(), together.len());
     }
+}
+
+#[test]
+fn the_seed_matters() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path(), None, Some(4));
+    let draw = |seed: &str| {
+        let path = dir.path().join(seed);
+        let mut command = program("sample");
+        command.arg("--model").arg(&model).args(["--count", "2", "--seed", seed]);
+        run(command.arg("--raw").arg(&path), 0);
+        raw(&path)
+    };
+    assert_ne!(draw("7"), draw("8"));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_refused_before_drawing() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path(), None, Some(4));
+    let (folder, npz) = (dir.path().join("folder"), dir.path().join("keep.npz"));
+    std::fs::create_dir(&folder).unwrap();
+    let mut command = program("sample");
+    command.arg("--model").arg(&model).arg("--out").arg(&folder).arg("--npz").arg(&npz);
+    let message = failure(&mut command);
+    assert!(message.contains(folder.to_str().unwrap()), "{message}");
+    assert!(!message.contains("drawing") && !npz.exists(), "{message}");
 }
 
 #[test]
@@ -130,6 +155,16 @@ fn a_student_keeps_to_its_grid_unless_forced() {
         );
         assert!(!out.exists());
     }
+    for noisy in [&["--sampler", "ddpm"][..], &["--eta", "0.5"][..]] {
+        let message = failure(&mut sample(noisy));
+        assert!(
+            message.contains("deterministic steps") && message.contains("--force"),
+            "{message}"
+        );
+        assert!(!out.exists());
+    }
+    run(&mut sample(&["--eta", "0.5", "--force"]), 0);
+    run(&mut sample(&["--eta", "0"]), 0);
     run(&mut sample(&["--steps", "4"]), 0);
     run(&mut sample(&["--steps", "8", "--force"]), 0);
 }
@@ -158,13 +193,15 @@ fn bad_input_is_refused_and_nothing_is_written() {
     let junk = dir.path().join("junk");
     std::fs::write(&junk, b"not a tensor file").unwrap();
     let (model, junk) = (model.to_str().unwrap(), junk.to_str().unwrap());
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 8] = [
         ("no such folder", &["--model", "/nowhere"]),
         ("not a model folder", &["--model", dir.path().to_str().unwrap()]),
         ("not a safetensors file", &["--model", model, "--noise", junk]),
         ("No such file", &["--model", model, "--noise", "/nowhere"]),
         ("unconditional", &["--model", model, "--class", "1"]),
         ("--steps", &["--model", model, "--steps", "65"]),
+        ("--eta", &["--model", model, "--sampler", "angular", "--eta", "0"]),
+        ("--variance", &["--model", model, "--variance", "fixed_large"]),
     ];
     let out = dir.path().join("grid.png");
     for (needle, arguments) in cases {
@@ -195,9 +232,13 @@ fn ddim_is_angular_through_the_network() {
         .images(0..4, &mut |_, _| {})
         .unwrap()
     };
-    let (ddim, angular) = (draw(&Ddim::default()), draw(&AngularDdim));
+    let (ddim, angular) = (draw(&Ddim::default()), draw(&AngularDdim::default()));
     // f32 rounding over 8 steps of values around 1.
     assert!(ddim.mean_squared_difference(&angular).sqrt() < 1e-5);
+    let clip = Some(0.5);
+    let clipped = (draw(&Ddim { clip, eta: 0.0 }), draw(&AngularDdim { clip }));
+    assert!(clipped.0.mean_squared_difference(&clipped.1).sqrt() < 1e-5);
+    assert!(clipped.1.mean_squared_difference(&angular) > 0.0, "clipping must do something");
 }
 
 /// NaN weights never reach a picture.

@@ -25,7 +25,9 @@ pub fn program(name: &str) -> Command {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "-p", "train", "-p", "sample"]).current_dir(root());
+        build
+            .args(["build", "--quiet", "--locked", "-p", "train", "-p", "sample"])
+            .current_dir(root());
         // What cargo tells this test about itself must not reach another cargo: some build scripts
         // (ring's) run again when it changes.
         for (name, _) in std::env::vars_os() {

@@ -63,6 +63,19 @@ pub enum DataConfig {
     },
 }
 
+/// The outside of a dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// C, H, W.
+    pub shape: [usize; 3],
+    /// Number of images.
+    pub len: usize,
+    /// Number of classes, if there are any.
+    pub num_classes: Option<usize>,
+    /// Whether a mirrored image could belong to it.
+    pub allows_flip: bool,
+}
+
 /// The part of a published dataset.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
@@ -107,6 +120,29 @@ impl DataConfig {
             Self::Folder { dir, size, channels } => {
                 folder::read_folder(dir, *size, *channels, progress)
             }
+        }
+    }
+
+    /// What is known of the images without reading them; `None` for a folder of pictures.
+    pub fn outline(&self) -> Option<Outline> {
+        let outline =
+            |shape, len, allows_flip| Outline { shape, len, num_classes: Some(10), allows_flip };
+        let of = |split: Split, train, test| match split {
+            Split::Train => train,
+            Split::Test => test,
+        };
+        match self {
+            Self::Digits {} => Some(outline([1, 8, 8], 1797, false)),
+            Self::Cifar10 { split, .. } => {
+                Some(outline([3, 32, 32], of(*split, 50_000, 10_000), true))
+            }
+            Self::Mnist { split, .. } => {
+                Some(outline([1, 28, 28], of(*split, 60_000, 10_000), false))
+            }
+            Self::FashionMnist { split, .. } => {
+                Some(outline([1, 28, 28], of(*split, 60_000, 10_000), true))
+            }
+            Self::Folder { .. } => None,
         }
     }
 

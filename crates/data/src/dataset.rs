@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{DataError, hash};
+use crate::{DataError, Outline, hash};
 
 /// A set of images of one shape, held as bytes, with or without class labels.
 #[derive(Clone, Debug)]
@@ -102,6 +102,16 @@ impl Dataset {
     /// What the dataset is called, for messages and reports: `cifar10-train`, ...
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its outside.
+    pub fn outline(&self) -> Outline {
+        Outline {
+            shape: self.shape,
+            len: self.len(),
+            num_classes: self.num_classes,
+            allows_flip: self.allows_flip,
+        }
     }
 
     /// The number of images; never zero.

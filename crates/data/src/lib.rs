@@ -41,7 +41,7 @@ mod stream;
 mod testing;
 
 pub use cifar::CIFAR10;
-pub use config::{DataConfig, Split};
+pub use config::{DataConfig, Outline, Split};
 pub use dataset::{Batch, Dataset, Pick};
 pub use error::DataError;
 pub use fetch::fetch;

@@ -79,6 +79,16 @@ pub enum DeviceError {
     /// No adapter of that kind.
     #[error("--device {0}: {1}; `--device cpu` always works")]
     NoAdapter(DeviceChoice, String),
+    /// A GPU that is there and does not work.
+    #[error(
+        "{adapter} was found but cannot be used: {reason}; mend its driver, or add `--device cpu`"
+    )]
+    Broken {
+        /// The GPU.
+        adapter: String,
+        /// What the driver said.
+        reason: String,
+    },
 }
 
 /// A device that was found, and what to call it.
@@ -100,10 +110,7 @@ impl DeviceChoice {
     /// [`DeviceChoice::Auto`] ever chooses for the user, and it says what it chose.
     pub fn select(self) -> Result<SelectedDevice, DeviceError> {
         match self {
-            Self::Auto => match gpu::best() {
-                Some(found) => Ok(found),
-                None => cpu(),
-            },
+            Self::Auto => auto(),
             Self::Cpu => cpu(),
             Self::Wgpu => gpu::wgpu(),
             Self::Vulkan => gpu::vulkan(),
@@ -112,6 +119,21 @@ impl DeviceChoice {
             Self::Rocm => rocm(),
             Self::Ndarray => ndarray(),
         }
+    }
+}
+
+/// CUDA, then ROCm, then whatever wgpu finds, then the CPU; a GPU that is there but does not work is
+/// an error, for the CPU in its place would take hundreds of times as long.
+fn auto() -> Result<SelectedDevice, DeviceError> {
+    for vendor in [cuda, rocm] {
+        match vendor() {
+            Err(DeviceError::NotCompiled(..) | DeviceError::NoAdapter(..)) => {}
+            found_or_broken => return found_or_broken,
+        }
+    }
+    match gpu::best()? {
+        Some(found) => Ok(found),
+        None => cpu(),
     }
 }
 

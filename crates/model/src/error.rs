@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// An error about a model's configuration, weights or folder. Messages name the file or field and
-/// say what to do.
+/// say what to do; what lies beneath is their `source()` and not repeated in them.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The operating system refused to read or write.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read or write {}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -15,7 +15,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// A JSON file that does not parse.
-    #[error("{}: not valid JSON for this file: {source}", path.display())]
+    #[error("{}: not valid JSON for this file", path.display())]
     Json {
         /// The file.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum ModelError {
         problem: String,
     },
     /// The noise schedule of a scheduler config cannot be built.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: the noise schedule cannot be built", path.display())]
     Schedule {
         /// The file.
         path: PathBuf,

@@ -86,6 +86,7 @@ impl ModelFolder {
         let config = read_unet_config(&dir.join("unet/config.json"))?;
         let scheduler_path = dir.join("scheduler/scheduler_config.json");
         let scheduler: SchedulerConfig = read_json(&scheduler_path)?;
+        scheduler.validate(&scheduler_path)?;
         let halfstep_path = dir.join(HALFSTEP);
         let halfstep: HalfstepFile = if halfstep_path.is_file() {
             read_json(&halfstep_path)?

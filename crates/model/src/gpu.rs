@@ -7,52 +7,67 @@ use std::task::{Context, Poll, Waker};
 use burn::tensor::wgpu::wgpu::{
     AdapterInfo, Backends, DeviceType as AdapterType, Instance, InstanceDescriptor,
 };
+use burn::tensor::wgpu::{WgpuInitError, WgpuOptions};
 use burn::tensor::{Device, DeviceKind};
 
 use super::{DeviceChoice, DeviceError, SelectedDevice, no_adapter};
 
 /// The best real GPU: discrete, then integrated, then virtual. `None` if there is none.
-pub(super) fn best() -> Option<SelectedDevice> {
+///
+/// # Errors
+/// [`DeviceError::Broken`] if there is one that cannot be opened.
+pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
     let adapters = adapters();
+    let Some((info, kind)) = first_real(adapters.iter()) else { return Ok(None) };
+    let description = describe("wgpu", info);
+    let device = open(Device::wgpu_options().device_kind(kind), &description)?;
+    Ok(Some(SelectedDevice { device, description, is_gpu: true }))
+}
+
+/// Whatever adapter there is, real ones first; a software rasteriser counts, and is named.
+pub(super) fn wgpu() -> Result<SelectedDevice, DeviceError> {
+    if let Some(found) = best()? {
+        return Ok(found);
+    }
+    let adapters = adapters();
+    let software = adapters.iter().find(|info| info.device_type == AdapterType::Cpu);
+    let info = software.or(adapters.first()).ok_or_else(|| {
+        no_adapter(
+            DeviceChoice::Wgpu,
+            "no graphics adapter was found (is a Vulkan, Metal or DX12 driver installed?)",
+        )
+    })?;
+    let name = describe("wgpu", info);
+    let (kind, description) = if info.device_type == AdapterType::Cpu {
+        (DeviceKind::Cpu, format!("{name}, a software rasteriser: slow"))
+    } else {
+        (DeviceKind::DefaultDevice, format!("{name}, of an unknown kind"))
+    };
+    let device = open(Device::wgpu_options().device_kind(kind), &name)?;
+    Ok(SelectedDevice { device, description, is_gpu: info.device_type != AdapterType::Cpu })
+}
+
+/// The first adapter of the best kind of real GPU, and how Burn calls it.
+fn first_real<'a>(
+    adapters: impl Iterator<Item = &'a AdapterInfo> + Clone,
+) -> Option<(&'a AdapterInfo, DeviceKind)> {
     let kinds = [
         (AdapterType::DiscreteGpu, DeviceKind::DiscreteGpu(0)),
         (AdapterType::IntegratedGpu, DeviceKind::IntegratedGpu(0)),
         (AdapterType::VirtualGpu, DeviceKind::VirtualGpu(0)),
     ];
     kinds.into_iter().find_map(|(wanted, kind)| {
-        let info = adapters.iter().find(|info| info.device_type == wanted)?;
-        let device = Device::wgpu_options().device_kind(kind).init().ok()?;
-        Some(SelectedDevice { device, description: describe("wgpu", info), is_gpu: true })
+        let info = adapters.clone().find(|info| info.device_type == wanted)?;
+        Some((info, kind))
     })
 }
 
-/// Whatever adapter there is, real ones first; a software rasteriser counts, and is named.
-pub(super) fn wgpu() -> Result<SelectedDevice, DeviceError> {
-    if let Some(found) = best() {
-        return Ok(found);
-    }
-    let adapters = adapters();
-    let info = adapters
-        .iter()
-        .find(|info| info.device_type == AdapterType::Cpu)
-        .or(adapters.first())
-        .ok_or_else(|| {
-            no_adapter(
-                DeviceChoice::Wgpu,
-                "no graphics adapter was found (is a Vulkan, Metal or DX12 driver installed?)",
-            )
-        })?;
-    let kind = if info.device_type == AdapterType::Cpu {
-        DeviceKind::Cpu
-    } else {
-        DeviceKind::DefaultDevice
+fn open(options: WgpuOptions, adapter: &str) -> Result<Device, DeviceError> {
+    let broken = |error: WgpuInitError| DeviceError::Broken {
+        adapter: adapter.to_owned(),
+        reason: error.to_string(),
     };
-    let device = Device::wgpu_options()
-        .device_kind(kind)
-        .init()
-        .map_err(|error| no_adapter(DeviceChoice::Wgpu, error.to_string()))?;
-    let description = format!("{}, a software rasteriser: slow", describe("wgpu", info));
-    Ok(SelectedDevice { device, description, is_gpu: false })
+    options.init().map_err(broken)
 }
 
 #[cfg(feature = "vulkan")]
@@ -80,24 +95,17 @@ fn pinned(
     choice: DeviceChoice,
     api: burn::tensor::wgpu::WgpuBackend,
 ) -> Result<SelectedDevice, DeviceError> {
+    use burn::tensor::wgpu::{WgpuBackend, wgpu::Backend};
+    let wanted = match api {
+        WgpuBackend::Metal => Backend::Metal,
+        _ => Backend::Vulkan,
+    };
     let adapters = adapters();
-    let info = adapters
-        .iter()
-        .find(|info| is_real(info))
+    let (info, kind) = first_real(adapters.iter().filter(|info| info.backend == wanted))
         .ok_or_else(|| no_adapter(choice, "no GPU with that driver was found"))?;
-    let device = Device::wgpu_options()
-        .graphics_api(api)
-        .init()
-        .map_err(|error| no_adapter(choice, error.to_string()))?;
-    Ok(SelectedDevice { device, description: describe(&choice.to_string(), info), is_gpu: true })
-}
-
-#[cfg(any(feature = "vulkan", feature = "metal"))]
-fn is_real(info: &AdapterInfo) -> bool {
-    matches!(
-        info.device_type,
-        AdapterType::DiscreteGpu | AdapterType::IntegratedGpu | AdapterType::VirtualGpu
-    )
+    let description = describe(&choice.to_string(), info);
+    let device = open(Device::wgpu_options().device_kind(kind).graphics_api(api), &description)?;
+    Ok(SelectedDevice { device, description, is_gpu: true })
 }
 
 fn describe(api: &str, info: &AdapterInfo) -> String {

@@ -9,6 +9,7 @@
 mod attention;
 mod blocks;
 mod config;
+mod config_check;
 mod denoiser;
 mod device;
 mod dropout;

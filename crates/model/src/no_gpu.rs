@@ -2,8 +2,8 @@
 
 use super::{DeviceChoice, DeviceError, SelectedDevice};
 
-pub(super) fn best() -> Option<SelectedDevice> {
-    None
+pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
+    Ok(None)
 }
 
 pub(super) fn wgpu() -> Result<SelectedDevice, DeviceError> {

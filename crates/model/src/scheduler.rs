@@ -2,11 +2,26 @@
 
 use std::path::Path;
 
-use halfstep_core::{DiscreteSchedule, PredictionType, TimestepSpacing};
+use halfstep_core::{AncestralVariance, DiscreteSchedule, PredictionType, TimestepSpacing};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::ModelError;
+
+/// diffusers' schedulers of variance-preserving diffusion in discrete time. They describe the noise
+/// schedule alike; the others (VE, flow matching, EDM) mean something else by the same fields.
+const KNOWN_CLASSES: [&str; 8] = [
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "PNDMScheduler",
+    "EulerDiscreteScheduler",
+    "DEISMultistepScheduler",
+    "UniPCMultistepScheduler",
+];
+/// Far more than any model was trained on, and few enough to hold.
+const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
 
 /// The fields of diffusers' `DDIMScheduler` and `DDPMScheduler` that say what the model was
 /// trained with, and how it wants to be sampled.
@@ -83,6 +98,64 @@ impl SchedulerConfig {
         }
     }
 
+    /// Checks what does not depend on the noise schedule.
+    ///
+    /// # Errors
+    /// [`ModelError::Folder`] naming `path` and the field that is not supported or out of range.
+    pub fn validate(&self, path: &Path) -> Result<(), ModelError> {
+        if !KNOWN_CLASSES.contains(&self.class_name.as_str()) {
+            let known = KNOWN_CLASSES.join(", ");
+            return Err(wrong(
+                path,
+                format!("`_class_name` is \"{}\"; supported are {known}", self.class_name),
+            ));
+        }
+        if !(1..=MAX_TRAIN_TIMESTEPS).contains(&self.num_train_timesteps) {
+            return Err(wrong(
+                path,
+                format!(
+                    "`num_train_timesteps` is {}; 1 to {MAX_TRAIN_TIMESTEPS} are accepted",
+                    self.num_train_timesteps
+                ),
+            ));
+        }
+        if !(self.clip_sample_range.is_finite() && self.clip_sample_range > 0.0) {
+            return Err(wrong(
+                path,
+                format!("`clip_sample_range` is {}; it must be positive", self.clip_sample_range),
+            ));
+        }
+        match self.other.get("thresholding") {
+            None | Some(Value::Null | Value::Bool(false)) => Ok(()),
+            Some(value) => Err(wrong(
+                path,
+                format!("`thresholding` is {value}, which is not supported; only false is"),
+            )),
+        }
+    }
+
+    /// The variance of ancestral sampling that the file asks for in `variance_type`; the posterior's
+    /// if it does not say.
+    ///
+    /// # Errors
+    /// [`ModelError::Folder`] naming `path` if it is one that needs more than the network predicts.
+    pub fn variance(&self, path: &Path) -> Result<AncestralVariance, ModelError> {
+        match self.other.get("variance_type") {
+            None | Some(Value::Null) => Ok(AncestralVariance::FixedSmall),
+            Some(value) => match value.as_str() {
+                Some("fixed_small" | "fixed_small_log") => Ok(AncestralVariance::FixedSmall),
+                Some("fixed_large" | "fixed_large_log") => Ok(AncestralVariance::FixedLarge),
+                _ => Err(wrong(
+                    path,
+                    format!(
+                        "`variance_type` is {value}; fixed_small, fixed_small_log, fixed_large and \
+                         fixed_large_log are supported"
+                    ),
+                )),
+            },
+        }
+    }
+
     /// The noise schedule that the file describes.
     ///
     /// # Errors
@@ -97,17 +170,60 @@ impl SchedulerConfig {
             }
             (None, "squaredcos_cap_v2") => DiscreteSchedule::squaredcos_cap_v2(steps),
             (None, other) => {
-                return Err(ModelError::Folder {
-                    path: path.to_path_buf(),
-                    problem: format!(
+                return Err(wrong(
+                    path,
+                    format!(
                         "`beta_schedule` is \"{other}\"; linear, scaled_linear, squaredcos_cap_v2 and trained_betas are supported"
                     ),
-                });
+                ));
             }
         };
         let schedule = base.and_then(|base| {
             if self.rescale_betas_zero_snr { base.rescale_zero_terminal_snr() } else { Ok(base) }
         });
         schedule.map_err(|source| ModelError::Schedule { path: path.to_path_buf(), source })
+    }
+}
+
+fn wrong(path: &Path, problem: String) -> ModelError {
+    ModelError::Folder { path: path.to_path_buf(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> SchedulerConfig {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        let cases = [
+            ("EulerAncestral", r#"{"_class_name": "EulerAncestralDiscreteScheduler"}"#),
+            ("num_train_timesteps", r#"{"num_train_timesteps": 0}"#),
+            ("num_train_timesteps", r#"{"num_train_timesteps": 1000000000000}"#),
+            ("clip_sample_range", r#"{"clip_sample_range": 0.0}"#),
+            ("clip_sample_range", r#"{"clip_sample_range": -1.0}"#),
+            ("thresholding", r#"{"thresholding": true}"#),
+        ];
+        for (needle, json) in cases {
+            let error = parse(json).validate(Path::new("a.json")).unwrap_err().to_string();
+            assert!(error.contains(needle) && error.contains("a.json"), "{needle}: {error}");
+        }
+        parse(r#"{"_class_name": "DDPMScheduler", "thresholding": false}"#)
+            .validate(Path::new("a.json"))
+            .unwrap();
+    }
+
+    #[test]
+    fn the_variance_is_the_files() {
+        let path = Path::new("a.json");
+        let of = |json: &str| parse(json).variance(path);
+        assert_eq!(of("{}").unwrap(), AncestralVariance::FixedSmall);
+        let large = of(r#"{"variance_type": "fixed_large_log"}"#);
+        assert_eq!(large.unwrap(), AncestralVariance::FixedLarge);
+        let learned = of(r#"{"variance_type": "learned_range"}"#);
+        assert!(learned.unwrap_err().to_string().contains("learned_range"));
     }
 }

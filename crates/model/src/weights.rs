@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
+use burn::store::{
+    BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
+    SafetensorsStore,
+};
+use burn::tensor::DType;
 
 use crate::error::ModelError;
 use crate::unet::UNet;
@@ -23,7 +27,8 @@ pub fn save_weights(unet: &UNet, path: &Path) -> Result<(), ModelError> {
     })
 }
 
-/// Reads the parameters of `unet` from `path`.
+/// Reads the parameters of `unet` from `path`. Files of f16, bf16 or f64 are converted: everything
+/// here computes in f32.
 ///
 /// # Errors
 /// [`ModelError::Io`] if the file cannot be opened; [`ModelError::Weights`] if it is not a
@@ -32,7 +37,7 @@ pub fn load_weights(mut unet: UNet, path: &Path) -> Result<UNet, ModelError> {
     std::fs::File::open(path).map_err(ModelError::io(path))?;
     let wrong = |problem: String| ModelError::Weights { path: path.to_path_buf(), problem };
     let mut store = SafetensorsStore::from_file(path)
-        .with_from_adapter(PyTorchToBurnAdapter)
+        .with_from_adapter(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32)))
         .validate(false)
         .allow_partial(true);
     let result = unet

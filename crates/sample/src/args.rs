@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum};
 use halfstep_core::{AncestralVariance, TimestepSpacing};
 use halfstep_model::DeviceChoice;
-use halfstep_sample::SamplerKind;
+use halfstep_sample::{SamplerKind, picture};
 
 /// Draw images from a model folder: a teacher or student that `train` made, or a diffusers
 /// pipeline folder holding a UNet2DModel.
@@ -51,13 +51,13 @@ pub struct Args {
     #[arg(long, value_enum)]
     pub spacing: Option<Spacing>,
 
-    /// Noise of DDIM: 0 is deterministic, 1 is DDPM
-    #[arg(long, default_value_t = 0.0, value_parser = eta)]
-    pub eta: f64,
+    /// Noise of --sampler ddim: 0 is deterministic, 1 is DDPM [default: 0]
+    #[arg(long, value_parser = eta)]
+    pub eta: Option<f64>,
 
-    /// Variance of DDPM
-    #[arg(long, value_enum, default_value_t)]
-    pub variance: Variance,
+    /// Variance of --sampler ddpm [default: as the model says]
+    #[arg(long, value_enum)]
+    pub variance: Option<Variance>,
 
     /// Clip the predicted image to [-1, 1] in every step (default: as the model says)
     #[arg(long, value_name = "BOOL")]
@@ -87,7 +87,7 @@ pub struct Args {
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 
-    /// Sample a student on another grid than its own
+    /// Sample a student on another grid than its own, or with noise in its steps
     #[arg(long)]
     pub force: bool,
 }
@@ -119,10 +119,9 @@ impl From<Spacing> for TimestepSpacing {
 }
 
 /// `--variance`.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Variance {
     /// The posterior's (beta tilde)
-    #[default]
     #[value(name = "fixed_small")]
     FixedSmall,
     /// The forward jump's (beta)
@@ -158,7 +157,7 @@ pub struct GridSize {
 impl GridSize {
     /// The most nearly square grid that holds `count`, never narrower than tall.
     pub fn for_count(count: usize) -> Self {
-        let columns = (count as f64).sqrt().ceil().max(1.0) as usize;
+        let columns = picture::square_columns(count);
         Self { columns, rows: count.div_ceil(columns) }
     }
 }

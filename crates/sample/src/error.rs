@@ -9,7 +9,7 @@ pub enum SampleError {
     #[error(transparent)]
     Model(#[from] halfstep_model::ModelError),
     /// The times.
-    #[error("--steps: {0}")]
+    #[error(transparent)]
     Timesteps(#[from] halfstep_core::TimestepError),
     /// A network that predicts eps says nothing about the image where there is only noise.
     #[error(

@@ -1,6 +1,7 @@
 //! `sample`: draws images from a model folder.
 
 mod args;
+mod outputs;
 mod program;
 
 use std::process::ExitCode;

@@ -27,6 +27,38 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
     write().map_err(|error| SampleError::file(path, format!("cannot write: {error}")))
 }
 
+/// Checks, before any work, that [`write_file`] can write `path`. Leaves nothing behind.
+///
+/// # Errors
+/// [`SampleError::File`] naming `path`.
+pub fn check_file(path: &Path) -> Result<(), SampleError> {
+    if path.is_dir() {
+        return Err(SampleError::file(path, "is a folder; name a file"));
+    }
+    check_folder(path, path.parent().unwrap_or(Path::new("")))
+}
+
+/// Checks, before any work, that files can be written into `dir`, which need not exist yet. Leaves
+/// nothing behind.
+///
+/// # Errors
+/// [`SampleError::File`] naming `dir`.
+pub fn check_dir(dir: &Path) -> Result<(), SampleError> {
+    check_folder(dir, dir)
+}
+
+/// Opens a temporary file in the nearest folder above that exists, on behalf of `output`.
+fn check_folder(output: &Path, dir: &Path) -> Result<(), SampleError> {
+    let existing = dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    if !existing.is_dir() {
+        let problem = format!("cannot write: {} is a file, not a folder", existing.display());
+        return Err(SampleError::file(output, problem));
+    }
+    temporary(existing)
+        .map(drop)
+        .map_err(|error| SampleError::file(output, format!("cannot write: {error}")))
+}
+
 /// A temporary file with the permissions that any new file gets, not the private ones of tempfile.
 fn temporary(parent: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();

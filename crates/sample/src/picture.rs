@@ -16,6 +16,12 @@ pub fn comfortable_scale(height: usize) -> u32 {
     COMFORTABLE_HEIGHT.div_ceil(height.max(1)).max(1) as u32
 }
 
+/// The smallest number of columns that makes a grid of `count` images not taller than wide.
+pub fn square_columns(count: usize) -> usize {
+    let root = count.isqrt();
+    (root + usize::from(root * root < count)).max(1)
+}
+
 /// A grid, filled row by row, `columns` wide; images enlarged `scale` times by repeating pixels.
 ///
 /// # Errors
@@ -93,6 +99,11 @@ mod tests {
         assert_eq!(picture.get_pixel(2, 2).0, [255; 3]);
         assert_eq!(picture.get_pixel(0, 0).0, [24; 3]);
         assert_eq!(picture.get_pixel(23, 13).0, [24; 3], "the sixth cell is empty");
+    }
+
+    #[test]
+    fn grids_are_not_taller_than_wide() {
+        assert_eq!([0, 1, 2, 4, 5, 9, 10].map(square_columns), [1, 1, 2, 2, 3, 3, 4]);
     }
 
     #[test]

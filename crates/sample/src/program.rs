@@ -1,31 +1,35 @@
 //! What the program does, in the order it does it.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{Context, bail};
 use halfstep_core::{TimePoint, TimestepSpacing};
 use halfstep_model::{ModelFolder, SelectedDevice};
-use halfstep_sample::{Draw, Images, SamplerOptions, output, picture, sampling_grid};
+use halfstep_sample::{Draw, Images, SamplerKind, SamplerOptions, output, sampling_grid};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{Args, GridSize};
+use crate::outputs::Outputs;
 
 /// Steps of a model that was not distilled, as diffusers' pipelines default to.
 const DEFAULT_STEPS: usize = 50;
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    check_sampler_flags(args)?;
+    let outputs = Outputs::of(args);
     let device = args.device.select()?;
     let model = ModelFolder::load(&args.model, &device.device)?;
+    check_student_noise(args, &model)?;
     let grid = time_grid(args, &model)?;
     let shape = image_shape(args, &model)?;
+    outputs.check(shape[0])?;
     let classes = classes(args, &model)?;
     let start = args.noise.as_deref().map(|path| output::read_noise(path, shape)).transpose()?;
     let layout = layout(args, start.as_ref());
     let count = start.as_ref().map_or(count(args, layout), Images::len);
 
-    let sampler = args.sampler.build(sampler_options(args, &model));
+    let sampler = args.sampler.build(sampler_options(args, &model)?);
     let steps = grid.len() - 1;
     announce(args, &device, shape, count, steps, sampler.name());
+    outputs.announce(layout, count);
     let draw = Draw {
         unet: &model.unet,
         prediction_type: model.prediction_type(),
@@ -47,7 +51,31 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => draw.images(0..count as u64, &mut progress)?,
     };
     bar.finish_and_clear();
-    write(args, &images, layout)
+    Ok(outputs.write(&images, layout)?)
+}
+
+/// A flag that the sampler does not take is a mistake, not to be ignored.
+fn check_sampler_flags(args: &Args) -> anyhow::Result<()> {
+    if args.eta.is_some() && args.sampler != SamplerKind::Ddim {
+        bail!("--eta: only --sampler ddim takes it; leave one of them out");
+    }
+    if args.variance.is_some() && args.sampler != SamplerKind::Ddpm {
+        bail!("--variance: only --sampler ddpm takes it; add that, or leave --variance out");
+    }
+    Ok(())
+}
+
+/// Students learned deterministic steps; fresh noise in between is what they never saw.
+fn check_student_noise(args: &Args, model: &ModelFolder) -> anyhow::Result<()> {
+    let noisy = args.sampler == SamplerKind::Ddpm || args.eta.is_some_and(|eta| eta > 0.0);
+    if model.halfstep.distilled.is_some() && noisy && !args.force {
+        bail!(
+            "{} is a student: it was distilled for deterministic steps; leave out --eta / \
+             --sampler ddpm, or add --force",
+            args.model.display()
+        );
+    }
+    Ok(())
 }
 
 /// The student's own grid, or the one asked for.
@@ -71,7 +99,8 @@ fn time_grid(args: &Args, model: &ModelFolder) -> anyhow::Result<Vec<TimePoint>>
     }
     let steps = args.steps.map_or(DEFAULT_STEPS.min(model.schedule.len()), |steps| steps as usize);
     let spacing = spacing.unwrap_or(model.scheduler.timestep_spacing);
-    let mut grid = sampling_grid(&model.schedule, spacing, steps, model.scheduler.steps_offset)?;
+    let mut grid = sampling_grid(&model.schedule, spacing, steps, model.scheduler.steps_offset)
+        .with_context(|| format!("--steps {steps}"))?;
     if !model.scheduler.set_alpha_to_one
         && let Some(last) = grid.last_mut()
     {
@@ -111,13 +140,21 @@ fn classes(args: &Args, model: &ModelFolder) -> anyhow::Result<Vec<u32>> {
     }
 }
 
-fn sampler_options(args: &Args, model: &ModelFolder) -> SamplerOptions {
+fn sampler_options(args: &Args, model: &ModelFolder) -> anyhow::Result<SamplerOptions> {
     let clip = args.clip.unwrap_or(model.scheduler.clip_sample);
-    SamplerOptions {
-        eta: args.eta,
-        variance: args.variance.into(),
+    let variance = match args.variance {
+        Some(variance) => variance.into(),
+        None if args.sampler == SamplerKind::Ddpm => model
+            .scheduler
+            .variance(&args.model.join("scheduler/scheduler_config.json"))
+            .context("the model's own variance cannot be used; add --variance")?,
+        None => SamplerOptions::default().variance,
+    };
+    Ok(SamplerOptions {
+        eta: args.eta.unwrap_or(0.0),
+        variance,
         clip: clip.then_some(model.scheduler.clip_sample_range),
-    }
+    })
 }
 
 fn layout(args: &Args, start: Option<&Images>) -> GridSize {
@@ -154,35 +191,4 @@ fn progress_bar() -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:40} {pos}/{len} network calls, {per_sec}, {eta} left");
     ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn write(args: &Args, images: &Images, layout: GridSize) -> anyhow::Result<()> {
-    let mut written: Vec<PathBuf> = Vec::new();
-    let mut note = |path: &Path| written.push(path.to_path_buf());
-    let nothing_else = args.dir.is_none() && args.npz.is_none() && args.raw.is_none();
-    let default_out = nothing_else.then(|| PathBuf::from("grid.png"));
-    if let Some(path) = args.out.as_ref().or(default_out.as_ref()) {
-        let scale = picture::comfortable_scale(images.shape[2]);
-        output::write_png(
-            path,
-            picture::grid(&images.first(layout.columns * layout.rows), layout.columns, scale)?,
-        )?;
-        note(path);
-    }
-    if let Some(dir) = &args.dir {
-        output::write_png_files(dir, images, 0)?;
-        note(dir);
-    }
-    if let Some(path) = &args.npz {
-        output::write_npz(path, images)?;
-        note(path);
-    }
-    if let Some(path) = &args.raw {
-        output::write_raw(path, images)?;
-        note(path);
-    }
-    for path in written {
-        println!("{}", path.display());
-    }
-    Ok(())
 }

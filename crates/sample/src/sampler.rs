@@ -79,7 +79,7 @@ impl SamplerKind {
         let SamplerOptions { eta, variance, clip } = options;
         match self {
             Self::Ddim => Box::new(Ddim { eta, clip }),
-            Self::Angular => Box::new(AngularDdim),
+            Self::Angular => Box::new(AngularDdim { clip }),
             Self::Ddpm => Box::new(Ancestral { variance, clip }),
         }
     }

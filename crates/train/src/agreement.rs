@@ -1,9 +1,8 @@
 //! How well a student does in N steps what its teacher does in all of them.
 
 use burn::tensor::Device;
-use halfstep_core::TimePoint;
 use halfstep_model::{ModelFolder, UNet};
-use halfstep_sample::{AngularDdim, Draw, Images, SampleError, student_grid};
+use halfstep_sample::{AngularDdim, Draw, Images, student_grid};
 
 use crate::error::TrainError;
 use crate::progress::drawing_bar;
@@ -13,81 +12,8 @@ use crate::progress::drawing_bar;
 pub struct Agreement<'a> {
     teacher: &'a ModelFolder,
     device: &'a Device,
-    seed: u64,
-    count: usize,
-    batch_size: usize,
-    quiet: bool,
+    options: AgreementOptions,
     reference: Images,
-}
-
-impl<'a> Agreement<'a> {
-    /// Draws the teacher's full-grid images.
-    ///
-    /// # Errors
-    /// [`TrainError::Sample`].
-    pub fn new(
-        teacher: &'a ModelFolder,
-        device: &'a Device,
-        teacher_steps: usize,
-        options: AgreementOptions,
-    ) -> Result<Self, TrainError> {
-        let AgreementOptions { seed, count, batch_size, quiet } = options;
-        let empty = Images::empty([1, 1, 1]);
-        let mut agreement =
-            Self { teacher, device, seed, count, batch_size, quiet, reference: empty };
-        agreement.reference = agreement.teacher_images(teacher_steps)?;
-        Ok(agreement)
-    }
-
-    /// A model's own images in `num_steps` deterministic steps.
-    ///
-    /// # Errors
-    /// [`TrainError::Sample`].
-    pub fn draw_once(
-        model: &ModelFolder,
-        device: &Device,
-        num_steps: usize,
-        options: AgreementOptions,
-    ) -> Result<Images, TrainError> {
-        Ok(Agreement::new(model, device, num_steps, options)?.reference)
-    }
-
-    /// The teacher's full-grid images.
-    pub fn reference(&self) -> &Images {
-        &self.reference
-    }
-
-    /// The teacher's images in `num_steps` deterministic steps.
-    ///
-    /// # Errors
-    /// [`TrainError::Sample`].
-    pub fn teacher_images(&self, num_steps: usize) -> Result<Images, TrainError> {
-        self.draw(&self.teacher.unet, num_steps, "teacher")
-    }
-
-    /// A student's images on its own grid.
-    ///
-    /// # Errors
-    /// [`TrainError::Sample`].
-    pub fn student_images(&self, student: &UNet, num_steps: usize) -> Result<Images, TrainError> {
-        self.draw(student, num_steps, "student")
-    }
-
-    /// Mean squared distance to the teacher's full-grid images.
-    pub fn distance(&self, images: &Images) -> f64 {
-        images.mean_squared_difference(&self.reference)
-    }
-
-    fn draw(&self, unet: &UNet, num_steps: usize, who: &str) -> Result<Images, TrainError> {
-        let grid = student_grid(&self.teacher.schedule, num_steps)?;
-        let bar = drawing_bar(&format!("{who} {num_steps}"), self.quiet);
-        let images = draw(unet, self.teacher, &grid, self, &mut |done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
-        });
-        bar.finish_and_clear();
-        Ok(images?)
-    }
 }
 
 /// Which images, and how.
@@ -103,26 +29,88 @@ pub struct AgreementOptions {
     pub quiet: bool,
 }
 
-fn draw(
-    unet: &UNet,
+impl<'a> Agreement<'a> {
+    /// Draws the teacher's full-grid images.
+    ///
+    /// # Errors
+    /// [`TrainError::Sample`].
+    pub fn new(
+        teacher: &'a ModelFolder,
+        device: &'a Device,
+        teacher_steps: usize,
+        options: AgreementOptions,
+    ) -> Result<Self, TrainError> {
+        let label = format!("teacher {teacher_steps}");
+        let reference = draw_images(teacher, device, teacher_steps, options, &label)?;
+        Ok(Self { teacher, device, options, reference })
+    }
+
+    /// The teacher's full-grid images.
+    pub fn reference(&self) -> &Images {
+        &self.reference
+    }
+
+    /// The teacher's images in `num_steps` deterministic steps.
+    ///
+    /// # Errors
+    /// [`TrainError::Sample`].
+    pub fn teacher_images(&self, num_steps: usize) -> Result<Images, TrainError> {
+        let label = format!("teacher {num_steps}");
+        draw_images(self.teacher, self.device, num_steps, self.options, &label)
+    }
+
+    /// A student's images on its own grid.
+    ///
+    /// # Errors
+    /// [`TrainError::Sample`].
+    pub fn student_images(
+        &self,
+        student: &ModelFolder,
+        num_steps: usize,
+    ) -> Result<Images, TrainError> {
+        let label = format!("student {num_steps}");
+        draw_images(student, self.device, num_steps, self.options, &label)
+    }
+
+    /// Mean squared distance to the teacher's full-grid images.
+    pub fn distance(&self, images: &Images) -> f64 {
+        images.mean_squared_difference(&self.reference)
+    }
+}
+
+/// A model's images in `num_steps` deterministic steps on the trailing grid, all classes in turn.
+pub(crate) fn draw_images(
     model: &ModelFolder,
-    grid: &[TimePoint],
-    options: &Agreement<'_>,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Images, SampleError> {
-    let config = unet.config();
-    let size = config.sample_size.unwrap_or(config.size_multiple());
-    let classes: Vec<u32> = (0..config.num_class_embeds.unwrap_or(0) as u32).collect();
+    device: &Device,
+    num_steps: usize,
+    options: AgreementOptions,
+    label: &str,
+) -> Result<Images, TrainError> {
+    let grid = student_grid(&model.schedule, num_steps)?;
+    let classes: Vec<u32> = (0..model.unet.config().num_class_embeds.unwrap_or(0) as u32).collect();
     let draw = Draw {
-        unet,
+        unet: &model.unet,
         prediction_type: model.prediction_type(),
-        sampler: &AngularDdim,
-        grid,
+        sampler: &AngularDdim::default(),
+        grid: &grid,
         seed: options.seed,
         batch_size: options.batch_size,
-        shape: [config.in_channels, size, size],
+        shape: image_shape(&model.unet),
         classes: &classes,
-        device: options.device,
+        device,
     };
-    draw.images(0..options.count as u64, progress)
+    let bar = drawing_bar(label, options.quiet);
+    let images = draw.images(0..options.count as u64, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    Ok(images?)
+}
+
+/// C, H, W. A network that this crate builds always knows its image size.
+pub(crate) fn image_shape(unet: &UNet) -> [usize; 3] {
+    let config = unet.config();
+    let size = config.sample_size.unwrap_or(config.size_multiple());
+    [config.in_channels, size, size]
 }

@@ -2,7 +2,7 @@
 
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType, ScheduleConfig, ScheduleName};
 use halfstep_data::DataConfig;
-use halfstep_model::{BlockType, UNetConfig};
+use halfstep_model::{BlockType, ModelError, UNetConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -278,8 +278,20 @@ impl Config {
             num_class_embeds,
             ..UNetConfig::default()
         };
-        config.validate()?;
-        Ok(config)
+        match config.validate() {
+            Ok(()) => Ok(config),
+            Err(ModelError::Config { field: "sample_size", problem }) => {
+                Err(TrainError::config("data", format!("gives images of size {height}: {problem}")))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// With the defaults that follow from other fields made explicit.
+    pub(crate) fn resolved(mut self) -> Self {
+        let twice = self.distill.train_steps.saturating_mul(2);
+        self.distill.last_train_steps.get_or_insert(twice);
+        self
     }
 
     /// Steps of each student, in the order of the rounds: half of the teacher's first.

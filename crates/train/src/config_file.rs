@@ -33,11 +33,14 @@ pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Co
         for assignment in overrides {
             set(&mut table, assignment)?;
         }
-        let merged = format!("{origin} with {}", overrides.join(", "));
+        let merged = format!(
+            "{origin} after --set {} (lines are of the merged settings)",
+            overrides.join(" --set ")
+        );
         Config::deserialize_table(table).map_err(|error| parse_error(&merged, error))?
     };
     config.validate()?;
-    Ok(config)
+    Ok(config.resolved())
 }
 
 impl Config {

@@ -1,7 +1,7 @@
 //! Training and progressive distillation.
 //!
 //! The way a run goes: [`Config`] -> [`Plan`] -> teacher -> one [`Stage`] a halving -> summary and
-//! pictures. [`run()`] does all of it; everything it keeps lies in the run folder, and running it
+//! pictures. [`Run`] does all of it; everything it keeps lies in the run folder, and running it
 //! again continues where it stopped.
 //!
 //! **Invariant.** A training step is a pure function of (weights, optimiser state, seed, stage,
@@ -46,7 +46,7 @@ pub use lr::{LrDecay, LrSchedule};
 pub use objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 pub use optimizer::{AdamW, Moments, clip_by_global_norm};
 pub use plan::Plan;
-pub use run::{Outcome, RunOptions, run};
+pub use run::{Outcome, Run, RunOptions};
 pub use run_folder::RunFolder;
 pub use signals::StopFlag;
 pub use stage::Stage;

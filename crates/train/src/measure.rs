@@ -3,7 +3,7 @@
 use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
 use halfstep_sample::{Images, output, picture};
 
-use crate::agreement::{Agreement, AgreementOptions};
+use crate::agreement::{Agreement, AgreementOptions, draw_images};
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
 use crate::learner::Learner;
@@ -42,10 +42,16 @@ impl Run<'_> {
             halfstep: HalfstepFile::default(),
         };
         let options = self.agreement_options(log.preview_images);
-        let images = Agreement::draw_once(&model, device, recipe.preview_steps, options)?;
+        let images = draw_images(
+            &model,
+            device,
+            recipe.preview_steps,
+            options,
+            &format!("preview of {stage}"),
+        )?;
         let name = stage.folder().replace('/', "_");
         let path = self.folder.file(&format!("samples/{name}_{:06}.png", learner.step));
-        let columns = (images.len() as f64).sqrt().ceil() as usize;
+        let columns = picture::square_columns(images.len());
         output::write_png(
             &path,
             picture::grid(&images, columns, picture::comfortable_scale(images.shape[2]))?,
@@ -63,11 +69,8 @@ impl Run<'_> {
     }
 
     /// Fills the table and draws the comparison picture.
-    pub(crate) fn measure(
-        &self,
-        stages: &[Stage],
-        summary: &mut Summary,
-    ) -> Result<(), TrainError> {
+    pub(crate) fn measure(&self, stages: &[Stage]) -> Result<Summary, TrainError> {
+        let mut summary = Summary::default();
         let device = &self.options.device.device;
         let teacher = ModelFolder::load(&self.folder.model(Stage::Teacher), device)?;
         let options = self.agreement_options(self.config.distill.agreement_images);
@@ -79,7 +82,7 @@ impl Run<'_> {
             let (num_steps, pair) = match stage {
                 Stage::Teacher => (self.config.distill.teacher_steps, None),
                 Stage::Round { num_steps, .. } => {
-                    let own = agreement.student_images(&model.unet, num_steps)?;
+                    let own = agreement.student_images(&model, num_steps)?;
                     (num_steps, Some((agreement.teacher_images(num_steps)?, own)))
                 }
             };
@@ -94,7 +97,7 @@ impl Run<'_> {
                 stage: stage.index(),
                 num_steps,
                 train_steps: model.halfstep.provenance.train_steps,
-                loss: final_loss(&self.folder, stage, model.halfstep.provenance.train_steps)?,
+                loss: final_loss(&self.folder, stage, model.halfstep.provenance.train_steps),
                 seconds: model.halfstep.provenance.train_seconds,
                 agreement: pair.as_ref().map(|(_, own)| agreement.distance(own)),
                 teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
@@ -111,6 +114,6 @@ impl Run<'_> {
             &self.comparison_path(),
             picture::rows(&rows.iter().collect::<Vec<_>>(), scale)?,
         )?;
-        Ok(())
+        Ok(summary)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Tensor};
 use halfstep_model::{SelectedDevice, UNet, UNetConfig, flat_grads};
 
 use crate::config::Config;
@@ -40,7 +40,7 @@ impl Plan {
     pub fn new(
         config: &Config,
         unet: &UNetConfig,
-        data: &str,
+        images: usize,
         device: &SelectedDevice,
     ) -> Result<Self, TrainError> {
         let (teacher, distill) = (&config.teacher, &config.distill);
@@ -53,13 +53,14 @@ impl Plan {
         let seconds = expected_seconds(config, &rounds, speed);
         let advice = (!device.is_gpu && seconds > 86_400.0).then(|| {
             format!(
-                "no GPU was found: this will take about {}. It goes on all the same; a smaller run is one \
-                 --set away, such as --set teacher.train_steps=2000 --set model.block_out_channels=[32,64,64]",
+                "on {} this takes about {}; it goes on all the same. configs/cifar-small.toml is a run for a \
+                 CPU, and --set teacher.train_steps=2000 shortens this one",
+                device.description,
                 human_time(seconds)
             )
         });
         Ok(Self {
-            title: format!("{}: {data}", config.name),
+            title: format!("{}: {images} images from {}", config.name, config.data.describe()),
             network: format!(
                 "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs",
                 parameters as f64 / 1e6,
@@ -93,9 +94,13 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
         .map(|n| n.to_string())
         .collect();
     format!(
-        "{} sampling steps, {} steps of {} images a round, lr {:e} to 0, weighting {}",
+        "{} sampling steps, {} steps{} of {} images a round, lr {:e} to 0, weighting {}",
         grid.join(" -> "),
         distill.train_steps,
+        match rounds.last() {
+            Some(&last @ (1 | 2)) => format!(" ({} for 2 and 1)", config.round_train_steps(last)),
+            _ => String::new(),
+        },
         distill.batch_size,
         distill.learning_rate,
         distill.weighting.name()
@@ -106,7 +111,9 @@ impl Config {
     /// Optimiser steps of the round that makes a student of `num_steps`.
     pub fn round_train_steps(&self, num_steps: usize) -> u64 {
         match num_steps {
-            1 | 2 => self.distill.last_train_steps.unwrap_or(2 * self.distill.train_steps),
+            1 | 2 => {
+                self.distill.last_train_steps.unwrap_or(self.distill.train_steps.saturating_mul(2))
+            }
             _ => self.distill.train_steps,
         }
     }
@@ -114,10 +121,12 @@ impl Config {
 
 fn expected_seconds(config: &Config, rounds: &[usize], speed: Speed) -> f64 {
     let (teacher, distill) = (&config.teacher, &config.distill);
-    let learning = (teacher.train_steps * teacher.batch_size as u64) as f64 * speed.training;
-    let images: u64 =
-        rounds.iter().map(|&n| config.round_train_steps(n) * distill.batch_size as u64).sum();
-    let halving = images as f64 * (speed.training + 2.0 * speed.forward);
+    let learning = teacher.train_steps as f64 * teacher.batch_size as f64 * speed.training;
+    let images: f64 = rounds
+        .iter()
+        .map(|&n| config.round_train_steps(n) as f64 * distill.batch_size as f64)
+        .sum();
+    let halving = images * (speed.training + 2.0 * speed.forward);
     // Full grid once, then teacher and student at each number of steps.
     let calls = distill.teacher_steps + 2 * rounds.iter().sum::<usize>();
     learning + halving + (calls * distill.agreement_images) as f64 * speed.forward
@@ -139,12 +148,12 @@ impl Speed {
         // The first turn compiles kernels and fills caches; the best of the others counts.
         for turn in 0..3 {
             let start = Instant::now();
-            let z = Tensor::random(shape, Distribution::Normal(0.0, 1.0), device);
+            let z = Tensor::ones(shape, device);
             plain.forward(z, &[500.0], None, None);
             sync()?;
             let forward = start.elapsed().as_secs_f64();
             let start = Instant::now();
-            let z = Tensor::random(shape, Distribution::Normal(0.0, 1.0), &tracked);
+            let z = Tensor::ones(shape, &tracked);
             let mut gradients = network.forward(z, &[500.0], None, None).square().mean().backward();
             drop(flat_grads(network, &mut gradients));
             sync()?;

@@ -5,36 +5,39 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use halfstep_data::Progress;
-use halfstep_train::{
-    Outcome, Plan, RunOptions, StopFlag, Summary, load_config, run as run_config,
-};
+use halfstep_model::SelectedDevice;
+use halfstep_train::{Config, Outcome, Plan, Run, RunOptions, StopFlag, Summary, load_config};
 
 use crate::args::Args;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = load_config(&args.config, &args.overrides)?;
     let device = args.device.select()?;
+    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.name));
+    if args.dry_run {
+        return dry_run(&config, &device, &out);
+    }
     let progress = if args.quiet { Progress::Hidden } else { Progress::Shown };
     let dataset = config.data.load(progress)?;
-    let unet = config.unet(dataset.shape(), dataset.num_classes())?;
-    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.name));
-
-    let data = format!("{} images from {}", dataset.len(), config.data.describe());
-    if args.dry_run || !args.quiet {
-        eprintln!("{}", Plan::new(&config, &unet, &data, &device)?);
-        eprintln!("  folder   {}", out.display());
-    }
-    if args.dry_run {
+    let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
+    let options = RunOptions {
+        out: out.clone(),
+        device: device.clone(),
+        quiet: args.quiet,
+        stop: stop.clone(),
+    };
+    let run = Run::open(&config, &dataset, &options)?;
+    if let Some(summary) = run.finished()? {
+        println!("{} is finished already; nothing was done.", out.display());
+        report(&summary, &out);
         return Ok(ExitCode::SUCCESS);
     }
-    let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
-    let options = RunOptions { out: out.clone(), device, quiet: args.quiet, stop: stop.clone() };
-    match run_config(&config, &dataset, &options)? {
+    if !args.quiet {
+        let unet = config.unet(dataset.shape(), dataset.num_classes())?;
+        announce(&Plan::new(&config, &unet, dataset.len(), &device)?, &out);
+    }
+    match run.go()? {
         Outcome::Finished(summary) => report(&summary, &out),
-        Outcome::AlreadyFinished(summary) => {
-            println!("{} is finished already; nothing was done.", out.display());
-            report(&summary, &out);
-        }
         Outcome::Stopped { stage, step } => {
             eprintln!("stopped in {stage} after step {step}; the state is saved.");
             eprintln!("run the same command again to continue.");
@@ -42,6 +45,23 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The plan alone. Published datasets need not be there for it.
+fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Result<ExitCode> {
+    let outline = match config.data.outline() {
+        Some(outline) => outline,
+        None => config.data.load(Progress::Shown)?.outline(),
+    };
+    config.validate_flip(outline.allows_flip, &config.data.describe())?;
+    let unet = config.unet(outline.shape, outline.num_classes)?;
+    announce(&Plan::new(config, &unet, outline.len, device)?, out);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(plan: &Plan, out: &Path) {
+    eprintln!("{plan}");
+    eprintln!("  folder   {}", out.display());
 }
 
 fn report(summary: &Summary, out: &Path) {

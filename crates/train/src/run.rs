@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use halfstep_core::DiscreteSchedule;
+use halfstep_core::{DiscreteSchedule, TimestepSpacing, timesteps};
 use halfstep_data::{Dataset, EpochOrder, Purpose, Stream};
 use halfstep_model::{
     Distilled, DropoutMasks, HalfstepFile, ModelFolder, Provenance, SchedulerConfig,
@@ -43,8 +43,6 @@ pub struct RunOptions {
 pub enum Outcome {
     /// Everything is there.
     Finished(Summary),
-    /// Everything was there already; nothing was done.
-    AlreadyFinished(Summary),
     /// Asked to stop; the state of `step` is saved.
     Stopped {
         /// The part it was in.
@@ -54,67 +52,78 @@ pub enum Outcome {
     },
 }
 
-/// Runs, or goes on with, what `config` describes.
-///
-/// # Errors
-/// [`TrainError`]; what was saved before stays.
-pub fn run(
-    config: &Config,
-    dataset: &Dataset,
-    options: &RunOptions,
-) -> Result<Outcome, TrainError> {
-    config.validate()?;
-    let folder = RunFolder::open(&options.out, config)?;
-    let run = Run::new(config, dataset, options, folder)?;
-    let mut summary = Summary::read(&run.folder)?;
-    let stages = Stage::all(&config.rounds());
-    if stages
-        .iter()
-        .all(|&stage| run.folder.has_model(stage) && summary.of_stage(stage.index()).is_some())
-        && run.comparison_path().is_file()
-    {
-        return Ok(Outcome::AlreadyFinished(summary));
-    }
-    for (i, &stage) in stages.iter().enumerate() {
-        if !run.folder.has_model(stage) {
-            let before = i.checked_sub(1).map(|before| stages[before]);
-            if let Some(step) = run.train(stage, before)? {
-                return Ok(Outcome::Stopped { stage, step });
-            }
-        }
-    }
-    run.measure(&stages, &mut summary)?;
-    Ok(Outcome::Finished(summary))
-}
-
-/// A run under way.
-pub(crate) struct Run<'a> {
-    pub config: &'a Config,
-    pub dataset: &'a Dataset,
-    pub options: &'a RunOptions,
-    pub folder: RunFolder,
-    pub unet: UNetConfig,
-    pub schedule: DiscreteSchedule,
+/// A run: a configuration, its images, its folder.
+pub struct Run<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) dataset: &'a Dataset,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) folder: RunFolder,
+    pub(crate) unet: UNetConfig,
+    pub(crate) schedule: DiscreteSchedule,
+    stages: Vec<Stage>,
 }
 
 impl<'a> Run<'a> {
-    fn new(
+    /// Checks everything that can be checked, then opens or makes the run folder.
+    ///
+    /// # Errors
+    /// [`TrainError`] naming the field, or saying why the folder cannot be used. Nothing is written
+    /// for a configuration that is refused.
+    pub fn open(
         config: &'a Config,
         dataset: &'a Dataset,
         options: &'a RunOptions,
-        folder: RunFolder,
     ) -> Result<Self, TrainError> {
+        config.validate()?;
+        config.validate_flip(dataset.allows_flip(), dataset.name())?;
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
-        if config.teacher.flip && !dataset.allows_flip() {
-            let problem =
-                format!("is true, but mirrored images do not belong to {}", dataset.name());
-            return Err(TrainError::config("teacher.flip", problem));
-        }
         let schedule = config
             .schedule
             .build()
             .map_err(|error| TrainError::config("schedule", error.to_string()))?;
-        Ok(Self { config, dataset, options, folder, unet, schedule })
+        let folder = RunFolder::open(&options.out, config, &dataset.sha256())?;
+        let stages = Stage::all(&config.rounds());
+        Ok(Self { config, dataset, options, folder, unet, schedule, stages })
+    }
+
+    /// The results, if there is nothing left to do.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] if the summary is damaged.
+    pub fn finished(&self) -> Result<Option<Summary>, TrainError> {
+        let summary = Summary::read(&self.folder)?;
+        let complete = |stage: &Stage| {
+            self.folder.has_model(*stage) && summary.of_stage(stage.index()).is_some()
+        };
+        let finished = self.stages.iter().all(complete) && self.comparison_path().is_file();
+        Ok(finished.then_some(summary))
+    }
+
+    /// Goes on from where the folder says it stopped, to the end.
+    ///
+    /// # Errors
+    /// [`TrainError`]; what was saved before stays.
+    pub fn go(&self) -> Result<Outcome, TrainError> {
+        if let Some(summary) = self.finished()? {
+            return Ok(Outcome::Finished(summary));
+        }
+        for (i, &stage) in self.stages.iter().enumerate() {
+            if !self.folder.has_model(stage) {
+                let before = i.checked_sub(1).map(|before| self.stages[before]);
+                if let Some(step) = self.train(stage, before)? {
+                    return Ok(Outcome::Stopped { stage, step });
+                }
+            }
+            if self.options.stop.is_raised() {
+                return Ok(Outcome::Stopped { stage, step: Recipe::new(self.config, stage).steps });
+            }
+        }
+        let summary = self.measure(&self.stages)?;
+        let state = self.folder.file("state");
+        if state.exists() {
+            std::fs::remove_dir_all(&state).map_err(|error| TrainError::file(&state, error))?;
+        }
+        Ok(Outcome::Finished(summary))
     }
 
     /// Trains one stage to its end and writes its model folder, or returns the step it was asked to
@@ -154,10 +163,10 @@ impl<'a> Run<'a> {
                     )
                 })?;
             let stopping = self.options.stop.is_raised();
-            watch.step(stats, learner.step, lr, stopping)?;
+            watch.step(stats, learner.step, lr)?;
             let save_due = learner.step.is_multiple_of(self.config.log.checkpoint_every);
             if stopping || save_due {
-                watch.flush(learner.step, lr)?;
+                watch.check()?; // never save what is not finite
                 state::save(&self.folder.file("state"), &learner, stage, seconds(started))?;
                 watch.saved(learner.step);
             }
@@ -255,13 +264,22 @@ impl<'a> Run<'a> {
         let (role, distilled) = match stage {
             Stage::Teacher => ("teacher", None),
             Stage::Round { num_steps, .. } => {
-                let stride = self.schedule.len() / num_steps;
-                let timesteps = (1..=num_steps).rev().map(|i| i * stride - 1).collect();
+                // The same list that samplers and the agreement use.
+                let timesteps =
+                    timesteps(TimestepSpacing::Trailing, num_steps, self.schedule.len(), 0)
+                        .map_err(|error| {
+                            TrainError::config("distill.student_steps", error.to_string())
+                        })?;
                 ("student", Some(Distilled { num_steps, timesteps }))
             }
         };
+        let unet = learner.result(&self.options.device.device);
+        if !is_finite(&unet)? {
+            let (stage, step) = (stage.to_string(), learner.step);
+            return Err(TrainError::Diverged { stage, step, saved: step });
+        }
         let model = ModelFolder {
-            unet: learner.result(&self.options.device.device),
+            unet,
             schedule: self.schedule.clone(),
             scheduler: SchedulerConfig::from_schedule(
                 &self.schedule,
@@ -279,7 +297,11 @@ impl<'a> Run<'a> {
                     train_seconds: seconds,
                     program: concat!("halfstep ", env!("CARGO_PKG_VERSION")).to_owned(),
                 },
-                class_names: self.dataset.class_names().to_vec(),
+                class_names: if self.config.model.class_conditional {
+                    self.dataset.class_names().to_vec()
+                } else {
+                    Vec::new()
+                },
             },
         };
         Ok(model.save(&self.folder.model(stage))?)
@@ -288,4 +310,16 @@ impl<'a> Run<'a> {
     pub(crate) fn comparison_path(&self) -> PathBuf {
         self.folder.file("samples/comparison.png")
     }
+}
+
+/// Whether every weight is a number.
+fn is_finite(unet: &UNet) -> Result<bool, TrainError> {
+    for values in flat_params(unet) {
+        let sum =
+            values.sum().try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
+        if !sum.iter::<f32>().all(f32::is_finite) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

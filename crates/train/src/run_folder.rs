@@ -18,13 +18,13 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Opens or makes the folder, takes its lock, and checks the configuration against the one it was
-    /// begun with.
+    /// Opens or makes the folder, takes its lock, and checks configuration and images against those it
+    /// was begun with.
     ///
     /// # Errors
     /// [`TrainError::File`] if another run is using the folder, or it belongs to a run with other
     /// settings: then every difference is listed.
-    pub fn open(path: &Path, config: &Config) -> Result<Self, TrainError> {
+    pub fn open(path: &Path, config: &Config, dataset_sha256: &str) -> Result<Self, TrainError> {
         std::fs::create_dir_all(path).map_err(|error| TrainError::file(path, error))?;
         let lock_path = path.join(".lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
@@ -38,8 +38,30 @@ impl RunFolder {
             Err(TryLockError::Error(error)) => return Err(TrainError::file(&lock_path, error)),
         }
         let folder = Self { path: path.to_path_buf(), _lock: lock };
+        folder.check_dataset(dataset_sha256)?;
         folder.check_config(config)?;
         Ok(folder)
+    }
+
+    /// The same images, whatever folder they lie in now.
+    fn check_dataset(&self, sha256: &str) -> Result<(), TrainError> {
+        let path = self.file("dataset.sha256");
+        if path.exists() {
+            let saved =
+                std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+            if saved.trim() != sha256 {
+                return Err(TrainError::file(
+                    &self.path,
+                    format!(
+                        "was begun with other images (SHA-256 {}, now {sha256}); bring them back, or use --out for \
+                         another folder",
+                        saved.trim()
+                    ),
+                ));
+            }
+            return Ok(());
+        }
+        Ok(write_file(&path, format!("{sha256}\n").as_bytes())?)
     }
 
     fn check_config(&self, config: &Config) -> Result<(), TrainError> {
@@ -48,6 +70,13 @@ impl RunFolder {
         if path.exists() {
             let saved =
                 std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+            if saved == resolved {
+                return Ok(());
+            }
+            if toml::from_str::<Config>(&saved).is_err() {
+                let problem = "damaged; if the run is worth going on with, delete this file and keep the settings as they were";
+                return Err(TrainError::file(&path, problem));
+            }
             let differences = differences(&saved, &resolved);
             if !differences.is_empty() {
                 return Err(TrainError::file(
@@ -146,24 +175,32 @@ mod tests {
     #[test]
     fn a_second_run_is_refused_and_a_finished_one_is_not_in_the_way() {
         let dir = tempfile::tempdir().unwrap();
-        let first = RunFolder::open(dir.path(), &config(&[])).unwrap();
-        let second = RunFolder::open(dir.path(), &config(&[])).unwrap_err().to_string();
+        let first = RunFolder::open(dir.path(), &config(&[]), "1234").unwrap();
+        let second = RunFolder::open(dir.path(), &config(&[]), "1234").unwrap_err().to_string();
         assert!(second.contains("another run"), "{second}");
         drop(first);
-        RunFolder::open(dir.path(), &config(&[])).unwrap();
+        RunFolder::open(dir.path(), &config(&[]), "1234").unwrap();
     }
 
     #[test]
     fn changed_settings_are_refused_field_by_field() {
         let dir = tempfile::tempdir().unwrap();
-        drop(RunFolder::open(dir.path(), &config(&["seed=1"])).unwrap());
+        drop(RunFolder::open(dir.path(), &config(&["seed=1"]), "1234").unwrap());
         let changed = config(&["seed=2", "teacher.learning_rate=0.5", "log.every=77"]);
-        let problem = RunFolder::open(dir.path(), &changed).unwrap_err().to_string();
+        let problem = RunFolder::open(dir.path(), &changed, "1234").unwrap_err().to_string();
         assert!(
             problem.contains("seed: 1 -> 2") && problem.contains("teacher.learning_rate"),
             "{problem}"
         );
         assert!(!problem.contains("log.every"), "{problem}");
-        RunFolder::open(dir.path(), &config(&["seed=1", "log.every=77"])).unwrap();
+        RunFolder::open(dir.path(), &config(&["seed=1", "log.every=77"]), "1234").unwrap();
+    }
+
+    #[test]
+    fn other_images_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(RunFolder::open(dir.path(), &config(&[]), "1234").unwrap());
+        let problem = RunFolder::open(dir.path(), &config(&[]), "5678").unwrap_err().to_string();
+        assert!(problem.contains("other images") && problem.contains("5678"), "{problem}");
     }
 }

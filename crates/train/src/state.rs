@@ -112,7 +112,11 @@ pub(crate) fn load(
 ) -> Result<Learner, TrainError> {
     let plain = device.clone().without_autodiff();
     let read = |name: &str| -> Result<UNet, TrainError> {
-        Ok(load_weights(UNet::zeroed(unet, &plain)?, &state.join(name))?)
+        load_weights(UNet::zeroed(unet, &plain)?, &state.join(name)).map_err(|error| {
+            let problem =
+                format!("damaged ({error}); delete {} to begin this stage again", state.display());
+            TrainError::file(&state.join(name), problem)
+        })
     };
     let list = |name: &str| Ok::<_, TrainError>(flat_params(&read(name)?));
     let moments = counters

@@ -20,8 +20,8 @@ pub struct RoundResult {
     pub num_steps: usize,
     /// Optimiser steps.
     pub train_steps: u64,
-    /// Weighted loss over the last tenth of them.
-    pub loss: f64,
+    /// Weighted loss over the last tenth of them; `None` if the metrics are gone.
+    pub loss: Option<f64>,
     /// Mean squared error of the teacher's own output (v for a v-model) at uniform times, averaged
     /// weights; `None` for students.
     #[serde(default)]
@@ -101,9 +101,9 @@ impl Summary {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 table,
-                "| {model} | {} | {:.5} | {} | {} | {} | {factor} |",
+                "| {model} | {} | {} | {} | {} | {} | {factor} |",
                 row.num_steps,
-                row.loss,
+                number(row.loss),
                 human_time(row.seconds),
                 number(row.agreement),
                 number(row.teacher_agreement),

@@ -1,6 +1,6 @@
 //! What a configuration must satisfy beyond the type of each field.
 
-use halfstep_core::PredictionType;
+use halfstep_core::{EmaWarmup, PredictionType};
 
 use crate::config::{Config, DistillConfig, OptimizerConfig};
 use crate::error::TrainError;
@@ -17,6 +17,8 @@ impl Config {
             .map_err(|error| TrainError::config("schedule", error.to_string()))?;
         self.validate_name()?;
         self.validate_numbers()?;
+        self.validate_ema()?;
+        self.validate_previews(schedule.len())?;
         self.validate_rounds(schedule.len())?;
         let teacher = self.teacher.prediction_type;
         if teacher == PredictionType::Epsilon && schedule.has_zero_terminal_snr() {
@@ -65,7 +67,7 @@ impl Config {
 
     fn validate_numbers(&self) -> Result<(), TrainError> {
         let (teacher, distill, log) = (&self.teacher, &self.distill, &self.log);
-        let counts: [(&'static str, u64); 12] = [
+        let counts: [(&'static str, u64); 13] = [
             ("teacher.train_steps", teacher.train_steps),
             ("teacher.batch_size", teacher.batch_size as u64),
             ("teacher.accumulate", teacher.accumulate as u64),
@@ -77,6 +79,7 @@ impl Config {
             ("distill.accumulate", distill.accumulate as u64),
             ("distill.agreement_images", distill.agreement_images as u64),
             ("log.every", log.every),
+            ("log.sample_batch", log.sample_batch as u64),
             ("log.checkpoint_every", log.checkpoint_every),
         ];
         if let Some((field, _)) = counts.iter().find(|(_, value)| *value == 0) {
@@ -101,14 +104,58 @@ impl Config {
                 return Err(TrainError::config(field, format!("is {rate}; it must be positive")));
             }
         }
-        if !(0.0..=1.0).contains(&teacher.ema.decay) {
-            return Err(TrainError::config(
-                "teacher.ema.decay",
-                format!("is {}; it must be in [0, 1]", teacher.ema.decay),
-            ));
-        }
         validate_optimizer("teacher.optimizer", &teacher.optimizer)?;
         validate_optimizer("distill.optimizer", &distill.optimizer)
+    }
+
+    /// Refuses mirroring where the dataset does not allow it.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`].
+    pub fn validate_flip(&self, allowed: bool, dataset: &str) -> Result<(), TrainError> {
+        if !self.teacher.flip || allowed {
+            return Ok(());
+        }
+        let problem = format!("is true, but mirrored images do not belong to {dataset}");
+        Err(TrainError::config("teacher.flip", problem))
+    }
+
+    fn validate_ema(&self) -> Result<(), TrainError> {
+        let ema = &self.teacher.ema;
+        if !(0.0..=1.0).contains(&ema.decay) {
+            let problem = format!("is {}; it must be in [0, 1]", ema.decay);
+            return Err(TrainError::config("teacher.ema.decay", problem));
+        }
+        if !(0.0..=ema.decay).contains(&ema.min_decay) {
+            let problem = format!("is {}; it must be in [0, decay]", ema.min_decay);
+            return Err(TrainError::config("teacher.ema.min_decay", problem));
+        }
+        match ema.warmup {
+            EmaWarmup::Power { inv_gamma, power }
+                if !(inv_gamma > 0.0
+                    && power > 0.0
+                    && inv_gamma.is_finite()
+                    && power.is_finite()) =>
+            {
+                Err(TrainError::config(
+                    "teacher.ema.warmup",
+                    "needs a positive inv_gamma and a positive power",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_previews(&self, train_timesteps: usize) -> Result<(), TrainError> {
+        let log = &self.log;
+        if log.preview_every > 0 && !(1..=train_timesteps).contains(&log.preview_steps) {
+            let problem = format!(
+                "is {}; 1 to {train_timesteps} are possible, and log.preview_every = 0 turns previews off",
+                log.preview_steps
+            );
+            return Err(TrainError::config("log.preview_steps", problem));
+        }
+        Ok(())
     }
 
     fn validate_rounds(&self, train_timesteps: usize) -> Result<(), TrainError> {

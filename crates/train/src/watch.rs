@@ -24,6 +24,8 @@ pub(crate) struct Watch {
     total: u64,
     batch_size: usize,
     pending: Vec<StepStats>,
+    read: Vec<[f64; 3]>,
+    taken: u64,
     window_start: Instant,
     last_line: Instant,
     silent: bool,
@@ -52,6 +54,8 @@ impl Watch {
             total: recipe.steps,
             batch_size: recipe.batch_size,
             pending: Vec::new(),
+            read: Vec::new(),
+            taken: step,
             window_start: Instant::now(),
             last_line: Instant::now(),
             saved: step,
@@ -59,39 +63,25 @@ impl Watch {
     }
 
     /// Notes a step; writes a line when one is due.
-    pub fn step(
-        &mut self,
-        stats: StepStats,
-        step: u64,
-        lr: f64,
-        flush: bool,
-    ) -> Result<(), TrainError> {
+    pub fn step(&mut self, stats: StepStats, step: u64, lr: f64) -> Result<(), TrainError> {
         self.pending.push(stats);
+        self.taken = step;
         self.bar.set_position(step);
-        if flush || step.is_multiple_of(self.every) { self.flush(step, lr) } else { Ok(()) }
+        if step.is_multiple_of(self.every) { self.flush(step, lr) } else { Ok(()) }
     }
 
     /// Reads what the device still owes, checks it and writes it down.
     pub fn flush(&mut self, step: u64, lr: f64) -> Result<(), TrainError> {
-        let count = self.pending.len();
+        self.check()?;
+        let count = self.read.len();
         if count == 0 {
             return Ok(());
         }
-        let first = step + 1 - count as u64;
-        let mut mean = [0.0; 3];
-        for (i, stats) in self.pending.drain(..).enumerate() {
-            let values = stats.read()?;
-            if values.iter().any(|value| !value.is_finite()) {
-                let (stage, saved) = (self.stage.to_string(), self.saved);
-                return Err(TrainError::Diverged { stage, step: first + i as u64, saved });
-            }
-            for (sum, value) in mean.iter_mut().zip(values) {
-                *sum += value / count as f64;
-            }
-        }
+        let mean = |which: usize| self.read.iter().map(|v| v[which]).sum::<f64>() / count as f64;
+        let (loss, mse, grad_norm) = (mean(0), mean(1), mean(2));
+        self.read.clear();
         let seconds = self.window_start.elapsed().as_secs_f64();
         self.window_start = Instant::now();
-        let [loss, mse, grad_norm] = mean;
         let images_per_second = (count * self.batch_size) as f64 / seconds.max(1e-9);
         let num_steps = match self.stage {
             Stage::Teacher => 0,
@@ -110,6 +100,20 @@ impl Watch {
         })?;
         self.bar.set_message(format!("loss {loss:.4}"));
         self.line(step, loss, images_per_second);
+        Ok(())
+    }
+
+    /// Reads what the device still owes and refuses what is not finite, without writing a line.
+    pub fn check(&mut self) -> Result<(), TrainError> {
+        let first = self.taken + 1 - self.pending.len() as u64;
+        for (i, stats) in self.pending.drain(..).enumerate() {
+            let values = stats.read()?;
+            if values.iter().any(|value| !value.is_finite()) {
+                let (stage, saved) = (self.stage.to_string(), self.saved);
+                return Err(TrainError::Diverged { stage, step: first + i as u64, saved });
+            }
+            self.read.push(values);
+        }
         Ok(())
     }
 
@@ -137,15 +141,14 @@ impl Watch {
     }
 }
 
-/// Mean weighted loss over the last tenth of a stage, from the metrics.
-pub(crate) fn final_loss(folder: &RunFolder, stage: Stage, steps: u64) -> Result<f64, TrainError> {
-    let path = folder.file("metrics.jsonl");
-    let text = std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+/// Mean weighted loss over the last tenth of a stage, from the metrics; `None` if they are gone.
+pub(crate) fn final_loss(folder: &RunFolder, stage: Stage, steps: u64) -> Option<f64> {
+    let text = std::fs::read_to_string(folder.file("metrics.jsonl")).ok()?;
     let losses: Vec<f64> = text
         .lines()
         .filter_map(|line| serde_json::from_str::<Metrics>(line).ok())
-        .filter(|line| line.stage == stage.index() && line.step * 10 > steps * 9)
+        .filter(|line| line.stage == stage.index() && line.step as f64 > steps as f64 * 0.9)
         .map(|line| line.loss)
         .collect();
-    Ok(losses.iter().sum::<f64>() / losses.len().max(1) as f64)
+    (!losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64)
 }

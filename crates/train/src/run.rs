@@ -135,7 +135,9 @@ impl<'a> Run<'a> {
                 ModelFolder::load(&self.folder.model(before), &self.options.device.device)
             })
             .transpose()?;
-        let (mut learner, seconds_before) = self.learner(stage, &recipe, teacher.as_ref())?;
+        let (mut learner, saved) = self.learner(stage, &recipe, teacher.as_ref())?;
+        let (seconds_before, window) =
+            saved.map_or((0.0, Vec::new()), |saved| (saved.seconds, saved.window));
         let mut source = self.source(stage, &recipe);
         let mut watch = Watch::start(
             &self.folder,
@@ -145,6 +147,7 @@ impl<'a> Run<'a> {
             self.config,
             self.options.quiet,
         )?;
+        watch.continue_window(window);
         let started = Instant::now();
         let seconds = |started: Instant| seconds_before + started.elapsed().as_secs_f64();
         while learner.step < recipe.steps {
@@ -167,7 +170,8 @@ impl<'a> Run<'a> {
             let save_due = learner.step.is_multiple_of(self.config.log.checkpoint_every);
             if stopping || save_due {
                 watch.check()?; // never save what is not finite
-                state::save(&self.folder.file("state"), &learner, stage, seconds(started))?;
+                let state = self.folder.file("state");
+                state::save(&state, &learner, stage, seconds(started), watch.window())?;
                 watch.saved(learner.step);
             }
             if stopping {
@@ -218,20 +222,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The learner as it was saved, or as the stage begins, and the seconds it has already taken.
+    /// The learner as it was saved, with its counters, or as the stage begins.
     fn learner(
         &self,
         stage: Stage,
         recipe: &Recipe<'_>,
         teacher: Option<&ModelFolder>,
-    ) -> Result<(Learner, f64), TrainError> {
+    ) -> Result<(Learner, Option<Counters>), TrainError> {
         let device = self.options.device.device.clone().autodiff();
         let state = self.folder.file("state");
         state::recover(&state)?;
         if let Some(counters) = Counters::read(&state)?.filter(|counters| counters.stage == stage) {
             let learner =
                 state::load(&state, &counters, &self.unet, recipe.optimizer, recipe.ema, &device)?;
-            return Ok((learner, counters.seconds));
+            return Ok((learner, Some(counters)));
         }
         let unet = match teacher {
             Some(teacher) => {
@@ -243,7 +247,7 @@ impl<'a> Run<'a> {
             })?,
         };
         let ema = recipe.ema.map(|schedule| Ema::new(schedule, flat_params(&unet)));
-        Ok((Learner { unet, optimizer: AdamW::new(recipe.optimizer), ema, step: 0 }, 0.0))
+        Ok((Learner { unet, optimizer: AdamW::new(recipe.optimizer), ema, step: 0 }, None))
     }
 
     fn source(&self, stage: Stage, recipe: &Recipe<'_>) -> BatchSource<'a> {

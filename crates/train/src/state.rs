@@ -30,6 +30,10 @@ pub(crate) struct Counters {
     pub step: u64,
     /// Seconds of learning it took, over all starts.
     pub seconds: f64,
+    /// Loss, error and gradient norm of the steps since the last line of metrics: with them a resumed
+    /// run writes the lines that an uninterrupted one writes.
+    #[serde(default)]
+    pub window: Vec<[f64; 3]>,
     has_ema: bool,
     has_moments: bool,
 }
@@ -68,6 +72,7 @@ pub(crate) fn save(
     learner: &Learner,
     stage: Stage,
     seconds: f64,
+    window: &[[f64; 3]],
 ) -> Result<(), TrainError> {
     use burn::module::Module;
     let unet = learner.unet.clone().valid();
@@ -77,6 +82,7 @@ pub(crate) fn save(
         stage,
         step: learner.step,
         seconds,
+        window: window.to_vec(),
         has_ema: learner.ema.is_some(),
         has_moments: moments.is_some(),
     };

@@ -131,6 +131,16 @@ impl Watch {
         );
     }
 
+    /// What was read since the last line.
+    pub fn window(&self) -> &[[f64; 3]] {
+        &self.read
+    }
+
+    /// Goes on with what a saved state had read since its last line.
+    pub fn continue_window(&mut self, window: Vec<[f64; 3]>) {
+        self.read = window;
+    }
+
     /// The state of this step is safe.
     pub fn saved(&mut self, step: u64) {
         self.saved = step;

@@ -49,7 +49,7 @@ impl Plan {
         let parameters = network.num_params();
         let part =
             (teacher.batch_size / teacher.accumulate).max(distill.batch_size / distill.accumulate);
-        let speed = Speed::measure(&network, unet, part.min(8), &device.device)?;
+        let speed = Speed::measure(&network, unet, part.min(timed_batch(unet)), &device.device)?;
         let seconds = expected_seconds(config, &rounds, speed);
         let advice = (!device.is_gpu && seconds > 86_400.0).then(|| {
             format!(
@@ -130,6 +130,12 @@ fn expected_seconds(config: &Config, rounds: &[usize], speed: Speed) -> f64 {
     // Full grid once, then teacher and student at each number of steps.
     let calls = distill.teacher_steps + 2 * rounds.iter().sum::<usize>();
     learning + halving + (calls * distill.agreement_images) as f64 * speed.forward
+}
+
+/// Images of a timed step: enough to fill the cores, few enough to be done in seconds.
+fn timed_batch(config: &UNetConfig) -> usize {
+    let size = config.sample_size.unwrap_or(config.size_multiple());
+    (16_384 / (size * size)).max(4)
 }
 
 impl Speed {

@@ -177,6 +177,7 @@ pub fn write_atomically(
         std::fs::rename(dir, &old).map_err(ModelError::io(dir))?;
     }
     std::fs::rename(&fresh, dir).map_err(ModelError::io(dir))?;
+    sync_parent(dir)?;
     if old.exists() {
         std::fs::remove_dir_all(&old).map_err(ModelError::io(&old))?;
     }
@@ -216,6 +217,17 @@ fn sync_files(dir: &Path) -> Result<(), ModelError> {
         }
     }
     Ok(())
+}
+
+/// Makes sure the renames are on the disk before the old folder goes. Only Unix can sync a folder.
+fn sync_parent(dir: &Path) -> Result<(), ModelError> {
+    match dir.parent().filter(|parent| cfg!(unix) && !parent.as_os_str().is_empty()) {
+        Some(parent) => {
+            let folder = std::fs::File::open(parent).map_err(ModelError::io(parent))?;
+            folder.sync_all().map_err(ModelError::io(parent))
+        }
+        None => Ok(()),
+    }
 }
 
 fn not_a_model(dir: &Path) -> ModelError {

@@ -21,6 +21,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
         std::fs::create_dir_all(parent)?;
         let mut file = temporary(parent)?;
         file.write_all(bytes)?;
+        file.as_file().sync_all()?; // the bytes before the name
         file.persist(path)?;
         Ok(())
     };

@@ -11,7 +11,9 @@
 //!    distillation.
 //! 5. [`distillation_target`]: the one step of a student that equals two steps of its teacher.
 //! 6. [`LossWeighting`], [`EmaSchedule`], [`timesteps`]: the scalars of training and sampling.
-//! 7. [`GaussianOracle`], [`MixtureOracle`]: exact denoisers, the test bed of everything above.
+//! 7. [`analytic_variance`], [`optimal_trajectory`]: Analytic-DPM, how much noise to add and where
+//!    to step, from what a network says on average.
+//! 8. [`GaussianOracle`], [`MixtureOracle`]: exact denoisers, the test bed of everything above.
 //!
 //! # Conventions
 //!
@@ -26,6 +28,7 @@
 //! terminal SNR (alpha = 0) and the clean end (sigma = 0) are ordinary points. Where no such form
 //! exists, the item's documentation says so.
 
+mod analytic;
 mod denoiser;
 mod distill;
 mod ema;
@@ -38,8 +41,10 @@ mod schedule;
 mod step;
 mod time_point;
 mod timesteps;
+mod trajectory;
 mod weighting;
 
+pub use analytic::{AnalyticVariance, analytic_variance, noise_clip, posterior_data_variance};
 pub use denoiser::Denoiser;
 pub use distill::{distillation_target, distillation_target_x0};
 pub use ema::{EmaSchedule, EmaWarmup};
@@ -55,4 +60,5 @@ pub use schedule::{
 pub use step::{AncestralVariance, ancestral_step, angular_step, ddim_step};
 pub use time_point::TimePoint;
 pub use timesteps::{TimestepError, TimestepSpacing, dpm_timesteps, timesteps};
+pub use trajectory::{TrajectoryError, optimal_trajectory};
 pub use weighting::{LossWeighting, LossWeightingError};

@@ -35,6 +35,15 @@ pub fn posterior(from: NoiseLevel, to: NoiseLevel) -> Posterior {
     }
 }
 
+/// `sqrt(sigma_s^2 - eta^2 btilde)`, DDIM's factor on eps.
+///
+/// `sigma_s^2 - btilde` is the square of `z_coef sigma_r`: so written, nothing cancels at eta = 1.
+pub(crate) fn ddim_eps_coef(from: NoiseLevel, to: NoiseLevel, eta: f64) -> f64 {
+    let given_eps = posterior(from, to).z_coef * from.sigma();
+    let squared = (1.0 - eta * eta) * to.sigma().powi(2) + (eta * given_eps).powi(2);
+    squared.max(0.0).sqrt()
+}
+
 /// `beta_rs = 1 - (alpha_r / alpha_s)^2` from whichever pair, alphas or sigmas, is the smaller: the
 /// subtraction then loses least.
 pub(crate) fn beta_between(from: NoiseLevel, to: NoiseLevel) -> f64 {

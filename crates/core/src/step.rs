@@ -7,6 +7,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use crate::posterior::ddim_eps_coef;
 use crate::{NoiseLevel, Posterior, Prediction, column, posterior};
 
 /// The variance of an [`ancestral_step`]; spelled as diffusers' `variance_type`.
@@ -44,12 +45,7 @@ pub fn ddim_step(
     let (x0, eps) = (p.x0(), p.eps());
     let jumps = pairs(from, to);
     let variance = |&(from, to): &Jump| eta * eta * posterior(from, to).variance;
-    // sigma_s^2 - btilde is the square of z_coef sigma_r: so written, nothing cancels at eta = 1.
-    let direction = |&(from, to): &Jump| {
-        let given_eps = posterior(from, to).z_coef * from.sigma();
-        let squared = (1.0 - eta * eta) * to.sigma().powi(2) + (eta * given_eps).powi(2);
-        squared.max(0.0).sqrt()
-    };
+    let direction = |&(from, to): &Jump| ddim_eps_coef(from, to, eta);
 
     let alpha_s = column(jumps.iter().map(|(_, to)| to.alpha()), &x0);
     let on_eps = column(jumps.iter().map(direction), &x0);

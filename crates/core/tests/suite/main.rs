@@ -14,6 +14,9 @@ mod f_minsnr_ema;
 mod x_exact_gaussian;
 mod x_exact_mixture;
 
+mod analytic;
+mod trajectory;
+
 mod laws_denoiser;
 mod laws_distillation;
 mod laws_posterior;

@@ -5,18 +5,19 @@
 
 use burn::tensor::DType;
 use halfstep_core::{
-    CosineSchedule, Denoiser, GaussianOracle, NoiseLevel, NoiseSchedule, Posterior, angular_step,
-    distillation_target, distillation_target_x0, posterior, predict_eps, predict_x0,
+    CosineSchedule, Denoiser, GaussianOracle, NoiseLevel, NoiseSchedule, Posterior,
+    analytic_variance, angular_step, distillation_target, distillation_target_x0, posterior,
+    posterior_data_variance, predict_eps, predict_x0,
 };
 use serde_json::Value;
 
 use crate::support::*;
 
-fn oracle(golden: &Value) -> GaussianOracle {
+pub fn oracle(golden: &Value) -> GaussianOracle {
     GaussianOracle::new(numbers(&golden["mean"]), numbers(&golden["var"])).unwrap()
 }
 
-fn level(entry: &Value, key: &str) -> NoiseLevel {
+pub fn level(entry: &Value, key: &str) -> NoiseLevel {
     CosineSchedule::unclipped().level(number(entry, key))
 }
 
@@ -61,14 +62,9 @@ fn exact_ode_and_ddim_convergence() {
     assert_eq!(check_ddim_convergence(&golden, &oracle, &exact), 12);
 }
 
-/// Analytic-DPM's optimal isotropic variance at eta = 1 (Bao et al. 2022), from Gamma and the
-/// posterior: `btilde + (alpha_s beta_rs / sigma_r^2)^2 (sigma_r / alpha_r)^2 (1 - sigma_r^2
-/// Gamma)`.
-fn optimal_variance(oracle: &GaussianOracle, from: NoiseLevel, jump: &Posterior) -> f64 {
-    // x0_coef / alpha_r is infinite at pure noise; mean(var / v) is (1 - sigma^2 Gamma) / alpha^2
-    // without the division.
-    let mean_posterior_var = oracle.optimal_x0_mse(from);
-    jump.variance + jump.x0_coef.powi(2) * mean_posterior_var
+/// Analytic-DPM's optimal isotropic variance at eta = 1, with V from the oracle.
+fn optimal_variance(oracle: &GaussianOracle, from: NoiseLevel, to: NoiseLevel) -> f64 {
+    analytic_variance(from, to, 1.0, oracle.optimal_x0_mse(from), f64::INFINITY).value
 }
 
 #[test]
@@ -82,8 +78,9 @@ fn analytic_variances() {
         let what = format!("{} -> {}", entry["t"], entry["s"]);
         let exact = oracle.exact_reverse_var(from, to);
         let gamma = oracle.gamma(from);
-        let by_gamma = jump.variance
-            + (jump.x0_coef * from.karras_sigma()).powi(2) * (1.0 - from.sigma().powi(2) * gamma);
+        let eps_norm2 = from.sigma().powi(2) * gamma;
+        let data_variance = posterior_data_variance(from, eps_norm2).unwrap();
+        let by_gamma = analytic_variance(from, to, 1.0, data_variance, f64::INFINITY).value;
         let mean = exact.iter().sum::<f64>() / exact.len() as f64;
         // 1 - sigma^2 Gamma is 1e-3 at u = 0.98, times karras_sigma^2 = 1e3: the golden value has
         // lost 3 digits.
@@ -92,7 +89,7 @@ fn analytic_variances() {
             (jump.beta, "beta", 1e-12),
             (gamma, "Gamma", 1e-12),
             (by_gamma, "optimal_isotropic_var", 1e-11),
-            (optimal_variance(&oracle, from, &jump), "optimal_isotropic_var", 1e-11),
+            (optimal_variance(&oracle, from, to), "optimal_isotropic_var", 1e-11),
             (mean, "mean_of_diag", 1e-12),
             (gamma, "mc_gamma", 0.01), // Monte Carlo over some 1e5 draws
         ] {
@@ -140,8 +137,8 @@ fn ancestral_marginals() {
     for entry in list(&golden, "ancestral") {
         let steps = index(entry, "N");
         let exact = ancestral_var(&oracle, steps, |from, to, _| oracle.exact_reverse_var(from, to));
-        let analytic = ancestral_var(&oracle, steps, |from, _, jump| {
-            vec![optimal_variance(&oracle, from, jump); d]
+        let analytic = ancestral_var(&oracle, steps, |from, to, _| {
+            vec![optimal_variance(&oracle, from, to); d]
         });
         let small = ancestral_var(&oracle, steps, |_, _, jump| vec![jump.variance; d]);
         let large = ancestral_var(&oracle, steps, |_, _, jump| vec![jump.beta; d]);

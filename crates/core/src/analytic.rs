@@ -18,7 +18,7 @@ use crate::{NoiseLevel, posterior};
 /// out `sigma^2 / alpha^2` times as large.
 pub fn posterior_data_variance(level: NoiseLevel, eps_norm2: f64) -> Option<f64> {
     let ratio = level.karras_sigma().powi(2);
-    ratio.is_finite().then(|| ratio * (1.0 - eps_norm2))
+    ratio.is_finite().then_some(ratio * (1.0 - eps_norm2))
 }
 
 /// The optimal isotropic variance of one reverse step, and what it is known to lie between.

@@ -17,7 +17,7 @@ pub fn oracle(golden: &Value) -> GaussianOracle {
     GaussianOracle::new(numbers(&golden["mean"]), numbers(&golden["var"])).unwrap()
 }
 
-pub fn level(entry: &Value, key: &str) -> NoiseLevel {
+fn level(entry: &Value, key: &str) -> NoiseLevel {
     CosineSchedule::unclipped().level(number(entry, key))
 }
 

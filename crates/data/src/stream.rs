@@ -32,6 +32,11 @@ pub enum Purpose {
     Labels,
     /// Whatever an evaluation draws; index: the image.
     Evaluation,
+    /// The noise at which `E|eps_hat|^2` is measured (Analytic-DPM's Gamma); index: the image.
+    Gamma {
+        /// The discrete time.
+        t: u32,
+    },
 }
 
 impl Purpose {
@@ -49,6 +54,7 @@ impl Purpose {
             Self::Dropout => (8, 0),
             Self::Labels => (9, 0),
             Self::Evaluation => (10, 0),
+            Self::Gamma { t } => (11, t),
         }
     }
 }
@@ -61,7 +67,7 @@ impl Purpose {
 /// |---|---|
 /// | 0..8 | seed, little-endian u64 |
 /// | 8..12 | code of the purpose, little-endian u32 |
-/// | 12..16 | the purpose's argument (the step of `SampleNoise`; else 0), little-endian u32 |
+/// | 12..16 | the purpose's argument (the step of `SampleNoise`, the time of `Gamma`; else 0), little-endian u32 |
 /// | 16..32 | the ASCII text `halfstep stream1` |
 ///
 /// The 64-bit nonce is the index, the block counter starts at zero. Each [`uniform`](Self::uniform)
@@ -167,6 +173,9 @@ mod tests {
         let mut stream = Stream::new(SEED, Purpose::SampleNoise { step: 3 }, 1 << 40);
         let expected = [0xa2a7_9d3d_b4c8_b17d, 0xb437_bde6_11d2_de25];
         assert_eq!([(); 2].map(|()| stream.bits()), expected);
+        let mut stream = Stream::new(SEED, Purpose::Gamma { t: 1023 }, 7);
+        let expected = [0x8d47_2b3a_6921_57a4, 0x1bd9_4f3e_9565_bfee];
+        assert_eq!([(); 2].map(|()| stream.bits()), expected);
     }
 
     #[test]
@@ -204,6 +213,8 @@ mod tests {
             Purpose::Dropout,
             Purpose::Labels,
             Purpose::Evaluation,
+            Purpose::Gamma { t: 0 },
+            Purpose::Gamma { t: 1 },
         ];
         let mut seen = std::collections::HashSet::new();
         for seed in [0, 1, u64::MAX] {

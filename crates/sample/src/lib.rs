@@ -13,6 +13,7 @@ pub mod output;
 pub mod picture;
 mod sampler;
 mod samplers;
+mod signals;
 
 pub use draw::Draw;
 pub use error::SampleError;
@@ -20,3 +21,4 @@ pub use grid::{sampling_grid, student_grid};
 pub use images::Images;
 pub use sampler::{Sampler, SamplerKind, SamplerOptions, StepInfo, Trajectory};
 pub use samplers::{Ancestral, AngularDdim, Ddim};
+pub use signals::StopFlag;

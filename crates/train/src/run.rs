@@ -9,6 +9,7 @@ use halfstep_model::{
     Distilled, DropoutMasks, HalfstepFile, ModelFolder, Provenance, SchedulerConfig,
     SelectedDevice, UNet, UNetConfig, flat_params, with_flat_params,
 };
+use halfstep_sample::StopFlag;
 
 use crate::batches::BatchSource;
 use crate::config::Config;
@@ -19,7 +20,6 @@ use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss}
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
-use crate::signals::StopFlag;
 use crate::stage::Stage;
 use crate::state::{self, Counters};
 use crate::summary::Summary;

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: finish the step, save, leave.
+//! Ctrl-C and SIGTERM: finish the step, save, leave. For both programs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

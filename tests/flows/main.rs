@@ -1,5 +1,7 @@
 //! Whole-flow tests over the programs and the libraries, in one binary.
 
+mod gamma;
+mod gamma_table;
 mod model_folder;
 mod programs;
 mod resume;

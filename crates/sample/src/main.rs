@@ -1,6 +1,9 @@
 //! `sample`: draws images from a model folder.
 
 mod args;
+#[expect(dead_code, reason = "its flags come with the other samplers")]
+mod gamma_program;
+mod named_data;
 mod outputs;
 mod program;
 

@@ -1,0 +1,301 @@
+//! `sample --estimate-gamma`: measures what Analytic-DPM needs to know of a network.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use halfstep_data::Progress;
+use halfstep_model::{DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
+use halfstep_sample::{GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+use crate::named_data;
+
+/// Without a terminal a line is printed this often.
+const QUIET_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What was asked for.
+pub struct GammaJob<'a> {
+    /// The model folder.
+    pub model: &'a Path,
+    /// `--estimate-gamma`: a dataset's name, or a folder of pictures.
+    pub dataset: &'a str,
+    /// `--data-dir`: where a published dataset lies, if not at its usual place.
+    pub data_dir: Option<&'a Path>,
+    /// `--gamma-samples`: images at every time.
+    pub samples: usize,
+    /// `--seed`.
+    pub seed: u64,
+    /// `--batch-size`.
+    pub batch_size: usize,
+    /// `--device`.
+    pub device: DeviceChoice,
+}
+
+/// Estimates, or continues, or says that it is done already. The exit code is 0, or 128 + the
+/// signal that stopped it.
+pub fn run(job: &GammaJob<'_>) -> anyhow::Result<ExitCode> {
+    let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
+    run_until(job, &stop)
+}
+
+fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
+    let device = job.device.select()?;
+    let model = ModelFolder::load(job.model, &device.device)?;
+    refuse_student(job, &model)?;
+    let shape = image_shape(job, &model)?;
+    let config = named_data::config(job.dataset, job.data_dir, shape)?;
+    let dataset = config.load(Progress::Shown)?;
+    let source = GammaSource::new(job.model, &dataset, job.samples, job.seed)?;
+    if is_done(job, &model, &source) {
+        println!("{}", GammaTable::path(job.model).display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let estimate = GammaEstimate {
+        model_dir: job.model,
+        dataset: &dataset,
+        source,
+        schedule: &model.schedule,
+        shape,
+        num_classes: model.unet.config().num_class_embeds,
+        batch_size: job.batch_size,
+        device: &device.device,
+    };
+    announce(job, &estimate, &device);
+    match measure(&estimate, &model, stop)? {
+        Some(table) => report(job, &table),
+        None => {
+            eprintln!("stopped; what was measured is saved in {}.", job.model.display());
+            eprintln!("run the same command again to continue.");
+            return Ok(ExitCode::from(stop.exit_code()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A student was trained at the times of its own grid only.
+fn refuse_student(job: &GammaJob<'_>, model: &ModelFolder) -> anyhow::Result<()> {
+    if model.halfstep.distilled.is_some() {
+        bail!(
+            "--estimate-gamma: {} is a student, distilled for deterministic steps on its own grid; \
+             Analytic-DPM needs a network that knows every time, such as its teacher",
+            job.model.display()
+        );
+    }
+    Ok(())
+}
+
+fn image_shape(job: &GammaJob<'_>, model: &ModelFolder) -> anyhow::Result<[usize; 3]> {
+    let config = model.unet.config();
+    let size = config.sample_size.with_context(|| {
+        format!(
+            "{}: unet/config.json has no `sample_size`, so the image size is unknown",
+            job.model.display()
+        )
+    })?;
+    if config.in_channels != config.out_channels {
+        bail!(
+            "{}: the network takes {} channels and gives {}; only image-to-image channels can be \
+             measured",
+            job.model.display(),
+            config.in_channels,
+            config.out_channels
+        );
+    }
+    Ok([config.in_channels, size, size])
+}
+
+/// Whether the table is there already. One that cannot be used is replaced, and that is said.
+fn is_done(job: &GammaJob<'_>, model: &ModelFolder, source: &GammaSource) -> bool {
+    let path = GammaTable::path(job.model);
+    if !path.exists() {
+        return false;
+    }
+    let problem = match GammaTable::load(job.model, &model.schedule) {
+        Ok(table) => source.difference(&table.source),
+        Err(GammaError::OtherWeights { .. }) => Some("it is of other weights".to_owned()),
+        Err(_) => Some("it cannot be read".to_owned()),
+    };
+    match problem {
+        None => eprintln!("{} is estimated already; nothing was done.", path.display()),
+        Some(ref problem) => eprintln!("{} will be replaced: {problem}.", path.display()),
+    }
+    problem.is_none()
+}
+
+fn announce(job: &GammaJob<'_>, estimate: &GammaEstimate<'_>, device: &SelectedDevice) {
+    let (times, samples) = (estimate.schedule.len(), job.samples);
+    let calls = times * samples.div_ceil(job.batch_size.max(1));
+    eprintln!(
+        "estimating Gamma of {} at {times} times from {samples} images of {} each: {} images in \
+         {calls} network calls, seed {}, on {}",
+        job.model.display(),
+        estimate.dataset.name(),
+        times * samples,
+        job.seed,
+        device.description
+    );
+}
+
+fn measure(
+    estimate: &GammaEstimate<'_>,
+    model: &ModelFolder,
+    stop: &StopFlag,
+) -> anyhow::Result<Option<GammaTable>> {
+    let mut watch = Watch::new();
+    let table = estimate.run(
+        &|labels| Ok(Box::new(UNetDenoiser::new(&model.unet, model.prediction_type(), labels)?)),
+        &mut |done, total| {
+            watch.show(done, total);
+            if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    );
+    watch.bar.finish_and_clear();
+    Ok(table?)
+}
+
+/// A bar, or a line now and then where there is none.
+struct Watch {
+    bar: ProgressBar,
+    started: Option<(Instant, u64)>,
+    last_line: Instant,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let style =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} images, {per_sec}, {eta} left");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::no_length().with_style(style);
+        Self { bar, started: None, last_line: Instant::now() }
+    }
+
+    fn show(&mut self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        let Some((start, first)) = self.started else {
+            self.started = Some((Instant::now(), done));
+            self.bar.reset_eta();
+            if done > 0 {
+                self.bar.suspend(|| eprintln!("continuing after {done} of {total} images"));
+            }
+            return;
+        };
+        if self.bar.is_hidden() && self.last_line.elapsed() > QUIET_INTERVAL {
+            self.last_line = Instant::now();
+            let rate = (done - first) as f64 / start.elapsed().as_secs_f64();
+            let left = Duration::try_from_secs_f64((total - done) as f64 / rate);
+            let left = HumanDuration(left.unwrap_or(Duration::MAX));
+            eprintln!("{done} of {total} images, {rate:.1} images/s, {left} left");
+        }
+    }
+}
+
+fn report(job: &GammaJob<'_>, table: &GammaTable) {
+    println!("{}", GammaTable::path(job.model).display());
+    eprintln!(
+        "largest standard error: {:.2} % of its value; E|eps_hat|^2/d exceeds 1 at {} of {} times",
+        100.0 * table.largest_relative_error(),
+        table.divided(),
+        table.eps_norm2.len()
+    );
+    if table.divided() > 0 {
+        eprintln!(
+            "(no exact network exceeds 1: variances there are clamped, the optimal trajectory avoids \
+             these times)"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use burn::tensor::Device;
+    use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
+    use halfstep_model::{BlockType, Distilled, HalfstepFile, SchedulerConfig, UNet, UNetConfig};
+
+    use super::*;
+
+    /// A model of 8x8 grey images and 16 times, with weights that are all zero.
+    fn save_model(dir: &Path, distilled: Option<Distilled>) -> PathBuf {
+        let config = UNetConfig {
+            sample_size: Some(8),
+            in_channels: 1,
+            out_channels: 1,
+            block_out_channels: vec![4, 8],
+            down_block_types: vec![BlockType::DownBlock2D; 2],
+            up_block_types: vec![BlockType::UpBlock2D; 2],
+            layers_per_block: 1,
+            norm_num_groups: 4,
+            ..UNetConfig::default()
+        };
+        let named = ScheduleConfig {
+            zero_terminal_snr: true,
+            train_timesteps: 16,
+            ..ScheduleConfig::new(ScheduleName::Cosine)
+        };
+        let schedule = named.build().unwrap();
+        let model = ModelFolder {
+            unet: UNet::zeroed(&config, &Device::flex()).unwrap(),
+            scheduler: SchedulerConfig::from_schedule(&schedule, PredictionType::VPrediction),
+            schedule,
+            halfstep: HalfstepFile { schedule: Some(named), distilled, ..HalfstepFile::default() },
+        };
+        let path = dir.join("model");
+        model.save(&path).unwrap();
+        path
+    }
+
+    fn job(model: &Path) -> GammaJob<'_> {
+        GammaJob {
+            model,
+            dataset: "digits",
+            data_dir: None,
+            samples: 12,
+            seed: 0,
+            batch_size: 5,
+            device: DeviceChoice::Cpu,
+        }
+    }
+
+    #[test]
+    fn it_stops_continues_finishes_and_is_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let model = save_model(dir.path(), None);
+        let (raised, stop) = (StopFlag::default(), StopFlag::default());
+        raised.raise();
+        assert_eq!(run_until(&job(&model), &raised).unwrap(), ExitCode::from(130));
+        assert!(!model.join("gamma.json").exists() && model.join("gamma.partial.json").exists());
+        assert_eq!(run_until(&job(&model), &stop).unwrap(), ExitCode::SUCCESS);
+        let table = GammaTable::read(&model).unwrap();
+        assert!(!model.join("gamma.partial.json").exists());
+        // With v = 0 the noise estimate is sigma z, and E|z|^2 is between 0.5 and 1 for digits.
+        assert!(table.eps_norm2.is_sorted() && table.eps_norm2.len() == 16, "{table:?}");
+        assert!((table.eps_norm2[15] - 1.0).abs() < 1e-6, "{table:?}");
+
+        // Finished: even a raised flag has nothing to stop.
+        assert_eq!(run_until(&job(&model), &raised).unwrap(), ExitCode::SUCCESS);
+        assert_eq!(GammaTable::read(&model).unwrap(), table);
+        run_until(&GammaJob { seed: 1, ..job(&model) }, &stop).unwrap();
+        assert_eq!(GammaTable::read(&model).unwrap().source.seed, 1);
+        std::fs::write(model.join("gamma.json"), "{").unwrap();
+        run_until(&job(&model), &stop).unwrap();
+        assert_eq!(GammaTable::read(&model).unwrap(), table);
+    }
+
+    #[test]
+    fn students_and_other_images_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let model = save_model(dir.path(), Some(Distilled { num_steps: 1, timesteps: vec![15] }));
+        let message = run_until(&job(&model), &StopFlag::default()).unwrap_err().to_string();
+        assert!(message.contains("is a student"), "{message}");
+        let model = save_model(dir.path(), None);
+        let other = GammaJob { dataset: "cifar10", ..job(&model) };
+        let message = run_until(&other, &StopFlag::default()).unwrap_err().to_string();
+        assert!(message.contains("[3, 32, 32]") && message.contains("[1, 8, 8]"), "{message}");
+        assert!(!model.join("gamma.partial.json").exists());
+    }
+}

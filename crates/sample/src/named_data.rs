@@ -1,0 +1,70 @@
+//! A dataset named on the command line.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use halfstep_data::DataConfig;
+use halfstep_sample::GammaError;
+use serde_json::json;
+
+/// Datasets with a name of their own; anything else is a folder of pictures.
+const NAMES: [&str; 4] = ["digits", "mnist", "fashion_mnist", "cifar10"];
+
+/// The dataset called `name`, or the pictures in folder `name`, as images of `shape` = C, H, W.
+/// `dir` is where a published dataset lies, if not at its usual place.
+///
+/// Refuses a dataset of another shape by its outline, before a file of it is fetched.
+pub fn config(name: &str, dir: Option<&Path>, shape: [usize; 3]) -> anyhow::Result<DataConfig> {
+    let config = match dir {
+        Some(_) if name == "digits" || !NAMES.contains(&name) => bail!(
+            "--data-dir: says where a published dataset lies, and {name} is none; leave it out"
+        ),
+        Some(dir) => json!({ "kind": name, "dir": dir }),
+        None if NAMES.contains(&name) => json!({ "kind": name }),
+        None if Path::new(name).is_dir() => {
+            json!({ "kind": "folder", "dir": name, "size": shape[1], "channels": shape[0] })
+        }
+        None => bail!("{name}: neither a folder of pictures nor one of {}", NAMES.join(", ")),
+    };
+    let config: DataConfig = serde_json::from_value(config).context("not a dataset")?;
+    match config.outline() {
+        Some(outline) if outline.shape != shape => {
+            let (dataset, found, expected) = (name.to_owned(), outline.shape, shape);
+            Err(GammaError::Shape { dataset, found, expected }.into())
+        }
+        _ => Ok(config),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use halfstep_data::Split;
+
+    #[test]
+    fn names_and_folders() {
+        let of = |name, dir: Option<&str>, shape| config(name, dir.map(Path::new), shape).unwrap();
+        let grey = [1, 28, 28];
+        assert_eq!(of("digits", None, [1, 8, 8]), DataConfig::Digits {});
+        let (dir, split) = ("data/mnist".into(), Split::Train);
+        assert_eq!(of("mnist", None, grey), DataConfig::Mnist { dir, split });
+        let dir = "x".into();
+        assert_eq!(of("fashion_mnist", Some("x"), grey), DataConfig::FashionMnist { dir, split });
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().to_str().unwrap();
+        let dir = folder.path().to_path_buf();
+        assert_eq!(of(name, None, [3, 64, 64]), DataConfig::Folder { dir, size: 64, channels: 3 });
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        let says = |name, dir: Option<&str>, words: &str| {
+            let message = config(name, dir.map(Path::new), [1, 8, 8]).unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        };
+        says("imagenet", None, "imagenet: neither a folder of pictures nor one of digits, mnist");
+        says("digits", Some("x"), "--data-dir");
+        says("some/folder", Some("x"), "--data-dir");
+        says("mnist", None, "dataset mnist has images of [1, 28, 28], the model draws [1, 8, 8]");
+    }
+}

@@ -5,6 +5,7 @@ mod gamma_table;
 mod model_folder;
 mod programs;
 mod resume;
+mod samplers;
 mod sampling;
 mod support;
 mod unet_golden;

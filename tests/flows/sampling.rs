@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use halfstep_core::TimePoint;
-use halfstep_sample::{AngularDdim, Ddim, Draw, Images, Sampler, output, student_grid};
+use halfstep_core::{TimePoint, X0Clip};
+use halfstep_sample::{
+    AngularDdim, Ddim, Draw, Images, Sampler, StepNoise, output, quietly, student_grid,
+};
 use safetensors::SafeTensors;
 
 use crate::support::{failure, output as run, program, tiny_model};
@@ -223,20 +225,23 @@ fn ddim_is_angular_through_the_network() {
             prediction_type: model.prediction_type(),
             sampler,
             grid: &grid,
+            schedule: &model.schedule,
             seed: 0,
+            step_noise: StepNoise::Fresh,
             batch_size: 4,
             shape: [1, 8, 8],
             classes: &[],
             device: &device,
         }
-        .images(0..4, &mut |_, _| {})
+        .images(0..4, &mut quietly)
         .unwrap()
     };
     let (ddim, angular) = (draw(&Ddim::default()), draw(&AngularDdim::default()));
     // f32 rounding over 8 steps of values around 1.
     assert!(ddim.mean_squared_difference(&angular).sqrt() < 1e-5);
-    let clip = Some(0.5);
-    let clipped = (draw(&Ddim { clip, eta: 0.0 }), draw(&AngularDdim { clip }));
+    let clip = Some(X0Clip::Static { bound: 0.5 });
+    let ddim_clipped = Ddim { clip, ..Ddim::default() };
+    let clipped = (draw(&ddim_clipped), draw(&AngularDdim { clip }));
     assert!(clipped.0.mean_squared_difference(&clipped.1).sqrt() < 1e-5);
     assert!(clipped.1.mean_squared_difference(&angular) > 0.0, "clipping must do something");
 }
@@ -257,13 +262,15 @@ fn nan_stops_the_drawing() {
         prediction_type: model.prediction_type(),
         sampler: &Ddim::default(),
         grid: &grid,
+        schedule: &model.schedule,
         seed: 0,
+        step_noise: StepNoise::Fresh,
         batch_size: 4,
         shape: [1, 8, 8],
         classes: &[],
         device: &device,
     };
-    let error = draw.images(0..1, &mut |_, _| {}).unwrap_err().to_string();
+    let error = draw.images(0..1, &mut quietly).unwrap_err().to_string();
     assert!(error.contains("ddim") && error.contains("not finite"), "{error}");
 }
 

@@ -39,6 +39,7 @@ mod posterior;
 mod prediction;
 mod schedule;
 mod step;
+mod threshold;
 mod time_point;
 mod timesteps;
 mod trajectory;
@@ -52,12 +53,13 @@ pub use forward::{add_noise, column, get_velocity, predict_eps, predict_x0, trai
 pub use level::NoiseLevel;
 pub use oracle::{GaussianOracle, MixtureOracle, OracleError};
 pub use posterior::{Posterior, posterior};
-pub use prediction::{ParsePredictionTypeError, Prediction, PredictionType};
+pub use prediction::{ParsePredictionTypeError, Prediction, PredictionType, X0Clip};
 pub use schedule::{
     CosineSchedule, DdpmContinuousSchedule, DiscreteSchedule, NoiseSchedule, ScheduleConfig,
     ScheduleError, ScheduleName, SigmoidSchedule,
 };
 pub use step::{AncestralVariance, ancestral_step, angular_step, ddim_step};
+pub use threshold::dynamic_threshold;
 pub use time_point::TimePoint;
 pub use timesteps::{TimestepError, TimestepSpacing, dpm_timesteps, timesteps};
 pub use trajectory::{TrajectoryError, optimal_trajectory};

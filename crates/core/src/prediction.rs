@@ -6,7 +6,7 @@ use std::str::FromStr;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::{NoiseLevel, column, predict_eps, predict_x0};
+use crate::{NoiseLevel, column, dynamic_threshold, predict_eps, predict_x0};
 
 /// What a network's output stands for; spelled as diffusers spells it.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +66,34 @@ pub struct Prediction {
     output: Tensor<4>,
     z: Tensor<4>,
     levels: Vec<NoiseLevel>,
-    x0_bounds: Option<(f64, f64)>,
+    clip: Option<X0Clip>,
+}
+
+/// How x0 is kept in range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum X0Clip {
+    /// To `[-bound, bound]` (diffusers' `clip_sample`).
+    Static {
+        /// Largest magnitude.
+        bound: f64,
+    },
+    /// [`dynamic_threshold`] (diffusers' `thresholding`).
+    Dynamic {
+        /// Share of the values of an image that stay in range, in `(0, 1]`.
+        ratio: f64,
+        /// Largest magnitude that is scaled down rather than clipped.
+        max: f64,
+    },
+}
+
+impl X0Clip {
+    /// x0 `[B, C, H, W]` in range.
+    pub fn apply(self, x0: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Static { bound } => x0.clamp(-bound, bound),
+            Self::Dynamic { ratio, max } => dynamic_threshold(x0, ratio, max),
+        }
+    }
 }
 
 impl Prediction {
@@ -78,7 +105,7 @@ impl Prediction {
         z: Tensor<4>,
         levels: &[NoiseLevel],
     ) -> Self {
-        Self { kind, output, z, levels: levels.to_vec(), x0_bounds: None }
+        Self { kind, output, z, levels: levels.to_vec(), clip: None }
     }
 
     /// The data, `[B, C, H, W]`.
@@ -91,8 +118,8 @@ impl Prediction {
             PredictionType::Sample => self.output(),
             PredictionType::VPrediction => predict_x0(self.output(), self.z(), &self.levels),
         };
-        match self.x0_bounds {
-            Some((min, max)) => x0.clamp(min, max),
+        match self.clip {
+            Some(clip) => clip.apply(x0),
             None => x0,
         }
     }
@@ -112,7 +139,7 @@ impl Prediction {
     /// The velocity, `[B, C, H, W]`; where x0 is clipped, `alpha eps - sigma x0` of the eps and x0
     /// given here.
     pub fn v(&self) -> Tensor<4> {
-        if self.x0_bounds.is_some() {
+        if self.clip.is_some() {
             return crate::get_velocity(self.x0(), self.eps(), &self.levels);
         }
         match self.kind {
@@ -143,13 +170,17 @@ impl Prediction {
         self.kind
     }
 
-    /// The same with x0 clipped to `[min, max]` and eps kept (diffusers' `clip_sample` without
+    /// The same with x0 clipped and eps kept (diffusers' `clip_sample` without
     /// `use_clipped_model_output`).
-    ///
-    /// To re-derive eps from the clipped x0 instead, make a new `Sample` prediction of that x0 at
-    /// the same z.
-    pub fn with_clipped_x0(self, min: f64, max: f64) -> Self {
-        Self { x0_bounds: Some((min, max)), ..self }
+    pub fn with_clip(self, clip: X0Clip) -> Self {
+        Self { clip: Some(clip), ..self }
+    }
+
+    /// The same with x0 clipped and eps and v re-derived from it: z stays `alpha x0 + sigma eps`.
+    /// Divides by sigma.
+    pub fn with_clip_everywhere(self, clip: X0Clip) -> Self {
+        let x0 = clip.apply(self.x0());
+        Self { kind: PredictionType::Sample, output: x0, ..self }
     }
 
     /// `a z + b output` with `(a, b)` from each level.

@@ -37,6 +37,12 @@ pub enum Purpose {
         /// The discrete time.
         t: u32,
     },
+    /// The Brownian path that stochastic samplers are compared along; index: the image.
+    NoisePath {
+        /// The node of the binary tree that the path is built by, from its root, 1; 0 is the path's
+        /// end.
+        node: u32,
+    },
 }
 
 impl Purpose {
@@ -55,6 +61,7 @@ impl Purpose {
             Self::Labels => (9, 0),
             Self::Evaluation => (10, 0),
             Self::Gamma { t } => (11, t),
+            Self::NoisePath { node } => (12, node),
         }
     }
 }
@@ -67,7 +74,7 @@ impl Purpose {
 /// |---|---|
 /// | 0..8 | seed, little-endian u64 |
 /// | 8..12 | code of the purpose, little-endian u32 |
-/// | 12..16 | the purpose's argument (the step of `SampleNoise`, the time of `Gamma`; else 0), little-endian u32 |
+/// | 12..16 | the purpose's argument (the step of `SampleNoise`, the time of `Gamma`, the node of `NoisePath`; else 0), little-endian u32 |
 /// | 16..32 | the ASCII text `halfstep stream1` |
 ///
 /// The 64-bit nonce is the index, the block counter starts at zero. Each [`uniform`](Self::uniform)
@@ -215,6 +222,7 @@ mod tests {
             Purpose::Evaluation,
             Purpose::Gamma { t: 0 },
             Purpose::Gamma { t: 1 },
+            Purpose::NoisePath { node: 1 },
         ];
         let mut seen = std::collections::HashSet::new();
         for seed in [0, 1, u64::MAX] {

@@ -125,13 +125,39 @@ impl SchedulerConfig {
                 format!("`clip_sample_range` is {}; it must be positive", self.clip_sample_range),
             ));
         }
-        match self.other.get("thresholding") {
-            None | Some(Value::Null | Value::Bool(false)) => Ok(()),
-            Some(value) => Err(wrong(
-                path,
-                format!("`thresholding` is {value}, which is not supported; only false is"),
-            )),
+        for field in ["dynamic_thresholding_ratio", "sample_max_value"] {
+            let value = self.other.get(field).filter(|value| !value.is_null());
+            let positive = |value: &Value| value.as_f64().is_some_and(|number| number > 0.0);
+            if let Some(value) = value.filter(|value| !positive(value)) {
+                return Err(wrong(path, format!("`{field}` is {value}; it must be positive")));
+            }
         }
+        match self.other.get("thresholding") {
+            None | Some(Value::Null | Value::Bool(_)) => Ok(()),
+            Some(value) => {
+                Err(wrong(path, format!("`thresholding` is {value}; true or false is expected")))
+            }
+        }
+    }
+
+    /// The quantile of dynamic thresholding, if the file asks for it, and the largest magnitude that
+    /// it scales down, if the file says (diffusers' own defaults: 0.995 and 1).
+    pub fn thresholding(&self) -> (Option<f64>, Option<f64>) {
+        let number = |field: &str| self.other.get(field).and_then(Value::as_f64);
+        let asked = self.other.get("thresholding") == Some(&Value::Bool(true));
+        let ratio = asked.then(|| number("dynamic_thresholding_ratio").unwrap_or(0.995).min(1.0));
+        (ratio, number("sample_max_value"))
+    }
+
+    /// Whether diffusers' DPM-Solver schedulers would end at the clean image (`final_sigmas_type`,
+    /// "zero" by default).
+    pub fn final_sigma_is_zero(&self) -> bool {
+        self.other.get("final_sigmas_type").and_then(Value::as_str) != Some("sigma_min")
+    }
+
+    /// Whether the schedule is DDPM's linear one.
+    pub fn has_linear_betas(&self) -> bool {
+        self.trained_betas.is_none() && self.beta_schedule == "linear"
     }
 
     /// The variance of ancestral sampling that the file asks for in `variance_type`; the posterior's
@@ -205,7 +231,8 @@ mod tests {
             ("num_train_timesteps", r#"{"num_train_timesteps": 1000000000000}"#),
             ("clip_sample_range", r#"{"clip_sample_range": 0.0}"#),
             ("clip_sample_range", r#"{"clip_sample_range": -1.0}"#),
-            ("thresholding", r#"{"thresholding": true}"#),
+            ("thresholding", r#"{"thresholding": "yes"}"#),
+            ("sample_max_value", r#"{"sample_max_value": -1.0}"#),
         ];
         for (needle, json) in cases {
             let error = parse(json).validate(Path::new("a.json")).unwrap_err().to_string();
@@ -214,6 +241,13 @@ mod tests {
         parse(r#"{"_class_name": "DDPMScheduler", "thresholding": false}"#)
             .validate(Path::new("a.json"))
             .unwrap();
+    }
+
+    #[test]
+    fn thresholding_is_the_files() {
+        assert_eq!(parse("{}").thresholding(), (None, None));
+        let asked = parse(r#"{"thresholding": true, "sample_max_value": 1.5}"#);
+        assert_eq!(asked.thresholding(), (Some(0.995), Some(1.5)));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
-use halfstep_core::{AncestralVariance, TimestepSpacing};
+use halfstep_core::AncestralVariance;
 use halfstep_model::DeviceChoice;
-use halfstep_sample::{SamplerKind, picture};
+use halfstep_sample::{GammaTable, GridKind, OdeVariable, SamplerKind, picture};
 
 /// Draw images from a model folder: a teacher or student that `train` made, or a diffusers
 /// pipeline folder holding a UNet2DModel.
@@ -40,28 +40,92 @@ pub struct Args {
     pub noise: Option<PathBuf>,
 
     /// How to walk from noise to image
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, value_name = "NAME", help_heading = SAMPLING)]
     pub sampler: SamplerKind,
 
     /// Number of steps [default: the student's own, 50 for other models]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = SAMPLING)]
     pub steps: Option<u32>,
 
-    /// How the steps are spread over the times [default: as the model says]
-    #[arg(long, value_enum)]
-    pub spacing: Option<Spacing>,
+    /// Instead of --steps: as many steps as take no more network calls than this
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = clap::value_parser!(u32).range(1..), help_heading = SAMPLING)]
+    pub nfe: Option<u32>,
+
+    /// Where the steps lie [default: as the model says]
+    #[arg(long, visible_alias = "spacing", value_enum, value_name = "KIND", help_heading = SAMPLING)]
+    pub grid_kind: Option<GridKind>,
+
+    /// Instead of --steps: the discrete times to call the network at, noisiest first
+    #[arg(long, value_name = "T,T,...", value_delimiter = ',', conflicts_with_all = ["steps", "nfe", "grid_kind"], help_heading = SAMPLING)]
+    pub timesteps: Option<Vec<usize>>,
 
     /// Noise of --sampler ddim: 0 is deterministic, 1 is DDPM [default: 0]
-    #[arg(long, value_parser = eta)]
+    #[arg(long, value_parser = eta, help_heading = SAMPLING)]
     pub eta: Option<f64>,
 
     /// Variance of --sampler ddpm [default: as the model says]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = SAMPLING)]
     pub variance: Option<Variance>,
 
-    /// Clip the predicted image to [-1, 1] in every step (default: as the model says)
-    #[arg(long, value_name = "BOOL")]
+    /// What an ODE solver steps in [default: karras, or data from pure noise; phi for rk23, rk45]
+    #[arg(long, value_enum, value_name = "VARIABLE", help_heading = SAMPLING)]
+    pub ode_variable: Option<OdeVariable>,
+
+    /// Relative error of a step of rk23 and rk45 [default: 0.001]
+    #[arg(long, value_parser = positive, help_heading = SAMPLING)]
+    pub rtol: Option<f64>,
+
+    /// Absolute error of a step of rk23 and rk45 [default: 0.001]
+    #[arg(long, value_parser = positive, help_heading = SAMPLING)]
+    pub atol: Option<f64>,
+
+    /// Analytic-DPM's limit y on the noise of the step to t = 0, std <= y (2/255) sqrt(pi/2); 0 is
+    /// none [default: the paper's, 2 for analytic-ddpm on a linear schedule, else 1]
+    #[arg(long, value_name = "Y", value_parser = not_negative, help_heading = SAMPLING)]
+    pub last_clip: Option<f64>,
+
+    /// Clip the predicted image to [-1, 1] in every step [default: as the model says]
+    #[arg(long, value_name = "BOOL", help_heading = SAMPLING)]
     pub clip: Option<bool>,
+
+    /// Scale the predicted image so that this part of its values is in range in every step (dynamic
+    /// thresholding; Imagen's is 0.995)
+    #[arg(long, value_name = "RATIO", conflicts_with = "clip", value_parser = ratio, help_heading = SAMPLING)]
+    pub threshold: Option<f64>,
+
+    /// Do as this library does where that is not the published method
+    #[arg(long, value_enum, value_name = "LIBRARY", help_heading = SAMPLING)]
+    pub compat: Option<Compat>,
+
+    /// Compare samplers on the same noises: a picture (rows samplers, columns --steps-list) and a
+    /// table of network calls, seconds and distance to the converged image
+    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', value_enum, conflicts_with_all = ["sampler", "steps", "nfe", "timesteps", "dir", "npz", "raw", "noise", "grid"], help_heading = COMPARING)]
+    pub compare: Option<Vec<SamplerKind>>,
+
+    /// Steps of each column of --compare
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "4,8,16,32", value_parser = clap::value_parser!(u32).range(1..), help_heading = COMPARING)]
+    pub steps_list: Vec<u32>,
+
+    /// A student to stand in the comparison as a row of its own; may be repeated
+    #[arg(long, value_name = "DIR", requires = "compare", help_heading = COMPARING)]
+    pub student: Vec<PathBuf>,
+
+    /// Steps of the converged images of --compare [default: 256, or as many as there are times]
+    #[arg(long, value_name = "N", requires = "compare", value_parser = clap::value_parser!(u32).range(1..), help_heading = COMPARING)]
+    pub reference_steps: Option<u32>,
+
+    /// Estimate the Gamma that Analytic-DPM needs, over the data the model was trained on: digits,
+    /// mnist, fashion_mnist, cifar10 or a folder of pictures. Saved in the model folder
+    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "noise", "sampler", "steps", "nfe", "timesteps", "count", "grid", "class"], help_heading = GAMMA)]
+    pub estimate_gamma: Option<String>,
+
+    /// Images at every time for --estimate-gamma
+    #[arg(long, value_name = "M", default_value_t = GammaTable::DEFAULT_SAMPLES as u32, value_parser = clap::value_parser!(u32).range(1..), help_heading = GAMMA)]
+    pub gamma_samples: u32,
+
+    /// Where the dataset of --estimate-gamma lies, if not at its usual place
+    #[arg(long, value_name = "DIR", requires = "estimate_gamma", help_heading = GAMMA)]
+    pub data_dir: Option<PathBuf>,
 
     /// Seed of all noise
     #[arg(long, default_value_t = 0)]
@@ -92,30 +156,24 @@ pub struct Args {
     pub force: bool,
 }
 
+const SAMPLING: &str = "Sampling";
+const COMPARING: &str = "Comparing samplers";
+const GAMMA: &str = "Analytic-DPM";
+
 const EXAMPLES: &str = "Examples:
   sample --model runs/digits/students/0004 --out grid.png
   sample --model runs/digits/teacher --steps 64 --grid 16x4 --seed 7 --out teacher.png
-  sample --model runs/cifar/students/0004 --count 10000 --npz samples.npz";
+  sample --model runs/cifar/students/0004 --count 10000 --npz samples.npz
+  sample --model runs/digits/teacher --sampler dpm-solver++-2m --nfe 10
+  sample --model runs/digits/teacher --estimate-gamma digits
+  sample --model runs/digits/teacher --compare ddim,dpm-solver++-2m,analytic-ddim \\
+      --steps-list 4,8,16,32 --student runs/digits/students/0004 --out compare.png";
 
-/// `--spacing`.
+/// `--compat`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Spacing {
-    /// t = 0 included, T-1 left out
-    Leading,
-    /// T-1 included: what students are distilled on
-    Trailing,
-    /// Both ends included
-    Linspace,
-}
-
-impl From<Spacing> for TimestepSpacing {
-    fn from(spacing: Spacing) -> Self {
-        match spacing {
-            Spacing::Leading => Self::Leading,
-            Spacing::Trailing => Self::Trailing,
-            Spacing::Linspace => Self::Linspace,
-        }
-    }
+pub enum Compat {
+    /// DDIM's t - T/N, the DPM-Solver schedulers' times and their order 3
+    Diffusers,
 }
 
 /// `--variance`.
@@ -139,9 +197,25 @@ impl From<Variance> for AncestralVariance {
 }
 
 fn eta(text: &str) -> Result<f64, String> {
+    number(text, |eta| (0.0..=1.0).contains(&eta), "a number from 0 to 1")
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    number(text, |ratio| ratio > 0.0 && ratio <= 1.0, "a number above 0 and up to 1")
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, |x| x > 0.0, "a number above 0")
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, |x| x >= 0.0, "a number from 0 up")
+}
+
+fn number(text: &str, holds: impl Fn(f64) -> bool, what: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(eta) if (0.0..=1.0).contains(&eta) => Ok(eta),
-        _ => Err("eta is a number from 0 to 1".to_owned()),
+        Ok(number) if number.is_finite() && holds(number) => Ok(number),
+        _ => Err(format!("{what} is expected")),
     }
 }
 

@@ -1,15 +1,17 @@
 //! Drawing any number of images from a network.
 
-use std::ops::Range;
+use std::cell::Cell;
+use std::ops::{ControlFlow, Range};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use halfstep_core::{PredictionType, TimePoint};
+use halfstep_core::{Denoiser, DiscreteSchedule, PredictionType, TimePoint};
 use halfstep_data::{Purpose, noise};
 use halfstep_model::{UNet, UNetDenoiser};
 
 use crate::error::SampleError;
 use crate::images::Images;
-use crate::sampler::{Sampler, Trajectory};
+use crate::noise_path::NoisePath;
+use crate::sampler::{Sampler, StepInfo, Trajectory};
 
 /// What to draw with. Image k starts from the noise of `(seed, k)`, whatever the batch size, the
 /// count or the device.
@@ -22,8 +24,12 @@ pub struct Draw<'a> {
     pub sampler: &'a dyn Sampler,
     /// Where to step.
     pub grid: &'a [TimePoint],
+    /// The network's noise schedule.
+    pub schedule: &'a DiscreteSchedule,
     /// Of the start noise and of stochastic samplers.
     pub seed: u64,
+    /// What stochastic samplers add.
+    pub step_noise: StepNoise,
     /// Images at once: memory and speed, never results.
     pub batch_size: usize,
     /// C, H, W.
@@ -35,17 +41,35 @@ pub struct Draw<'a> {
     pub device: &'a Device,
 }
 
+/// The noise that a stochastic sampler adds to image k.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StepNoise {
+    /// Of (seed, k, step).
+    #[default]
+    Fresh,
+    /// The increments of one path of (seed, k), the same at any number of steps: see
+    /// [`NoisePath`].
+    Path,
+}
+
+/// Told of (network calls made, calls expected in all); breaks to stop the drawing.
+pub type DrawProgress<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
+
+/// A [`DrawProgress`] that wants to know nothing.
+pub fn quietly(_: u64, _: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 impl Draw<'_> {
     /// Draws images `which`, from their own noise.
     ///
-    /// `progress` is told of every step of every batch as (steps done, steps in all).
-    ///
     /// # Errors
-    /// [`SampleError`], among them [`SampleError::NotFinite`]: no NaN reaches a picture.
+    /// [`SampleError`], among them [`SampleError::NotFinite`] (no NaN reaches a picture) and
+    /// [`SampleError::Stopped`] if `progress` breaks.
     pub fn images(
         &self,
         which: Range<u64>,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut DrawProgress<'_>,
     ) -> Result<Images, SampleError> {
         let each = self.shape.iter().product();
         self.run(which, &|batch| noise(self.seed, Purpose::InitNoise, batch, each), progress)
@@ -58,7 +82,7 @@ impl Draw<'_> {
     pub fn images_from(
         &self,
         start: &Images,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut DrawProgress<'_>,
     ) -> Result<Images, SampleError> {
         let each: usize = self.shape.iter().product();
         let slice = |batch: Range<u64>| {
@@ -71,22 +95,29 @@ impl Draw<'_> {
         &self,
         which: Range<u64>,
         start_noise: &dyn Fn(Range<u64>) -> Vec<f32>,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut DrawProgress<'_>,
     ) -> Result<Images, SampleError> {
         let batch_size = self.batch_size.max(1) as u64;
-        let steps = self.grid.len().saturating_sub(1) as u64;
-        let total = (which.end - which.start).div_ceil(batch_size) * steps;
-        let mut done = 0;
+        let batches = (which.end - which.start).div_ceil(batch_size);
+        let steps = self.grid.len().saturating_sub(1);
+        let calls = Cell::new(0);
         let mut images = Images::empty(self.shape);
-        let mut first = which.start;
-        while first < which.end {
+        for number in 0..batches {
+            let first = which.start + number * batch_size;
             let batch = first..(first + batch_size).min(which.end);
-            let drawn = self.batch(batch.clone(), start_noise(batch.clone()), &mut || {
-                done += 1;
-                progress(done, total);
+            let before = calls.get();
+            let drawn = self.batch(batch.clone(), start_noise(batch), &calls, &mut |step| {
+                let made = calls.get();
+                let each = match self.sampler.calls(steps) {
+                    Some(each) => each as u64,
+                    None => ((made - before) as f64 / step.done.max(1e-3)).round() as u64,
+                };
+                match progress(made, (before + each * (batches - number)).max(made)) {
+                    ControlFlow::Continue(()) => self.check(&step),
+                    ControlFlow::Break(()) => Err(SampleError::Stopped),
+                }
             })?;
             images.append(drawn);
-            first = batch.end;
         }
         Ok(images)
     }
@@ -95,7 +126,8 @@ impl Draw<'_> {
         &self,
         which: Range<u64>,
         start: Vec<f32>,
-        on_step: &mut dyn FnMut(),
+        calls: &Cell<u64>,
+        on_step: &mut dyn FnMut(StepInfo<'_>) -> Result<(), SampleError>,
     ) -> Result<Images, SampleError> {
         let [c, h, w] = self.shape;
         let shape = [(which.end - which.start) as usize, c, h, w];
@@ -104,27 +136,37 @@ impl Draw<'_> {
         let labels = (!self.classes.is_empty()).then(|| {
             which.clone().map(|k| self.classes[(k % self.classes.len() as u64) as usize]).collect()
         });
-        let denoiser = UNetDenoiser::new(self.unet, self.prediction_type, labels)?;
+        let network = UNetDenoiser::new(self.unet, self.prediction_type, labels)?;
+        let counted = |z: Tensor<4>, at: &[TimePoint]| {
+            calls.set(calls.get() + 1);
+            network.predict(z, at)
+        };
+        let each = c * h * w;
+        let mut path = NoisePath::new(self.seed, which.clone(), each);
         let z = self.sampler.sample(Trajectory {
-            denoiser: &denoiser,
+            denoiser: &counted,
             start: to_device(start),
             grid: self.grid,
-            noise: &mut |step| {
-                let purpose = Purpose::SampleNoise { step: step as u32 };
-                to_device(noise(self.seed, purpose, which.clone(), c * h * w))
+            locate: &|level| self.schedule.point_at(level),
+            noise: &mut |jump| match self.step_noise {
+                StepNoise::Fresh => {
+                    let purpose = Purpose::SampleNoise { step: jump.index as u32 };
+                    to_device(noise(self.seed, purpose, which.clone(), each))
+                }
+                StepNoise::Path => to_device(path.increment(jump.from.level, jump.to.level)),
             },
-            on_step: &mut |_| on_step(),
+            on_step,
         })?;
-        let images = Images::read(z)?;
-        if images.values.iter().all(|value| value.is_finite()) {
-            return Ok(images);
+        Images::read(z)
+    }
+
+    /// No NaN goes further than the step that made it.
+    fn check(&self, step: &StepInfo<'_>) -> Result<(), SampleError> {
+        let sum = step.z.clone().sum().try_into_data();
+        let sum = sum.map_err(|error| SampleError::Device(error.to_string()))?;
+        match sum.iter::<f64>().all(f64::is_finite) {
+            true => Ok(()),
+            false => Err(SampleError::NotFinite { sampler: self.sampler.name(), step: step.step }),
         }
-        let steps = self.grid.len().saturating_sub(1);
-        Err(SampleError::NotFinite {
-            sampler: self.sampler.name(),
-            step: steps,
-            num_steps: steps,
-            advice: "the model may have diverged in training; look at the loss in metrics.jsonl",
-        })
     }
 }

@@ -11,23 +11,51 @@ pub enum SampleError {
     /// The times.
     #[error(transparent)]
     Timesteps(#[from] halfstep_core::TimestepError),
-    /// A network that predicts eps says nothing about the image where there is only noise.
+    /// A list of times that is no grid.
+    #[error("the list of times {0}")]
+    Grid(String),
+    /// The grid starts at pure noise, and the method or the network needs some signal.
+    #[error("the grid starts at zero signal (alpha = 0), where {what}; {instead}")]
+    NoSignal {
+        /// Why.
+        what: &'static str,
+        /// What to do.
+        instead: &'static str,
+    },
+    /// The sampler cannot do without Gamma.
     #[error(
-        "the grid starts at zero signal (alpha = 0), where an eps-prediction model does not determine \
-         the image; use `--spacing leading`, or a v- or x0-prediction model"
+        "{sampler} needs the model's Gamma statistics; estimate them first: \
+         sample --model DIR --estimate-gamma DATASET --gamma-samples 256"
     )]
-    NoSignal,
+    NeedsGamma {
+        /// The sampler.
+        sampler: &'static str,
+    },
+    /// An adaptive sampler that does not get there.
+    #[error(
+        "{sampler} took {steps} steps without arriving; give it larger --rtol and --atol, or use \
+         another sampler"
+    )]
+    TooManySteps {
+        /// The sampler.
+        sampler: &'static str,
+        /// How many it took.
+        steps: usize,
+    },
+    /// Whoever watches the drawing asked it to stop.
+    #[error("stopped before the images were finished")]
+    Stopped,
     /// NaN or infinity.
-    #[error("{sampler}: step {step} of {num_steps} produced values that are not finite; {advice}")]
+    #[error(
+        "{sampler}: step {step} produced values that are not finite; the model may have diverged in \
+         training (look at the loss in metrics.jsonl), or the steps are too long for this sampler: \
+         try more of them, or another one"
+    )]
     NotFinite {
         /// The sampler.
         sampler: &'static str,
         /// 1-based.
         step: usize,
-        /// Steps in all.
-        num_steps: usize,
-        /// What to try.
-        advice: &'static str,
     },
     /// Reading the result from the device failed.
     #[error("the device failed while drawing: {0}")]

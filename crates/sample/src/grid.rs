@@ -1,8 +1,55 @@
 //! The times a model is sampled at.
 
-use halfstep_core::{DiscreteSchedule, TimePoint, TimestepSpacing, timesteps};
+use clap::ValueEnum;
+use halfstep_core::{
+    DiscreteSchedule, NoiseLevel, NoiseSchedule, TimePoint, TimestepError, TimestepSpacing,
+    timesteps,
+};
 
 use crate::error::SampleError;
+
+/// Where N times lie between the noisiest and the clean image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GridKind {
+    /// Multiples of T/N from 0 up: T-1 is left out
+    Leading,
+    /// Multiples of T/N from T-1 down: what students are distilled on
+    Trailing,
+    /// From T-1 to 0, both included
+    Linspace,
+    /// Uniform in time u: as trailing, without rounding to whole times
+    Uniform,
+    /// Uniform in lambda = ln(alpha / sigma) (DPM-Solver)
+    Lambda,
+    /// Uniform in the angle atan2(sigma, alpha)
+    Phi,
+    /// Uniform in (sigma / alpha)^(1/7) (Karras et al. 2022)
+    Karras,
+    /// Analytic-DPM's trajectory of least variational bound; needs Gamma (see --estimate-gamma)
+    Optimal,
+}
+
+impl GridKind {
+    /// The three that diffusers has.
+    pub fn spacing(self) -> Option<TimestepSpacing> {
+        match self {
+            Self::Leading => Some(TimestepSpacing::Leading),
+            Self::Trailing => Some(TimestepSpacing::Trailing),
+            Self::Linspace => Some(TimestepSpacing::Linspace),
+            _ => None,
+        }
+    }
+}
+
+impl From<TimestepSpacing> for GridKind {
+    fn from(spacing: TimestepSpacing) -> Self {
+        match spacing {
+            TimestepSpacing::Leading => Self::Leading,
+            TimestepSpacing::Trailing => Self::Trailing,
+            TimestepSpacing::Linspace => Self::Linspace,
+        }
+    }
+}
 
 /// `num_steps` times of `schedule`, noisiest first, then the clean image.
 ///
@@ -15,7 +62,30 @@ pub fn sampling_grid(
     steps_offset: usize,
 ) -> Result<Vec<TimePoint>, SampleError> {
     let times = timesteps(spacing, num_steps, schedule.len(), steps_offset)?;
-    let mut grid = schedule.points(&times);
+    listed_grid(schedule, &times)
+}
+
+/// The times listed, then the clean image.
+///
+/// # Errors
+/// [`SampleError::Grid`] unless they fall strictly and lie below T.
+pub fn listed_grid(
+    schedule: &DiscreteSchedule,
+    times: &[usize],
+) -> Result<Vec<TimePoint>, SampleError> {
+    if times.is_empty() {
+        return Err(SampleError::Grid("lists no time at all".to_owned()));
+    }
+    if let Some(&t) = times.iter().find(|&&t| t >= schedule.len()) {
+        let problem = format!("lists {t}; the model's times are 0 to {}", schedule.len() - 1);
+        return Err(SampleError::Grid(problem));
+    }
+    if let Some(pair) = times.windows(2).find(|pair| pair[1] >= pair[0]) {
+        let problem =
+            format!("must fall from one to the next, and {} follows {}", pair[1], pair[0]);
+        return Err(SampleError::Grid(problem));
+    }
+    let mut grid = schedule.points(times);
     grid.push(TimePoint::CLEAN);
     Ok(grid)
 }
@@ -30,4 +100,79 @@ pub fn student_grid(
     num_steps: usize,
 ) -> Result<Vec<TimePoint>, SampleError> {
     sampling_grid(schedule, TimestepSpacing::Trailing, num_steps, 0)
+}
+
+/// `num_steps` levels, noisiest first, then the clean image, for the kinds that need no whole times:
+/// `uniform` and `phi` fall in equal steps from the last training level to clean; `lambda` and
+/// `karras` go from the last to the first training level. Where the last is pure noise, at which
+/// lambda and sigma / alpha are infinite, that is the first point and the rest begin at the level
+/// before it. The network is told fractional times.
+///
+/// # Errors
+/// [`SampleError::Timesteps`] for no steps.
+///
+/// # Panics
+/// If the kind is one of whole times.
+pub fn continuous_grid(
+    schedule: &DiscreteSchedule,
+    kind: GridKind,
+    num_steps: usize,
+) -> Result<Vec<TimePoint>, SampleError> {
+    if num_steps == 0 {
+        return Err(TimestepError::NoSteps.into());
+    }
+    let noisiest = schedule.point(schedule.len() - 1);
+    let falling = |i: usize| (num_steps - i) as f64 / num_steps as f64;
+    let levels: Vec<NoiseLevel> = match kind {
+        GridKind::Uniform => (0..num_steps).map(|i| schedule.level(falling(i))).collect(),
+        GridKind::Phi => (0..num_steps)
+            .map(|i| NoiseLevel::from_phi(falling(i) * noisiest.level.phi()))
+            .collect(),
+        GridKind::Lambda => between_ends(
+            schedule,
+            num_steps,
+            |level| level.lambda(),
+            |lambda| NoiseLevel::from_log_snr(2.0 * lambda),
+        ),
+        GridKind::Karras => between_ends(
+            schedule,
+            num_steps,
+            |level| level.karras_sigma().powf(1.0 / KARRAS_RHO),
+            |root| NoiseLevel::from_log_snr(-2.0 * KARRAS_RHO * root.ln()),
+        ),
+        GridKind::Leading | GridKind::Trailing | GridKind::Linspace | GridKind::Optimal => {
+            unreachable!("{kind:?} is a grid of whole times")
+        }
+    };
+    let mut grid: Vec<_> = levels.into_iter().map(|level| schedule.point_at(level)).collect();
+    grid[0] = noisiest;
+    grid.push(TimePoint::CLEAN);
+    Ok(grid)
+}
+
+/// The exponent of Karras et al. 2022 (arXiv:2206.00364, equation 5).
+const KARRAS_RHO: f64 = 7.0;
+
+/// Levels in equal steps of a variable, from the noisiest with signal to the first training level.
+fn between_ends(
+    schedule: &DiscreteSchedule,
+    num_steps: usize,
+    position: impl Fn(NoiseLevel) -> f64,
+    level: impl Fn(f64) -> NoiseLevel,
+) -> Vec<NoiseLevel> {
+    let mut levels = Vec::with_capacity(num_steps);
+    let mut first = schedule.len() - 1;
+    if schedule.has_zero_terminal_snr() {
+        levels.push(schedule.at(first));
+        first = first.saturating_sub(1);
+    }
+    let count = num_steps - levels.len();
+    let (from, to) = (position(schedule.at(first)), position(schedule.at(0)));
+    let part = |i: usize| i as f64 / count.saturating_sub(1).max(1) as f64;
+    levels.extend((0..count).map(|i| match i {
+        0 => schedule.at(first),
+        i if i + 1 == count => schedule.at(0),
+        i => level(from + part(i) * (to - from)),
+    }));
+    levels
 }

@@ -6,22 +6,38 @@
 //! [`picture`] and [`output`] into files. [`GammaTable`] is what Analytic-DPM has to know of a
 //! network beforehand.
 
+mod diffusers;
 mod draw;
 mod error;
+pub mod exponential;
 mod gamma;
 mod grid;
 mod images;
+mod noise_path;
+mod ode;
+mod options;
 pub mod output;
 pub mod picture;
+mod registry;
 mod sampler;
-mod samplers;
+pub mod samplers;
 mod signals;
 
-pub use draw::Draw;
+pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
+pub use draw::{Draw, DrawProgress, StepNoise, quietly};
 pub use error::SampleError;
 pub use gamma::{GammaError, GammaEstimate, GammaSource, GammaTable, MakeDenoiser, weights_sha256};
-pub use grid::{sampling_grid, student_grid};
+pub use grid::{GridKind, continuous_grid, listed_grid, sampling_grid, student_grid};
 pub use images::Images;
-pub use sampler::{Sampler, SamplerKind, SamplerOptions, StepInfo, Trajectory};
-pub use samplers::{Ancestral, AngularDdim, Ddim};
+pub use noise_path::NoisePath;
+pub use ode::{OdeVariable, RungeKutta, Tableau};
+pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
+pub use registry::{GridRule, SamplerEntry, SamplerKind, Takes};
+pub use sampler::{Family, Jump, Sampler, StepInfo, Trajectory, walk};
+pub use samplers::analytic::AnalyticDpm;
+pub use samplers::ancestral::Ancestral;
+pub use samplers::angular::AngularDdim;
+pub use samplers::ddim::Ddim;
+pub use samplers::dpm_multistep::DpmMultistep;
+pub use samplers::dpm_singlestep::DpmSinglestep;
 pub use signals::StopFlag;

@@ -1,11 +1,13 @@
 //! `sample`: draws images from a model folder.
 
 mod args;
-#[expect(dead_code, reason = "its flags come with the other samplers")]
+mod choose;
+mod compare;
 mod gamma_program;
 mod named_data;
 mod outputs;
 mod program;
+mod table;
 
 use std::process::ExitCode;
 
@@ -13,7 +15,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     match program::run(&args::Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

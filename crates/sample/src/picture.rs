@@ -1,5 +1,12 @@
 //! Grids of images as one PNG.
 
+use std::convert::Infallible;
+
+use embedded_graphics::mono_font::ascii::FONT_9X15;
+use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
+use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
+use embedded_graphics::prelude::{DrawTarget, Drawable, OriginDimensions, Pixel, Point, Size};
+use embedded_graphics::text::{Baseline, Text};
 use image::{Rgb, RgbImage};
 
 use crate::error::SampleError;
@@ -46,6 +53,91 @@ pub fn rows(sets: &[&Images], scale: u32) -> Result<RgbImage, SampleError> {
         .flat_map(|(row, set)| (0..columns).map(move |k| (k < set.len()).then_some((row, k))))
         .collect();
     compose(sets, &tiles, columns, scale)
+}
+
+/// A table of labelled rows and columns; each cell shows up to four images, two by two. All images
+/// are alike in size.
+///
+/// # Errors
+/// [`SampleError::Channels`] unless the images have 1 or 3 channels.
+pub fn table(
+    rows: &[(&str, Vec<Option<&Images>>)],
+    columns: &[String],
+    scale: u32,
+) -> Result<RgbImage, SampleError> {
+    let cells = |images: &Images| grid(&images.first(4), 2, scale);
+    let first = rows.iter().flat_map(|(_, cells)| cells.iter().flatten()).next();
+    let (cell_w, cell_h) = match first {
+        Some(images) => cells(images)?.dimensions(),
+        None => (1, 1),
+    };
+    let longest = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0) as u32;
+    let (left, top) = ((longest + 2) * LETTER.0, 2 * LETTER.1);
+    let (width, height) = (cell_w + TABLE_GAP, cell_h + TABLE_GAP);
+    let mut canvas = Canvas(RgbImage::from_pixel(
+        left + columns.len() as u32 * width,
+        top + rows.len() as u32 * height,
+        Rgb([24, 24, 24]),
+    ));
+    for (column, label) in columns.iter().enumerate() {
+        canvas.write(label, left + column as u32 * width, LETTER.1 / 2);
+    }
+    for (row, (label, images)) in rows.iter().enumerate() {
+        let y = top + row as u32 * height;
+        canvas.write(label, LETTER.0, y + (cell_h - LETTER.1) / 2);
+        for (column, images) in images.iter().enumerate() {
+            let Some(images) = images else { continue };
+            let x = left + column as u32 * width;
+            image::imageops::replace(&mut canvas.0, &cells(images)?, x.into(), y.into());
+        }
+    }
+    Ok(canvas.0)
+}
+
+/// Pixels between the cells of a table.
+const TABLE_GAP: u32 = 8;
+/// Width and height of a letter.
+const LETTER: (u32, u32) = (FONT.character_size.width, FONT.character_size.height);
+const FONT: &MonoFont<'static> = &FONT_9X15;
+
+/// Where embedded-graphics writes.
+struct Canvas(RgbImage);
+
+impl Canvas {
+    /// `text` with its upper left corner at (x, y).
+    fn write(&mut self, text: &str, x: u32, y: u32) {
+        let style = MonoTextStyle::new(FONT, Rgb888::new(224, 224, 224));
+        let at = Point::new(x as i32, y as i32);
+        match Text::with_baseline(text, at, style, Baseline::Top).draw(self) {
+            Ok(_) => {}
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl OriginDimensions for Canvas {
+    fn size(&self) -> Size {
+        Size::new(self.0.width(), self.0.height())
+    }
+}
+
+impl DrawTarget for Canvas {
+    type Color = Rgb888;
+    type Error = Infallible;
+
+    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(
+        &mut self,
+        pixels: I,
+    ) -> Result<(), Infallible> {
+        for Pixel(at, color) in pixels {
+            if let (Ok(x), Ok(y)) = (u32::try_from(at.x), u32::try_from(at.y))
+                && let Some(pixel) = self.0.get_pixel_mut_checked(x, y)
+            {
+                *pixel = Rgb([color.r(), color.g(), color.b()]);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn compose(
@@ -109,6 +201,22 @@ mod tests {
     #[test]
     fn two_channels_are_refused() {
         assert!(matches!(grid(&images(1, 2), 1, 1), Err(SampleError::Channels(2))));
+    }
+
+    #[test]
+    fn a_table_has_its_cells_and_letters() {
+        let four = images(4, 1);
+        let rows = [("ab", vec![Some(&four), None]), ("c", vec![Some(&four), Some(&four)])];
+        let columns = ["4 steps".to_owned(), "8 steps".to_owned()];
+        let picture = table(&rows, &columns, 8).unwrap();
+        let (cell, left, top) = (2 * 18 + 2, 4 * 9, 30);
+        assert_eq!(picture.dimensions(), (left + 2 * (cell + 8), top + 2 * (cell + 8)));
+        assert_eq!(picture.get_pixel(left + 2, top + 2).0, [255; 3]);
+        let second = left + cell + 8;
+        assert_eq!(picture.get_pixel(second + 2, top + 2).0, [24; 3], "an empty cell");
+        let label =
+            (0..left).any(|x| (top..top + cell).any(|y| picture.get_pixel(x, y).0 == [224; 3]));
+        assert!(label, "the row has a label");
     }
 
     #[test]

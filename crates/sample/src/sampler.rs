@@ -1,36 +1,9 @@
-//! The [`Sampler`] seam.
+//! The [`Sampler`] seam: what a sampler is given, what it gives back, and the loop most share.
 
 use burn::tensor::Tensor;
-use halfstep_core::{
-    AncestralVariance, Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint,
-};
+use halfstep_core::{Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint};
 
 use crate::error::SampleError;
-use crate::samplers::{Ancestral, AngularDdim, Ddim};
-
-/// What a sampler is given.
-pub struct Trajectory<'a> {
-    /// Answers what z means at a time.
-    pub denoiser: &'a dyn Denoiser,
-    /// `z_T`, `[B, C, H, W]`.
-    pub start: Tensor<4>,
-    /// Noisiest first; the last point is where the walk ends, normally [`TimePoint::CLEAN`].
-    pub grid: &'a [TimePoint],
-    /// Fresh standard normal noise of the shape of `start` for a step, counted from 0.
-    pub noise: &'a mut dyn FnMut(usize) -> Tensor<4>,
-    /// Called after every step.
-    pub on_step: &'a mut dyn FnMut(StepInfo<'_>),
-}
-
-/// Where a sampler is.
-pub struct StepInfo<'a> {
-    /// Steps done, from 1.
-    pub step: usize,
-    /// Steps in all.
-    pub num_steps: usize,
-    /// z after the step, `[B, C, H, W]`.
-    pub z: &'a Tensor<4>,
-}
 
 /// Walks from `z_T` to `z_0`.
 pub trait Sampler {
@@ -40,81 +13,144 @@ pub trait Sampler {
     /// Returns z at the last point of the grid, `[B, C, H, W]`.
     ///
     /// # Errors
-    /// [`SampleError::NoSignal`] where the network's prediction does not determine the image.
+    /// [`SampleError::NoSignal`] where the grid starts at zero signal (alpha = 0) and the method or
+    /// the network's prediction needs some; whatever `on_step` returns.
     fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError>;
-}
 
-/// The samplers of the command line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum SamplerKind {
-    /// DDIM (Song et al. 2021), deterministic at --eta 0
-    #[default]
-    Ddim,
-    /// DDIM as a rotation by an angle, from v (Salimans & Ho 2022)
-    Angular,
-    /// Ancestral DDPM (Ho et al. 2020)
-    Ddpm,
-}
+    /// What the samples converge to with ever more steps.
+    fn family(&self) -> Family {
+        Family::Ode
+    }
 
-/// The options that some samplers take.
-#[derive(Clone, Copy, Debug)]
-pub struct SamplerOptions {
-    /// DDIM's noise: 0 is deterministic, 1 is DDPM.
-    pub eta: f64,
-    /// DDPM's variance.
-    pub variance: AncestralVariance,
-    /// Clip the predicted x0 to `[-bound, bound]` in every step.
-    pub clip: Option<f64>,
-}
+    /// Whether it adds noise.
+    fn is_stochastic(&self) -> bool {
+        self.family() == Family::Sde
+    }
 
-impl Default for SamplerOptions {
-    fn default() -> Self {
-        Self { eta: 0.0, variance: AncestralVariance::FixedSmall, clip: None }
+    /// Network calls over a grid of `num_steps` steps to the clean image; `None` where that depends
+    /// on the image.
+    fn calls(&self, num_steps: usize) -> Option<usize> {
+        Some(num_steps)
     }
 }
 
-impl SamplerKind {
-    /// Builds the sampler.
-    pub fn build(self, options: SamplerOptions) -> Box<dyn Sampler> {
-        let SamplerOptions { eta, variance, clip } = options;
-        match self {
-            Self::Ddim => Box::new(Ddim { eta, clip }),
-            Self::Angular => Box::new(AngularDdim { clip }),
-            Self::Ddpm => Box::new(Ancestral { variance, clip }),
-        }
-    }
+/// What a sampler's images converge to with ever more steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// The solution of the probability-flow ODE from the start noise: the image is a function of it.
+    Ode,
+    /// A path of the reverse SDE: fresh noise in every step.
+    Sde,
 }
 
-/// The levels that a one-step method goes between.
-pub(crate) struct Jump {
+/// What a sampler is given.
+pub struct Trajectory<'a> {
+    /// Answers what z means at a time.
+    pub denoiser: &'a dyn Denoiser,
+    /// `z_T`, `[B, C, H, W]`.
+    pub start: Tensor<4>,
+    /// Noisiest first; the last point is where the walk ends, normally [`TimePoint::CLEAN`].
+    pub grid: &'a [TimePoint],
+    /// The time point of any noise level, for methods that call the network between grid points:
+    /// [`halfstep_core::DiscreteSchedule::point_at`].
+    pub locate: &'a dyn Fn(NoiseLevel) -> TimePoint,
+    /// Fresh standard normal noise of the shape of `start` for a jump.
+    pub noise: &'a mut dyn FnMut(Jump) -> Tensor<4>,
+    /// Called after every step. An error ends the walk.
+    pub on_step: &'a mut dyn FnMut(StepInfo<'_>) -> Result<(), SampleError>,
+}
+
+/// One step of a grid.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Jump {
+    /// Counted from 0.
     pub index: usize,
-    pub from: NoiseLevel,
-    pub to: NoiseLevel,
+    /// The noisier point.
+    pub from: TimePoint,
+    /// The less noisy one.
+    pub to: TimePoint,
 }
 
-/// The loop of every method that calls the network once a step.
-pub(crate) fn walk(
-    mut run: Trajectory<'_>,
-    mut step: impl FnMut(Prediction, Tensor<4>, Jump, &mut dyn FnMut(usize) -> Tensor<4>) -> Tensor<4>,
-) -> Result<Tensor<4>, SampleError> {
-    let mut z = run.start;
-    let num_steps = run.grid.len().saturating_sub(1);
-    for (index, pair) in run.grid.windows(2).enumerate() {
-        let (from, to) = (pair[0], pair[1]);
-        let prediction = run.denoiser.predict(z.clone(), &[from]);
-        if prediction.kind() == PredictionType::Epsilon && from.level.alpha() == 0.0 {
-            return Err(SampleError::NoSignal);
+impl Jump {
+    /// Whether the step ends at the clean image, where every method gives x0 itself.
+    pub fn is_final(&self) -> bool {
+        self.to.level.sigma() == 0.0
+    }
+}
+
+/// Where a sampler is.
+pub struct StepInfo<'a> {
+    /// Steps done, from 1.
+    pub step: usize,
+    /// Steps in all; `None` for a method that chooses its own.
+    pub num_steps: Option<usize>,
+    /// The part of the walk that is done, in `[0, 1]`.
+    pub done: f64,
+    /// z after the step, `[B, C, H, W]`.
+    pub z: &'a Tensor<4>,
+}
+
+impl Trajectory<'_> {
+    /// What the network says about z at a point.
+    ///
+    /// # Errors
+    /// [`SampleError::NoSignal`] for an eps-prediction at alpha = 0, which says nothing about the
+    /// image.
+    pub fn predict(&self, z: Tensor<4>, at: TimePoint) -> Result<Prediction, SampleError> {
+        self.predict_each(z, &[at])
+    }
+
+    /// The same with every image of the batch at a point of its own.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn predict_each(&self, z: Tensor<4>, at: &[TimePoint]) -> Result<Prediction, SampleError> {
+        let prediction = self.denoiser.predict(z, at);
+        let no_signal = at.iter().any(|point| point.level.alpha() == 0.0);
+        if prediction.kind() == PredictionType::Epsilon && no_signal {
+            return Err(SampleError::NoSignal {
+                what: "an eps-prediction does not determine the image",
+                instead: "start later with --grid-kind leading, or use a v- or x0-prediction model",
+            });
         }
-        z = step(prediction, z, Jump { index, from: from.level, to: to.level }, &mut run.noise);
-        (run.on_step)(StepInfo { step: index + 1, num_steps, z: &z });
+        Ok(prediction)
+    }
+
+    /// Refuses a grid that starts at alpha = 0, for methods whose formulas divide by alpha.
+    ///
+    /// # Errors
+    /// [`SampleError::NoSignal`].
+    pub fn needs_signal(&self, what: &'static str) -> Result<(), SampleError> {
+        match self.grid.first() {
+            Some(start) if start.level.alpha() == 0.0 => Err(SampleError::NoSignal {
+                what,
+                instead: "use --sampler dpm-solver++-2m, ddim or angular, or start later with \
+                          --grid-kind leading",
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The loop of every method that follows the grid: `step` takes z over one jump.
+///
+/// # Errors
+/// The first one of `step` or of `on_step`.
+pub fn walk(
+    mut run: Trajectory<'_>,
+    mut step: impl FnMut(&mut Trajectory<'_>, Tensor<4>, Jump) -> Result<Tensor<4>, SampleError>,
+) -> Result<Tensor<4>, SampleError> {
+    let mut z = run.start.clone();
+    let num_steps = run.grid.len().saturating_sub(1);
+    for index in 0..num_steps {
+        let jump = Jump { index, from: run.grid[index], to: run.grid[index + 1] };
+        z = step(&mut run, z, jump)?;
+        (run.on_step)(StepInfo {
+            step: index + 1,
+            num_steps: Some(num_steps),
+            done: (index + 1) as f64 / num_steps as f64,
+            z: &z,
+        })?;
     }
     Ok(z)
-}
-
-/// Clips x0 if asked to, as diffusers' `clip_sample` does: eps stays what it was.
-pub(crate) fn clipped(prediction: Prediction, bound: Option<f64>) -> Prediction {
-    match bound {
-        Some(bound) => prediction.with_clipped_x0(-bound, bound),
-        None => prediction,
-    }
 }

@@ -1,8 +1,10 @@
 //! How well a student does in N steps what its teacher does in all of them.
 
+use std::ops::ControlFlow;
+
 use burn::tensor::Device;
 use halfstep_model::{ModelFolder, UNet};
-use halfstep_sample::{AngularDdim, Draw, Images, student_grid};
+use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, StopFlag, student_grid};
 
 use crate::error::TrainError;
 use crate::progress::drawing_bar;
@@ -17,7 +19,7 @@ pub struct Agreement<'a> {
 }
 
 /// Which images, and how.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AgreementOptions {
     /// Of the start noises.
     pub seed: u64,
@@ -27,6 +29,8 @@ pub struct AgreementOptions {
     pub batch_size: usize,
     /// Without progress bars.
     pub quiet: bool,
+    /// When raised, drawing ends with [`halfstep_sample::SampleError::Stopped`].
+    pub stop: StopFlag,
 }
 
 impl<'a> Agreement<'a> {
@@ -41,7 +45,7 @@ impl<'a> Agreement<'a> {
         options: AgreementOptions,
     ) -> Result<Self, TrainError> {
         let label = format!("teacher {teacher_steps}");
-        let reference = draw_images(teacher, device, teacher_steps, options, &label)?;
+        let reference = draw_images(teacher, device, teacher_steps, &options, &label)?;
         Ok(Self { teacher, device, options, reference })
     }
 
@@ -56,7 +60,7 @@ impl<'a> Agreement<'a> {
     /// [`TrainError::Sample`].
     pub fn teacher_images(&self, num_steps: usize) -> Result<Images, TrainError> {
         let label = format!("teacher {num_steps}");
-        draw_images(self.teacher, self.device, num_steps, self.options, &label)
+        draw_images(self.teacher, self.device, num_steps, &self.options, &label)
     }
 
     /// A student's images on its own grid.
@@ -69,7 +73,7 @@ impl<'a> Agreement<'a> {
         num_steps: usize,
     ) -> Result<Images, TrainError> {
         let label = format!("student {num_steps}");
-        draw_images(student, self.device, num_steps, self.options, &label)
+        draw_images(student, self.device, num_steps, &self.options, &label)
     }
 
     /// Mean squared distance to the teacher's full-grid images.
@@ -83,7 +87,7 @@ pub(crate) fn draw_images(
     model: &ModelFolder,
     device: &Device,
     num_steps: usize,
-    options: AgreementOptions,
+    options: &AgreementOptions,
     label: &str,
 ) -> Result<Images, TrainError> {
     let grid = student_grid(&model.schedule, num_steps)?;
@@ -93,7 +97,9 @@ pub(crate) fn draw_images(
         prediction_type: model.prediction_type(),
         sampler: &AngularDdim::default(),
         grid: &grid,
+        schedule: &model.schedule,
         seed: options.seed,
+        step_noise: StepNoise::Fresh,
         batch_size: options.batch_size,
         shape: image_shape(&model.unet),
         classes: &classes,
@@ -103,6 +109,10 @@ pub(crate) fn draw_images(
     let images = draw.images(0..options.count as u64, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
+        match options.stop.is_raised() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     });
     bar.finish_and_clear();
     Ok(images?)

@@ -1,7 +1,7 @@
 //! Previews while a run learns; its table and comparison picture when it has.
 
 use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
-use halfstep_sample::{Images, output, picture};
+use halfstep_sample::{Images, SampleError, output, picture};
 
 use crate::agreement::{Agreement, AgreementOptions, draw_images};
 use crate::error::TrainError;
@@ -42,13 +42,12 @@ impl Run<'_> {
             halfstep: HalfstepFile::default(),
         };
         let options = self.agreement_options(log.preview_images);
-        let images = draw_images(
-            &model,
-            device,
-            recipe.preview_steps,
-            options,
-            &format!("preview of {stage}"),
-        )?;
+        let label = format!("preview of {stage}");
+        let images = match draw_images(&model, device, recipe.preview_steps, &options, &label) {
+            // The state is saved, and the run left, after the next step.
+            Err(TrainError::Sample(SampleError::Stopped)) => return Ok(()),
+            images => images?,
+        };
         let name = stage.folder().replace('/', "_");
         let path = self.folder.file(&format!("samples/{name}_{:06}.png", learner.step));
         let columns = picture::square_columns(images.len());
@@ -65,6 +64,7 @@ impl Run<'_> {
             count,
             batch_size: self.config.log.sample_batch,
             quiet: self.options.quiet,
+            stop: self.options.stop.clone(),
         }
     }
 

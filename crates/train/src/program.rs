@@ -43,6 +43,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             eprintln!("run the same command again to continue.");
             return Ok(ExitCode::from(stop.exit_code()));
         }
+        Outcome::StoppedMeasuring => {
+            eprintln!("stopped while measuring; all models are saved.");
+            eprintln!("run the same command again to continue.");
+            return Ok(ExitCode::from(stop.exit_code()));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

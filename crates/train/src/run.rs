@@ -9,7 +9,7 @@ use halfstep_model::{
     Distilled, DropoutMasks, HalfstepFile, ModelFolder, Provenance, SchedulerConfig,
     SelectedDevice, UNet, UNetConfig, flat_params, with_flat_params,
 };
-use halfstep_sample::StopFlag;
+use halfstep_sample::{SampleError, StopFlag};
 
 use crate::batches::BatchSource;
 use crate::config::Config;
@@ -50,6 +50,8 @@ pub enum Outcome {
         /// Optimiser steps taken in it.
         step: u64,
     },
+    /// Asked to stop while the finished models were measured.
+    StoppedMeasuring,
 }
 
 /// A run: a configuration, its images, its folder.
@@ -118,7 +120,10 @@ impl<'a> Run<'a> {
                 return Ok(Outcome::Stopped { stage, step: Recipe::new(self.config, stage).steps });
             }
         }
-        let summary = self.measure(&self.stages)?;
+        let summary = match self.measure(&self.stages) {
+            Err(TrainError::Sample(SampleError::Stopped)) => return Ok(Outcome::StoppedMeasuring),
+            summary => summary?,
+        };
         let state = self.folder.file("state");
         if state.exists() {
             std::fs::remove_dir_all(&state).map_err(|error| TrainError::file(&state, error))?;

@@ -1,7 +1,7 @@
 //! 151 ten-step DDIM trajectories.
 
 use burn::tensor::{DType, Tensor};
-use halfstep_core::{DiscreteSchedule, NoiseLevel, Prediction, ddim_step, timesteps};
+use halfstep_core::{DiscreteSchedule, NoiseLevel, Prediction, X0Clip, ddim_step, timesteps};
 use serde_json::Value;
 
 use crate::support::*;
@@ -30,7 +30,7 @@ fn trajectory(golden: &Value, entry: &Value, dtype: DType) -> (Vec<Vec<f64>>, Ve
         let to = next_level(&schedule, t, flag(entry, "set_alpha_to_one"));
         let mut p = Prediction::new(kind(entry), toy_denoiser(&x, t), x, &[from]);
         if flag(entry, "clip_sample") {
-            p = p.with_clipped_x0(-1.0, 1.0);
+            p = p.with_clip(X0Clip::Static { bound: 1.0 });
         }
         let noise: Option<Tensor<4>> = (eta > 0.0).then(|| tensor(&numbers(noise), dtype));
         x = ddim_step(&p, &[from], &[to], eta, noise);

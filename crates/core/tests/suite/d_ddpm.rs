@@ -2,7 +2,7 @@
 
 use burn::tensor::DType;
 use halfstep_core::{
-    AncestralVariance, DiscreteSchedule, NoiseLevel, Prediction, ancestral_step, posterior,
+    AncestralVariance, DiscreteSchedule, NoiseLevel, Prediction, X0Clip, ancestral_step, posterior,
 };
 use serde_json::Value;
 
@@ -88,7 +88,7 @@ fn every_trajectory() {
             let (from, to) = jump(&schedule, t, 100);
             let mut p = Prediction::new(kind(entry), toy_denoiser(&x, t), x, &[from]);
             if flag(entry, "clip_sample") {
-                p = p.with_clipped_x0(-1.0, 1.0);
+                p = p.with_clip(X0Clip::Static { bound: 1.0 });
             }
             let noise = tensor(&numbers(&list(&golden, "noises")[k]), DType::F64);
             x = ancestral_step(&p, &[from], &[to], variance(entry), noise);

@@ -2,8 +2,8 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use halfstep_core::{
-    NoiseLevel, Prediction, PredictionType, add_noise, get_velocity, predict_eps, predict_x0,
-    training_target,
+    NoiseLevel, Prediction, PredictionType, X0Clip, add_noise, dynamic_threshold, get_velocity,
+    predict_eps, predict_x0, training_target,
 };
 
 use crate::support::*;
@@ -87,16 +87,37 @@ fn clipping_bounds_x0_and_keeps_eps() {
     let level = NoiseLevel::from_log_snr(0.7);
     let z = tensor(&scatter(PIXELS, 1.0), DType::F64);
     let output = tensor(&scatter(PIXELS, 2.0), DType::F64);
+    let clip = X0Clip::Static { bound: 0.5 };
     for kind in PredictionType::ALL {
         let plain = Prediction::new(kind, output.clone(), z.clone(), &[level]);
-        let clipped = plain.clone().with_clipped_x0(-0.5, 0.25);
-        let expected: Vec<_> = values(plain.x0()).iter().map(|x| x.clamp(-0.5, 0.25)).collect();
+        let clipped = plain.clone().with_clip(clip);
+        let expected: Vec<_> = values(plain.x0()).iter().map(|x| x.clamp(-0.5, 0.5)).collect();
         assert_eq!(values(clipped.x0()), expected);
         assert_eq!(values(clipped.eps()), values(plain.eps()));
         assert_eq!(values(clipped.output()), values(plain.output()));
         let v = get_velocity(clipped.x0(), clipped.eps(), &[level]);
         assert_eq!(values(clipped.v()), values(v));
+
+        let everywhere = plain.with_clip_everywhere(clip);
+        assert_eq!(values(everywhere.x0()), expected);
+        let again = add_noise(everywhere.x0(), everywhere.eps(), &[level]);
+        assert_close(&values(again), &values(z.clone()), 1e-12, "z is made of x0 and eps");
+        let v = get_velocity(everywhere.x0(), everywhere.eps(), &[level]);
+        assert_close(&values(everywhere.v()), &values(v), 1e-12, "v is made of x0 and eps");
     }
+}
+
+/// torch: quantile([0.5, 1, 1.5, 2, 2.5], 0.8) = 2.1; the second image stays within 1.
+#[test]
+fn dynamic_threshold_is_of_each_image() {
+    let x0 = [0.5, -1.0, 1.5, -2.0, 2.5, 0.1, -0.2, 0.3, 0.4, -0.5];
+    let got = values(dynamic_threshold(batch(&x0, 2, DType::F64), 0.8, 3.0));
+    let want: Vec<_> = x0[..5].iter().map(|x: &f64| x.clamp(-2.1, 2.1) / 2.1).collect();
+    assert_close(&got[..5], &want, 1e-12, "first image");
+    assert_eq!(got[5..], x0[5..]);
+    let capped = values(dynamic_threshold(batch(&x0, 2, DType::F64), 0.8, 1.25));
+    let want: Vec<_> = x0[..5].iter().map(|x| x.clamp(-1.25, 1.25) / 1.25).collect();
+    assert_close(&capped[..5], &want, 1e-12, "capped at max");
 }
 
 #[test]

@@ -1,29 +1,59 @@
 //! DDIM (Song et al. 2021, <https://arxiv.org/abs/2010.02502>, equation 12).
 
 use burn::tensor::Tensor;
-use halfstep_core::ddim_step;
+use halfstep_core::{NoiseLevel, X0Clip, ddim_step};
 
 use crate::error::SampleError;
-use crate::sampler::{Sampler, Trajectory, clipped, walk};
+use crate::options::clipped;
+use crate::registry::{GridRule, SamplerEntry, Takes};
+use crate::sampler::{Family, Sampler, Trajectory, walk};
+
+/// For the command line.
+pub static ENTRY: SamplerEntry = SamplerEntry {
+    name: "ddim",
+    about: "DDIM (Song et al. 2021), deterministic at --eta 0",
+    order: Some(1),
+    takes: &[Takes::Eta, Takes::Diffusers],
+    grid: GridRule::Any,
+    build: |options| {
+        Ok(Box::new(Ddim {
+            eta: options.eta,
+            clip: options.clip,
+            targets: options.diffusers.as_ref().map(|compat| compat.ddim_targets.clone()),
+        }))
+    },
+};
 
 /// `z_s = alpha_s x0 + sqrt(sigma_s^2 - eta^2 btilde) eps + eta sqrt(btilde) noise`
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ddim {
     /// 0 is deterministic, 1 has DDPM's variance.
     pub eta: f64,
-    /// Clip the predicted x0 to `[-bound, bound]`.
-    pub clip: Option<f64>,
+    /// Keep x0 in range; eps stays what it was, as in diffusers.
+    pub clip: Option<X0Clip>,
+    /// Where each step goes, if not to the next point of the grid: see
+    /// [`crate::DiffusersCompat`].
+    pub targets: Option<Vec<NoiseLevel>>,
 }
 
 impl Sampler for Ddim {
     fn name(&self) -> &'static str {
-        "ddim"
+        ENTRY.name
+    }
+
+    fn family(&self) -> Family {
+        if self.eta > 0.0 { Family::Sde } else { Family::Ode }
     }
 
     fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError> {
-        walk(run, |prediction, _, jump, noise| {
-            let fresh = (self.eta > 0.0).then(|| noise(jump.index));
-            ddim_step(&clipped(prediction, self.clip), &[jump.from], &[jump.to], self.eta, fresh)
+        walk(run, |run, z, jump| {
+            let prediction = clipped(run.predict(z, jump.from)?, self.clip);
+            let to = match &self.targets {
+                Some(targets) => targets[jump.index],
+                None => jump.to.level,
+            };
+            let fresh = (self.eta > 0.0).then(|| (run.noise)(jump));
+            Ok(ddim_step(&prediction, &[jump.from.level], &[to], self.eta, fresh))
         })
     }
 }

@@ -1,0 +1,272 @@
+//! `--compare`: samplers in rows, numbers of steps in columns, the same noises everywhere.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::bail;
+use halfstep_core::TimePoint;
+use halfstep_model::{ModelFolder, SelectedDevice};
+use halfstep_sample::{
+    Draw, Family, GridRule, Images, SampleError, Sampler, SamplerKind, StepNoise, output, picture,
+};
+
+use crate::args::Args;
+use crate::choose::{self, Choice};
+use crate::program::{classes, image_shape, progress_bar};
+use crate::table::{Cell, Comparison, Row};
+
+/// Images of every cell, unless `--count` says otherwise.
+const COUNT: u32 = 16;
+/// Steps of the converged images, unless `--reference-steps` says otherwise.
+const REFERENCE_STEPS: usize = 256;
+/// What draws the converged images of deterministic samplers.
+const ODE_REFERENCE: &str = "dpm-solver++-2m";
+
+pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<()> {
+    let out = args.out.as_deref().unwrap_or(Path::new("compare.png"));
+    output::check_file(out)?;
+    choose::check_flags(args, samplers)?;
+    let device = args.device.select()?;
+    let teacher = ModelFolder::load(&args.model, &device.device)?;
+    if teacher.halfstep.distilled.is_some() {
+        bail!(
+            "--model {}: is a student, which is drawn on its own grid only; give its teacher here \
+             and the student as --student",
+            args.model.display()
+        );
+    }
+    let students = students(args, &teacher, &device)?;
+    let bench = Bench::new(args, &teacher, &device)?;
+    if ![1, 3].contains(&bench.shape[0]) {
+        return Err(SampleError::Channels(bench.shape[0]).into());
+    }
+    let columns = columns(args, &students);
+    bench.announce(samplers, &students, &columns);
+    bench.warm_up()?;
+    let comparison = bench.measure(samplers, &students, &columns)?;
+    output::write_png(out, comparison.picture(picture::comfortable_scale(bench.shape[1]))?)?;
+    print!("{}", comparison.table());
+    println!("\n{}", out.display());
+    Ok(())
+}
+
+struct Student<'a> {
+    path: &'a Path,
+    model: ModelFolder,
+    grid: Vec<TimePoint>,
+}
+
+/// The students, checked to draw what the teacher draws.
+fn students<'a>(
+    args: &'a Args,
+    teacher: &ModelFolder,
+    device: &SelectedDevice,
+) -> anyhow::Result<Vec<Student<'a>>> {
+    let shape = image_shape(args, teacher)?;
+    let load = |path: &'a std::path::PathBuf| {
+        let model = ModelFolder::load(path, &device.device)?;
+        let Some(grid) = model.distilled_grid() else {
+            bail!("--student {}: is not a student: it has no grid of its own", path.display());
+        };
+        let config = model.unet.config();
+        let same = config.sample_size == Some(shape[1])
+            && config.out_channels == shape[0]
+            && config.num_class_embeds == teacher.unet.config().num_class_embeds;
+        if !same {
+            bail!("--student {}: draws other images or classes than --model", path.display());
+        }
+        Ok(Student { path, model, grid })
+    };
+    args.student.iter().map(load).collect()
+}
+
+/// The steps asked for and those of the students, rising.
+fn columns(args: &Args, students: &[Student<'_>]) -> Vec<usize> {
+    let listed = args.steps_list.iter().map(|&steps| steps as usize);
+    let mut columns: Vec<usize> =
+        listed.chain(students.iter().map(|student| student.grid.len() - 1)).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
+/// What all cells share.
+struct Bench<'a> {
+    args: &'a Args,
+    teacher: &'a ModelFolder,
+    device: &'a SelectedDevice,
+    shape: [usize; 3],
+    classes: Vec<u32>,
+    count: u64,
+    reference_steps: usize,
+}
+
+impl<'a> Bench<'a> {
+    fn new(
+        args: &'a Args,
+        teacher: &'a ModelFolder,
+        device: &'a SelectedDevice,
+    ) -> anyhow::Result<Self> {
+        let asked = args.reference_steps.map(|steps| steps as usize);
+        Ok(Self {
+            args,
+            teacher,
+            device,
+            shape: image_shape(args, teacher)?,
+            classes: classes(args, teacher)?,
+            count: u64::from(args.count.unwrap_or(COUNT)),
+            reference_steps: asked.unwrap_or(REFERENCE_STEPS.min(teacher.schedule.len())),
+        })
+    }
+
+    fn announce(&self, samplers: &[SamplerKind], students: &[Student<'_>], columns: &[usize]) {
+        eprintln!(
+            "comparing {} samplers and {} students of {} in {columns:?} steps: {} images a cell, \
+             converged images in {} steps, seed {}, on {}",
+            samplers.len(),
+            students.len(),
+            self.args.model.display(),
+            self.count,
+            self.reference_steps,
+            self.args.seed,
+            self.device.description
+        );
+    }
+
+    /// The first calls compile kernels: they are not the first cell's time.
+    fn warm_up(&self) -> anyhow::Result<()> {
+        let choice = Choice::with_steps(self.args, self.teacher, SamplerKind::default(), 1)?;
+        self.draw(self.teacher, &choice, "warming up")?;
+        Ok(())
+    }
+
+    fn measure(
+        &self,
+        samplers: &[SamplerKind],
+        students: &[Student<'_>],
+        columns: &[usize],
+    ) -> anyhow::Result<Comparison> {
+        let mut references = BTreeMap::new();
+        let mut rows = Vec::new();
+        for &kind in samplers {
+            let mut cells = BTreeMap::new();
+            for &steps in columns {
+                // A sampler that chooses its own steps has one cell, beside the largest number.
+                let own = kind.entry().grid == GridRule::Own;
+                if own && Some(&steps) != columns.last() {
+                    continue;
+                }
+                let choice = Choice::with_steps(self.args, self.teacher, kind, steps)?;
+                let reference = self.reference(kind, choice.sampler.as_ref(), &mut references)?;
+                let mut cell = self.cell(self.teacher, &choice, kind.name(), reference)?;
+                cell.steps = (!own).then_some(steps);
+                cells.insert(steps, cell);
+            }
+            rows.push(Row { label: kind.name().to_owned(), cells });
+        }
+        for student in students {
+            let steps = student.grid.len() - 1;
+            let sampler = SamplerKind::default().build(&Default::default())?;
+            let choice = Choice { sampler, grid: student.grid.clone() };
+            let label = label(student.path);
+            let reference =
+                self.reference(SamplerKind::default(), choice.sampler.as_ref(), &mut references)?;
+            let mut cell = self.cell(&student.model, &choice, &label, reference)?;
+            cell.steps = Some(steps);
+            rows.push(Row { label, cells: BTreeMap::from([(steps, cell)]) });
+        }
+        Ok(Comparison {
+            rows,
+            columns: columns.to_vec(),
+            count: self.count,
+            reference_steps: self.reference_steps,
+            ode_reference: ODE_REFERENCE,
+        })
+    }
+
+    /// What the sampler's images converge to; the ODE's is one for all.
+    fn reference<'r>(
+        &self,
+        kind: SamplerKind,
+        sampler: &dyn Sampler,
+        references: &'r mut BTreeMap<&'static str, Images>,
+    ) -> anyhow::Result<&'r Images> {
+        let kind = match sampler.family() {
+            Family::Ode => ODE_REFERENCE.parse().map_err(anyhow::Error::msg)?,
+            Family::Sde => kind,
+        };
+        if !references.contains_key(kind.name()) {
+            let steps = self.reference_steps;
+            let choice = Choice::with_steps(self.args, self.teacher, kind, steps)?;
+            let what = format!("{kind}, converged");
+            references.insert(kind.name(), self.draw(self.teacher, &choice, &what)?.0);
+        }
+        Ok(&references[kind.name()])
+    }
+
+    fn cell(
+        &self,
+        model: &ModelFolder,
+        choice: &Choice,
+        label: &str,
+        reference: &Images,
+    ) -> anyhow::Result<Cell> {
+        let started = Instant::now();
+        let what = format!("{label}, {} steps", choice.grid.len() - 1);
+        match self.draw(model, choice, &what) {
+            Ok((images, calls)) => Ok(Cell {
+                steps: None,
+                calls,
+                seconds: started.elapsed().as_secs_f64(),
+                distance: images.mean_squared_difference(reference),
+                images: Some(images.first(crate::table::SHOWN)),
+                refused: None,
+            }),
+            Err(error @ (SampleError::NoSignal { .. } | SampleError::NotFinite { .. })) => {
+                Ok(Cell::refused(error.to_string()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The images, and network calls an image.
+    fn draw(
+        &self,
+        model: &ModelFolder,
+        choice: &Choice,
+        what: &str,
+    ) -> Result<(Images, u64), SampleError> {
+        let draw = Draw {
+            unet: &model.unet,
+            prediction_type: model.prediction_type(),
+            sampler: choice.sampler.as_ref(),
+            grid: &choice.grid,
+            schedule: &model.schedule,
+            seed: self.args.seed,
+            step_noise: StepNoise::Path,
+            batch_size: self.args.batch_size as usize,
+            shape: self.shape,
+            classes: &self.classes,
+            device: &self.device.device,
+        };
+        let bar = progress_bar();
+        bar.set_prefix(format!("{what:32} "));
+        let mut calls = 0;
+        let images = draw.images(0..self.count, &mut |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+            calls = done;
+            ControlFlow::Continue(())
+        });
+        bar.finish_and_clear();
+        Ok((images?, calls / self.count.div_ceil(u64::from(self.args.batch_size))))
+    }
+}
+
+/// `student 0004` of `runs/digits/students/0004`.
+fn label(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    format!("student {}", name.to_string_lossy())
+}

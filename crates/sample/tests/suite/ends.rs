@@ -1,0 +1,105 @@
+//! Pure noise and the clean image.
+
+use burn::tensor::{DType, Tensor};
+use halfstep_core::{NoiseLevel, Prediction, PredictionType, TimePoint};
+use halfstep_sample::{AnalyticStatistics, SampleError, SamplerKind, SamplerOptions};
+
+use crate::oracles::*;
+use crate::support::*;
+
+fn options(num_steps: usize) -> SamplerOptions {
+    SamplerOptions {
+        num_steps,
+        analytic: Some(AnalyticStatistics {
+            posterior_data_variance: std::sync::Arc::new(|_| 0.1),
+            linear_betas: false,
+            last_clip: None,
+        }),
+        ..SamplerOptions::default()
+    }
+}
+
+/// Every sampler starts at alpha = 0 with finite values, or says why not and what to use.
+#[test]
+fn pure_noise_is_a_start_or_refused_with_advice() {
+    let oracle = gaussian();
+    let (mut started, mut refused) = (Vec::new(), Vec::new());
+    for &kind in SamplerKind::all() {
+        for steps in [1, 2, 5] {
+            let sampler = kind.build(&options(steps)).unwrap();
+            let start = tensor(&[0.7, -1.1, 0.4, 1.6], DType::F64);
+            let noise = &mut |_| tensor(&[0.1, 0.2, -0.3, 0.4], DType::F64);
+            match walk(sampler.as_ref(), &oracle, start, &from_pure_noise(steps), noise) {
+                Ok(end) => {
+                    assert!(values(end).iter().all(|x| x.is_finite()), "{kind} {steps}");
+                    started.push(kind.name());
+                }
+                Err(error @ SampleError::NoSignal { .. }) => {
+                    let message = error.to_string();
+                    assert!(message.contains("alpha = 0") && message.contains("--"), "{message}");
+                    refused.push(kind.name());
+                }
+                Err(other) => panic!("{kind} {steps}: {other}"),
+            }
+        }
+    }
+    refused.dedup();
+    refused.sort_unstable();
+    let divide_by_alpha =
+        ["dpm-solver-1", "dpm-solver-2", "dpm-solver-3", "dpm-solver-fast", "dpm2", "lms"];
+    assert_eq!(refused, divide_by_alpha);
+    assert!(started.len() >= 3 * 12);
+}
+
+/// From pure noise to clean in one step every sampler gives x0, the mean of the data.
+#[test]
+fn one_step_is_the_mean() {
+    let oracle = gaussian();
+    for &kind in SamplerKind::all() {
+        let sampler = kind.build(&options(1)).unwrap();
+        if kind.entry().grid != halfstep_sample::GridRule::Any {
+            continue;
+        }
+        let start = tensor(&[0.7, -1.1, 0.4, 1.6], DType::F64);
+        let noise = &mut |_| tensor(&[9.0; 4], DType::F64);
+        let Ok(end) = walk(sampler.as_ref(), &oracle, start, &from_pure_noise(1), noise) else {
+            continue;
+        };
+        assert_close(&values(end), oracle.mean(), 1e-12, kind);
+    }
+}
+
+/// An eps-network says nothing about the image at alpha = 0; no sampler makes something of it.
+#[test]
+fn an_eps_network_is_refused_at_pure_noise() {
+    let denoiser = |z: Tensor<4>, at: &[TimePoint]| {
+        let levels: Vec<NoiseLevel> = at.iter().map(|point| point.level).collect();
+        Prediction::new(PredictionType::Epsilon, z.clone(), z, &levels)
+    };
+    for &kind in SamplerKind::all() {
+        let sampler = kind.build(&options(4)).unwrap();
+        let noise = &mut |_| tensor(&[0.0; 2], DType::F64);
+        let start = tensor(&[0.6, -0.4], DType::F64);
+        let result = walk(sampler.as_ref(), &denoiser, start, &from_pure_noise(4), noise);
+        assert!(matches!(result, Err(SampleError::NoSignal { .. })), "{kind}");
+    }
+}
+
+/// The network is never called at the clean end, and where it is called the grid says so.
+#[test]
+fn no_call_at_the_clean_end() {
+    let oracle = gaussian();
+    for &kind in SamplerKind::all() {
+        let denoiser = |z: Tensor<4>, at: &[TimePoint]| {
+            assert!(at.iter().all(|point| point.level.sigma() > 0.0), "{kind}");
+            halfstep_core::Denoiser::predict(&oracle, z, at)
+        };
+        let sampler = kind.build(&options(6)).unwrap();
+        let mut grid = points(&cosine_grid(&core_fixture("x_exact_gaussian"), "t-uniform", 5));
+        grid.push(TimePoint::CLEAN);
+        let noise = &mut |_| tensor(&[0.1; 4], DType::F64);
+        let start = tensor(&[0.7, -1.1, 0.4, 1.6], DType::F64);
+        let end = walk(sampler.as_ref(), &denoiser, start, &grid, noise).unwrap();
+        assert!(values(end).iter().all(|x| x.is_finite()), "{kind}");
+    }
+}

@@ -1,0 +1,99 @@
+//! Where samplers step.
+
+use halfstep_core::{DiscreteSchedule, ScheduleConfig, ScheduleName, TimePoint};
+use halfstep_sample::{GridKind, SampleError, continuous_grid, listed_grid};
+
+use crate::support::*;
+
+const CONTINUOUS: [GridKind; 4] =
+    [GridKind::Uniform, GridKind::Lambda, GridKind::Phi, GridKind::Karras];
+
+fn schedules() -> [DiscreteSchedule; 2] {
+    let zero = ScheduleConfig {
+        zero_terminal_snr: true,
+        train_timesteps: 1024,
+        ..ScheduleConfig::new(ScheduleName::Cosine)
+    };
+    [DiscreteSchedule::linear(1000, 1e-4, 0.02).unwrap(), zero.build().unwrap()]
+}
+
+#[test]
+fn continuous_grids_fall_from_the_noisiest_to_clean() {
+    for schedule in schedules() {
+        for kind in CONTINUOUS {
+            for steps in [1, 2, 3, 10, 100] {
+                let grid = continuous_grid(&schedule, kind, steps).unwrap();
+                assert_eq!(grid.len(), steps + 1, "{kind:?}");
+                assert_eq!(grid[0], schedule.point(schedule.len() - 1), "{kind:?} {steps}");
+                assert_eq!(grid[steps], TimePoint::CLEAN);
+                for pair in grid.windows(2) {
+                    assert!(pair[1].level.phi() < pair[0].level.phi(), "{kind:?} {steps}");
+                    assert!(pair[1].t < pair[0].t, "{kind:?} {steps}");
+                }
+            }
+        }
+    }
+}
+
+/// Equal steps of what the name says, between the ends that it says.
+#[test]
+fn continuous_grids_are_uniform() {
+    for schedule in schedules() {
+        let first = usize::from(schedule.has_zero_terminal_snr());
+        for kind in CONTINUOUS {
+            let grid = continuous_grid(&schedule, kind, 12).unwrap();
+            let position = |point: &TimePoint| match kind {
+                GridKind::Uniform => point.t,
+                GridKind::Lambda => point.level.lambda(),
+                GridKind::Phi => point.level.phi(),
+                _ => point.level.karras_sigma().powf(1.0 / 7.0),
+            };
+            let (begin, end) = match kind {
+                GridKind::Uniform | GridKind::Phi => (0, 13),
+                _ => (first, 12),
+            };
+            if end == 12 {
+                assert_eq!(grid[11].level, schedule.at(0), "{kind:?} ends at t = 0");
+                let noisiest = schedule.len() - 1 - first;
+                assert_eq!(grid[first].level, schedule.at(noisiest), "{kind:?}");
+            }
+            let positions: Vec<f64> = grid[begin..end].iter().map(position).collect();
+            let step = positions[1] - positions[0];
+            for pair in positions.windows(2) {
+                // t is interpolated in the angle, which is not what `uniform` steps in beyond whole
+                // times: it comes back to a few roundings of T.
+                assert!((pair[1] - pair[0] - step).abs() < 1e-9 * positions[0].abs(), "{kind:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn karras_is_karras() {
+    let golden = numbers(&fixture("h_kdiffusion")["sigmas_karras_8_0p02_10_rho7"]);
+    // A schedule of two levels has those two ends.
+    let alpha_bar = |sigma: f64| 1.0 / (1.0 + sigma * sigma);
+    let ends = [alpha_bar(0.02), alpha_bar(10.0)];
+    let schedule = DiscreteSchedule::from_alphas_cumprod(&ends).unwrap();
+    let grid = continuous_grid(&schedule, GridKind::Karras, 8).unwrap();
+    let sigmas: Vec<f64> = grid.iter().map(|point| point.level.karras_sigma()).collect();
+    assert_close(&sigmas, &golden, 1e-13, "sigmas");
+}
+
+#[test]
+fn lists_are_checked() {
+    let [schedule, _] = schedules();
+    let grid = listed_grid(&schedule, &[999, 700, 0]).unwrap();
+    assert_eq!(grid.iter().map(|point| point.t).collect::<Vec<_>>(), [999.0, 700.0, 0.0, -1.0]);
+    for (times, needle) in [
+        (&[][..], "no time"),
+        (&[1000, 3], "0 to 999"),
+        (&[5, 5], "5 follows 5"),
+        (&[3, 4], "fall"),
+    ] {
+        let Err(error @ SampleError::Grid(_)) = listed_grid(&schedule, times) else {
+            panic!("{times:?}")
+        };
+        assert!(error.to_string().contains(needle), "{error}");
+    }
+}

@@ -94,7 +94,7 @@ mod tests {
     fn increments_add_up() {
         let mut path = NoisePath::new(1, 0..3, 5);
         let whole = path.increment(level(0.9), level(0.1));
-        let mut parts = vec![0.0; 15];
+        let mut parts = [0.0; 15];
         let times = [0.9, 0.7, 0.62, 0.3, 0.1];
         for pair in times.windows(2) {
             let part = path.increment(level(pair[0]), level(pair[1]));

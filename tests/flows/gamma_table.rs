@@ -54,7 +54,10 @@ fn every_table_that_cannot_be_used_says_how_to_make_one() {
     fails(&["`eps_norm2` is empty"]);
     let other = GammaSource { model_sha256: "w".into(), ..source };
     save(GammaTable { source: other, ..table.clone() });
-    fails(&["was estimated for other weights or another scheduler config; estimate again", "--gamma-samples 33"]);
+    fails(&[
+        "was estimated for other weights or another scheduler config; estimate again",
+        "--gamma-samples 33",
+    ]);
 
     save(table);
     let file = path.join("gamma.json");

@@ -262,6 +262,7 @@ mod tests {
             samples: 12,
             seed: 0,
             batch_size: 5,
+            force: false,
             device: DeviceChoice::Cpu,
         }
     }

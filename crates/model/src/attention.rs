@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::UNetConfig;
 use crate::embedding::linear;
-use crate::resnet::group_norm;
+use crate::resnet::{group_norm, normalise};
 
 /// `x + to_out(softmax(q k^T / sqrt(d)) v)` with q, k, v linear in the normalised pixels
 /// (diffusers' `Attention` as `UNet2DModel` builds it).
@@ -39,7 +39,7 @@ impl SelfAttention {
     /// `[B, C, H, W] -> [B, C, H, W]`
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, c, h, w] = x.dims();
-        let pixels = self.group_norm.forward(x.clone()).reshape([b, c, h * w]).swap_dims(1, 2); // [B, HW, C]
+        let pixels = normalise(&self.group_norm, x.clone()).reshape([b, c, h * w]).swap_dims(1, 2); // [B, HW, C]
         let split = |projected: Tensor<3>| {
             projected.reshape([b, h * w, self.heads, c / self.heads]).swap_dims(1, 2) // [B, heads, HW, d]
         };

@@ -1,4 +1,4 @@
-//! Convolution kernels for the CPU.
+//! Kernels for the CPU: convolution, and group normalisation ([`norm`]).
 //!
 //! All three computations of a convolution are one: a matrix product whose left factor is the
 //! matrix of image patches (im2col). That matrix is never built. With the image laid out
@@ -15,13 +15,19 @@
 //! never a sum. The weight gradient alone is a sum of partial sums, over chunks of the batch that
 //! the shape determines, added in order.
 
+mod access;
 mod correlate;
+mod lanes;
 mod lattice;
+pub(crate) mod norm;
+mod norm_group;
 mod pack;
 mod product;
 mod shape;
+mod sigmoid;
 mod weight_grad;
 
+pub(crate) use access::{owned, tensor, values, values_mut};
 pub(crate) use correlate::{forward, x_grad};
 pub(crate) use shape::ConvShape;
 pub(crate) use weight_grad::weight_grad;

@@ -187,8 +187,8 @@ def quartiles(values):
     return values[len(values) // 4], statistics.median(values), values[(3 * len(values)) // 4]
 
 
-def time_tasks(here, there, repeats):
-    for task in TASKS:
+def time_tasks(here, there, tasks, repeats):
+    for task in tasks:
         here.run(task), there.run(task)  # warm up
         pairs = [(here.run(task), there.run(task)) for _ in range(repeats)]
         low, ratio, high = quartiles([a / b for a, b in pairs])
@@ -276,6 +276,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=[*MODELS, "all"], default="all")
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--tasks", default=",".join(TASKS), help="some of %(default)s")
+    parser.add_argument("--no-cold", action="store_true", help="leave the cold start out")
     parser.add_argument("--release", action="store_true", help="time release builds")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     parser.add_argument("--batch-size", type=int, help=argparse.SUPPRESS)
@@ -302,11 +304,13 @@ def main():
             error = check_outputs(here, there, folder)
             print(f"**{name}**: {count / 1e6:.2f}M parameters, batch {batch}; outputs agree to {error:.0e}\n")
             print("| task | halfstep | PyTorch | ratio | quartiles |\n|---|---:|---:|---:|---:|", flush=True)
-            time_tasks(here, there, args.repeats)
+            time_tasks(here, there, args.tasks.split(","), args.repeats)
             here.close()
             del there
             peak_memory(program, folder, batch)
             print()
+        if args.no_cold:
+            return
         folder = Path(temporary) / "cold"
         make_folder(folder, MODELS["tiny"][1])
         print("**tiny**, 4 steps, 16 images\n\n| task | halfstep | PyTorch | ratio | quartiles |\n|---|---:|---:|---:|---:|")

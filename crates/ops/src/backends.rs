@@ -110,7 +110,7 @@ forward_only!(burn::backend::Cube);
 forward_only!(burn::backend::NdArray);
 
 #[cfg(feature = "flex")]
-mod on_flex {
+pub(crate) mod on_flex {
     use burn::backend::Flex;
     use burn::backend::ops::ModuleOps;
     use burn::tensor::{DType, TensorData};
@@ -170,7 +170,7 @@ mod on_flex {
         }
     }
 
-    fn ours(x: &FlexTensor) -> bool {
+    pub(crate) fn ours(x: &FlexTensor) -> bool {
         x.dtype() == DType::F32 && x.shape().num_elements() > 0 && flex::supported()
     }
 
@@ -181,11 +181,11 @@ mod on_flex {
         flex::ConvShape { batch, channels, height, width, outputs, kernel, stride, padding }
     }
 
-    fn values(tensor: &FlexTensor) -> &[f32] {
+    pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
         tensor.as_slice().expect("made contiguous by the caller, of type f32")
     }
 
-    fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
         FlexTensor::from_data(TensorData::new(values, shape))
     }
 }

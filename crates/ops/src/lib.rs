@@ -12,9 +12,12 @@
 // Burn's ndarray backend is deprecated; it stays here as a third opinion for parity.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
 
+mod attention;
+mod attention_backends;
 mod backends;
 mod conv;
 #[cfg(feature = "flex")]
 mod flex;
 
+pub use attention::attention;
 pub use conv::conv2d;

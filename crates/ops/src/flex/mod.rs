@@ -15,13 +15,18 @@
 //! never a sum. The weight gradient alone is a sum of partial sums, over chunks of the batch that
 //! the shape determines, added in order.
 
+mod attention;
+mod attention_grad;
 mod correlate;
 mod lattice;
 mod pack;
 mod product;
 mod shape;
+mod softmax;
 mod weight_grad;
 
+pub(crate) use attention::{AttentionShape, forward as attention};
+pub(crate) use attention_grad::backward as attention_grad;
 pub(crate) use correlate::{forward, x_grad};
 pub(crate) use shape::ConvShape;
 pub(crate) use weight_grad::weight_grad;

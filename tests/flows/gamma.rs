@@ -54,7 +54,7 @@ fn estimate<'a>(
         seed: 3,
         dataset: dataset.name().to_owned(),
         dataset_sha256: dataset.sha256(),
-        weights_sha256: "none".to_owned(),
+        model_sha256: "none".to_owned(),
     };
     GammaEstimate {
         model_dir: dir,

@@ -26,7 +26,7 @@ fn every_table_that_cannot_be_used_says_how_to_make_one() {
         seed: 0,
         dataset: "digits".into(),
         dataset_sha256: "d".into(),
-        weights_sha256: halfstep_sample::weights_sha256(&path).unwrap(),
+        model_sha256: halfstep_sample::model_sha256(&path).unwrap(),
     };
     let table = GammaTable {
         source: source.clone(),
@@ -52,9 +52,12 @@ fn every_table_that_cannot_be_used_says_how_to_make_one() {
     fails(&["`data_variance` holds -0.5"]);
     save(GammaTable { eps_norm2: Vec::new(), ..table.clone() });
     fails(&["`eps_norm2` is empty"]);
-    let other = GammaSource { weights_sha256: "w".into(), ..source };
+    let other = GammaSource { model_sha256: "w".into(), ..source };
     save(GammaTable { source: other, ..table.clone() });
-    fails(&["was estimated for other weights; estimate again", "--gamma-samples 33"]);
+    fails(&[
+        "was estimated for other weights or another scheduler config; estimate again",
+        "--gamma-samples 33",
+    ]);
 
     save(table);
     let file = path.join("gamma.json");

@@ -61,8 +61,7 @@ fn every_sampler_draws() {
     let exact = draw(&model, &["--sampler", "rk45", "--rtol", "1e-5", "--atol", "1e-5"]);
     for &kind in SamplerKind::all() {
         let own = kind.entry().grid == halfstep_sample::GridRule::Own;
-        let divides =
-            ["dpm-solver-1", "dpm-solver-2", "dpm-solver-3", "dpm-solver-fast", "dpm2", "lms"];
+        let divides = ["dpm-solver-1", "dpm-solver-2", "dpm-solver-3", "dpm-solver-fast", "lms"];
         let mut extra = vec!["--sampler", kind.name()];
         if !own {
             extra.extend(["--steps", "60"]);
@@ -108,7 +107,7 @@ fn grids_are_what_was_asked_for() {
 fn flags_that_do_not_fit_are_refused_with_those_that_would() {
     let dir = tempfile::tempdir().unwrap();
     let model = save(dir.path(), None);
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 13] = [
         ("ddim do", &["--sampler", "heun", "--eta", "0.5"]),
         ("euler, heun, rk4, rk23, rk45 do", &["--ode-variable", "phi"]),
         ("rk23, rk45 do", &["--rtol", "0.1"]),
@@ -120,6 +119,7 @@ fn flags_that_do_not_fit_are_refused_with_those_that_would() {
         ("5 follows 3", &["--timesteps", "3,5"]),
         ("--estimate-gamma", &["--sampler", "analytic-ddim"]),
         ("--estimate-gamma", &["--grid-kind", "optimal", "--steps", "4"]),
+        ("leading, trailing or linspace", &["--compat", "diffusers", "--grid-kind", "phi"]),
         ("--ode-variable data or phi", &["--sampler", "heun", "--ode-variable", "karras"]),
     ];
     let out = dir.path().join("grid.png");
@@ -202,6 +202,64 @@ fn a_comparison_is_a_picture_and_a_table() {
         assert!(message.contains(needle), "{needle}: {message}");
     };
     needle(&["--student", model.to_str().unwrap()], "is not a student");
+}
+
+/// A model that is to end at t = 0, on grids that visit it and that do not.
+#[test]
+fn a_model_may_end_at_the_first_training_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut model = tiny_model(None, None);
+    model.scheduler.set_alpha_to_one = false;
+    let folder = dir.path().join("model");
+    model.save(&folder).unwrap();
+    for kind in SamplerKind::all() {
+        if kind.takes(halfstep_sample::Takes::Gamma) {
+            continue;
+        }
+        for grid in ["leading", "linspace"] {
+            let any = kind.entry().grid == halfstep_sample::GridRule::Any;
+            let mut extra = vec!["--sampler", kind.name()];
+            if any {
+                extra.extend(["--steps", "20", "--grid-kind", grid]);
+            }
+            // Linspace starts at pure noise, which some refuse; no start makes NaN.
+            if (any && grid == "leading")
+                || !["dpm-solver-1", "dpm-solver-2", "dpm-solver-3", "dpm-solver-fast", "lms"]
+                    .contains(&kind.name())
+            {
+                assert!(draw(&folder, &extra).iter().all(|x| x.is_finite()), "{kind} {grid}");
+            }
+        }
+    }
+    let four = draw(&folder, &["--steps", "4"]);
+    assert_eq!(draw(&folder, &["--timesteps", "63,47,31,15"]), four);
+}
+
+/// A student takes DDIM's steps under any of its names, and nothing else unless forced.
+#[test]
+fn a_student_takes_the_steps_it_was_distilled_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let student = save(dir.path(), Some(4));
+    let own = draw(&student, &[]);
+    for name in ["ddim", "angular", "dpm-solver++-1", "euler"] {
+        assert!(distance(&draw(&student, &["--sampler", name]), &own) < 1e-5, "{name}");
+    }
+    assert_eq!(draw(&student, &["--nfe", "4"]), own);
+    let others = [
+        &["--sampler", "heun"][..],
+        &["--sampler", "dpm-solver++-2m"],
+        &["--sampler", "dpm-solver++-3m"],
+        &["--sampler", "rk45"],
+        &["--sampler", "rk4"],
+        &["--sampler", "euler", "--ode-variable", "phi"],
+        &["--sampler", "analytic-ddim"],
+        &["--eta", "1"],
+    ];
+    for extra in others {
+        let message = failure(program("sample").arg("--model").arg(&student).args(extra));
+        assert!(message.contains("is a student"), "{extra:?}: {message}");
+    }
+    draw(&student, &["--sampler", "heun", "--force"]);
 }
 
 /// An eps-model at zero terminal SNR has nothing to say about the first step.

@@ -1,5 +1,6 @@
 //! Images as bytes, and batches of them as floats.
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::{DataError, Outline, hash};
@@ -176,16 +177,18 @@ impl Dataset {
     /// If an index is not below [`Dataset::len`].
     pub fn batch(&self, picks: &[Pick]) -> Batch {
         let [channels, height, width] = self.shape;
-        let mut images = Vec::with_capacity(picks.len() * self.image_len());
-        for pick in picks {
-            let image = self.image(pick.index);
-            if pick.flip {
-                let rows = image.chunks_exact(width);
-                images.extend(rows.flat_map(|row| row.iter().rev()).map(|&byte| to_unit(byte)));
-            } else {
-                images.extend(image.iter().map(|&byte| to_unit(byte)));
+        let mut images = vec![0.0; picks.len() * self.image_len()];
+        images.par_chunks_exact_mut(self.image_len()).zip(picks).for_each(|(to, pick)| {
+            let rows = self.image(pick.index).chunks_exact(width);
+            for (to, row) in to.chunks_exact_mut(width).zip(rows) {
+                for (value, &byte) in to.iter_mut().zip(row) {
+                    *value = to_unit(byte);
+                }
+                if pick.flip {
+                    to.reverse();
+                }
             }
-        }
+        });
         Batch {
             images,
             shape: [picks.len(), channels, height, width],

@@ -2,6 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::prelude::*;
 
 use crate::normal;
 
@@ -134,7 +135,12 @@ impl Stream {
 
     /// Fills `values` with the next standard normals.
     pub fn fill_normals(&mut self, values: &mut [f32]) {
-        values.fill_with(|| self.normal());
+        let (blocks, rest) = values.as_chunks_mut();
+        for block in blocks {
+            let bits = [(); normal::BLOCK].map(|()| self.bits());
+            normal::fill_from_bits(&bits, block);
+        }
+        rest.fill_with(|| self.normal());
     }
 
     /// The next `n` standard normals. Drawing `a` and then `b` gives the same as drawing `a + b`.
@@ -153,11 +159,12 @@ pub fn noise(
     indices: impl IntoIterator<Item = u64>,
     len_each: usize,
 ) -> Vec<f32> {
-    let mut values = Vec::new();
-    for index in indices {
-        let start = values.len();
-        values.resize(start + len_each, 0.0);
-        Stream::new(seed, purpose, index).fill_normals(&mut values[start..]);
+    let indices: Vec<u64> = indices.into_iter().collect();
+    let mut values = vec![0.0; indices.len() * len_each];
+    if len_each > 0 {
+        values.par_chunks_exact_mut(len_each).zip(indices).for_each(|(values, index)| {
+            Stream::new(seed, purpose, index).fill_normals(values);
+        });
     }
     values
 }

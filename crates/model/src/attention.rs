@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::UNetConfig;
 use crate::embedding::linear;
-use crate::resnet::group_norm;
+use crate::resnet::{group_norm, normalise};
 
 /// `x + to_out(softmax(q k^T / sqrt(d)) v)` with q, k, v linear in the normalised pixels
 /// (diffusers' `Attention` as `UNet2DModel` builds it).
@@ -39,7 +39,7 @@ impl SelfAttention {
     /// A linear layer over the channels of each pixel is a 1x1 convolution, and needs no pixel
     /// moved. Those of q, k and v are one.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let pixels = self.group_norm.forward(x.clone());
+        let pixels = normalise(&self.group_norm, x.clone());
         let qkv = project(&[&self.to_q, &self.to_k, &self.to_v], pixels); // [B, 3 C, H, W]
         let mut out = halfstep_ops::attention(qkv, self.heads);
         for layer in &self.to_out {

@@ -11,7 +11,7 @@ use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
 use crate::embedding::{TimestepEmbedding, timestep_embedding};
 use crate::error::ModelError;
-use crate::resnet::{conv2d, convolve, group_norm};
+use crate::resnet::{conv2d, convolve, group_norm, normalise_silu};
 
 /// diffusers' `UNet2DModel`: predicts eps, x0 or v from `z` and the discrete time.
 #[derive(Module, Debug)]
@@ -88,7 +88,7 @@ impl UNet {
         for block in &self.up_blocks {
             x = block.forward(x, &time, &mut skips, &mut masks);
         }
-        convolve(&self.conv_out, silu(self.conv_norm_out.forward(x)))
+        convolve(&self.conv_out, normalise_silu(&self.conv_norm_out, x))
     }
 
     /// `silu(time embedding + class embedding)`: every residual block starts with that SiLU, so it

@@ -35,11 +35,7 @@ fn forward<B: Backend>(qkv: FloatTensor<B>, heads: usize) -> FloatTensor<B> {
 /// With g the gradient of the output: `dv = g p`, `dp = g^T v`,
 /// `ds = p * (dp - sum over keys of p * dp) / sqrt(d)`, `dq = k ds^T`, `dk = q ds`, pixels along
 /// the rows of p `[queries, keys]` and channels along those of the rest.
-fn backward<B: Backend>(
-    qkv: FloatTensor<B>,
-    grad: FloatTensor<B>,
-    heads: usize,
-) -> FloatTensor<B> {
+fn backward<B: Backend>(qkv: FloatTensor<B>, grad: FloatTensor<B>, heads: usize) -> FloatTensor<B> {
     let shape = qkv.shape();
     let [b, channels, h, w] = shape.dims();
     let d = channels / 3 / heads;
@@ -125,15 +121,12 @@ impl AttentionKernels for burn::backend::Flex {
 }
 
 #[cfg(feature = "flex")]
-use crate::backends::on_flex::{ours, tensor, values};
+use crate::backends::on_flex::ours;
 #[cfg(feature = "flex")]
-use crate::flex;
+use crate::flex::{self, tensor, values};
 
 #[cfg(feature = "flex")]
-fn flex_shape(
-    qkv: &FloatTensor<burn::backend::Flex>,
-    heads: usize,
-) -> flex::AttentionShape {
+fn flex_shape(qkv: &FloatTensor<burn::backend::Flex>, heads: usize) -> flex::AttentionShape {
     let [_, channels, h, w] = qkv.shape().dims();
     flex::AttentionShape { heads, channels: channels / 3 / heads, pixels: h * w }
 }

@@ -113,10 +113,10 @@ forward_only!(burn::backend::NdArray);
 pub(crate) mod on_flex {
     use burn::backend::Flex;
     use burn::backend::ops::ModuleOps;
-    use burn::tensor::{DType, TensorData};
+    use burn::tensor::DType;
 
     use super::*;
-    use crate::flex;
+    use crate::flex::{self, tensor, values};
 
     type FlexTensor = FloatTensor<Flex>;
 
@@ -179,13 +179,5 @@ pub(crate) mod on_flex {
         let [outputs, _, kernel, _] = weight.shape().dims();
         let Placement { stride, padding } = at;
         flex::ConvShape { batch, channels, height, width, outputs, kernel, stride, padding }
-    }
-
-    pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
-        tensor.as_slice().expect("made contiguous by the caller, of type f32")
-    }
-
-    pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
-        FlexTensor::from_data(TensorData::new(values, shape))
     }
 }

@@ -1,7 +1,10 @@
 //! Tensor operations that Burn has, made fast enough to train with.
 //!
 //! [`conv2d`] computes what [`burn::tensor::module::conv2d`] computes, with a backward pass of its
-//! own. On the `flex` CPU backend it runs kernels written here; elsewhere it arranges Burn's.
+//! own; [`group_norm`] what [`burn::nn::GroupNorm`] computes, and [`group_norm_silu`] and
+//! [`shifted_group_norm_silu`] the same with what stands around it in a residual block, in one go;
+//! [`attention()`] the [`burn::tensor::module::attention`] of an image's pixels among themselves.
+//! On the `flex` CPU backend they run kernels written here; elsewhere they arrange Burn's.
 //!
 //! # Architecture invariant
 //!
@@ -18,6 +21,10 @@ mod backends;
 mod conv;
 #[cfg(feature = "flex")]
 mod flex;
+mod norm;
+mod norm_backends;
+mod norm_composed;
 
 pub use attention::attention;
 pub use conv::conv2d;
+pub use norm::{group_norm, group_norm_silu, shifted_group_norm_silu};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum};
 use halfstep_core::AncestralVariance;
 use halfstep_model::DeviceChoice;
-use halfstep_sample::{GammaTable, GridKind, OdeVariable, SamplerKind, picture};
+use halfstep_sample::{GridKind, OdeVariable, SamplerKind, picture};
 
 /// Draw images from a model folder: a teacher or student that `train` made, or a diffusers
 /// pipeline folder holding a UNet2DModel.
@@ -44,11 +44,11 @@ pub struct Args {
     pub sampler: SamplerKind,
 
     /// Number of steps [default: the student's own, 50 for other models]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = SAMPLING)]
+    #[arg(long, value_name = "N", value_parser = count(), help_heading = SAMPLING)]
     pub steps: Option<u32>,
 
     /// Instead of --steps: as many steps as take no more network calls than this
-    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = clap::value_parser!(u32).range(1..), help_heading = SAMPLING)]
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = count(), help_heading = SAMPLING)]
     pub nfe: Option<u32>,
 
     /// Where the steps lie [default: as the model says]
@@ -79,8 +79,9 @@ pub struct Args {
     #[arg(long, value_parser = positive, help_heading = SAMPLING)]
     pub atol: Option<f64>,
 
-    /// Analytic-DPM's limit y on the noise of the step to t = 0, std <= y (2/255) sqrt(pi/2); 0 is
-    /// none [default: the paper's, 2 for analytic-ddpm on a linear schedule, else 1]
+    /// Analytic-DPM's limit y on the noise of the step to t = 0, std <= y (2/255) sqrt(pi/2), on grids
+    /// that visit t = 0; 0 is none [default: the paper's, 2 for analytic-ddpm on a linear schedule,
+    /// else 1]
     #[arg(long, value_name = "Y", value_parser = not_negative, help_heading = SAMPLING)]
     pub last_clip: Option<f64>,
 
@@ -102,26 +103,26 @@ pub struct Args {
     #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', value_enum, conflicts_with_all = ["sampler", "steps", "nfe", "timesteps", "dir", "npz", "raw", "noise", "grid"], help_heading = COMPARING)]
     pub compare: Option<Vec<SamplerKind>>,
 
-    /// Steps of each column of --compare
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "4,8,16,32", value_parser = clap::value_parser!(u32).range(1..), help_heading = COMPARING)]
-    pub steps_list: Vec<u32>,
+    /// Steps of each column of --compare [default: 4,8,16,32]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', requires = "compare", value_parser = count(), help_heading = COMPARING)]
+    pub steps_list: Option<Vec<u32>>,
 
     /// A student to stand in the comparison as a row of its own; may be repeated
     #[arg(long, value_name = "DIR", requires = "compare", help_heading = COMPARING)]
     pub student: Vec<PathBuf>,
 
     /// Steps of the converged images of --compare [default: 256, or as many as there are times]
-    #[arg(long, value_name = "N", requires = "compare", value_parser = clap::value_parser!(u32).range(1..), help_heading = COMPARING)]
+    #[arg(long, value_name = "N", requires = "compare", value_parser = count(), help_heading = COMPARING)]
     pub reference_steps: Option<u32>,
 
     /// Estimate the Gamma that Analytic-DPM needs, over the data the model was trained on: digits,
     /// mnist, fashion_mnist, cifar10 or a folder of pictures. Saved in the model folder
-    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "noise", "sampler", "steps", "nfe", "timesteps", "count", "grid", "class"], help_heading = GAMMA)]
+    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "noise", "sampler", "steps", "nfe", "grid_kind", "timesteps", "eta", "variance", "ode_variable", "rtol", "atol", "last_clip", "clip", "threshold", "compat", "count", "grid", "class"], help_heading = GAMMA)]
     pub estimate_gamma: Option<String>,
 
-    /// Images at every time for --estimate-gamma
-    #[arg(long, value_name = "M", default_value_t = GammaTable::DEFAULT_SAMPLES as u32, value_parser = clap::value_parser!(u32).range(1..), help_heading = GAMMA)]
-    pub gamma_samples: u32,
+    /// Images at every time for --estimate-gamma [default: 256]
+    #[arg(long, value_name = "M", requires = "estimate_gamma", value_parser = clap::value_parser!(u32).range(10..=1_000_000), help_heading = GAMMA)]
+    pub gamma_samples: Option<u32>,
 
     /// Where the dataset of --estimate-gamma lies, if not at its usual place
     #[arg(long, value_name = "DIR", requires = "estimate_gamma", help_heading = GAMMA)]
@@ -151,7 +152,8 @@ pub struct Args {
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 
-    /// Sample a student on another grid than its own, or with noise in its steps
+    /// Sample a student on another grid than its own or with other steps than DDIM's; estimate Gamma
+    /// over other data than the model learned
     #[arg(long)]
     pub force: bool,
 }
@@ -194,6 +196,11 @@ impl From<Variance> for AncestralVariance {
             Variance::FixedLarge => Self::FixedLarge,
         }
     }
+}
+
+/// Of steps or network calls: more than anybody takes, and few enough to hold.
+fn count() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=100_000)
 }
 
 fn eta(text: &str) -> Result<f64, String> {

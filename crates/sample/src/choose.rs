@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use halfstep_core::{TimePoint, X0Clip, optimal_trajectory};
+use halfstep_core::{TimePoint, X0Clip};
 use halfstep_model::ModelFolder;
 use halfstep_sample::{
     AnalyticStatistics, DiffusersCompat, GammaTable, GridKind, GridRule, Sampler, SamplerKind,
-    SamplerOptions, Takes, Tolerance, continuous_grid, diffusers_ddim_targets, diffusers_dpm_grid,
-    listed_grid, sampling_grid,
+    SamplerOptions, Takes, Tolerance, diffusers_ddim_targets,
 };
 
 use crate::args::{Args, Compat};
+use crate::lay_out::{grid, is_ddim};
 
 /// Steps of a model that was not distilled, as diffusers' pipelines default to.
 const DEFAULT_STEPS: usize = 50;
@@ -27,20 +27,46 @@ impl Choice {
     pub fn of(args: &Args, model: &ModelFolder) -> anyhow::Result<Self> {
         let kind = args.sampler;
         check_flags(args, &[kind])?;
-        match student_grid(args, model)? {
-            Some(grid) => {
-                let options = options(args, model, kind, grid.len() - 1, &grid)?;
-                let sampler = kind.build(&options)?;
-                check_student_noise(args, model, sampler.as_ref())?;
-                Ok(Self { sampler, grid })
-            }
-            None => {
-                let num_steps = num_steps(args, model, kind)?;
-                let choice = Self::with_steps(args, model, kind, num_steps)?;
-                check_student_noise(args, model, choice.sampler.as_ref())?;
-                Ok(choice)
-            }
+        if model.halfstep.distilled.is_some() {
+            return Self::of_student(args, model, kind);
         }
+        let num_steps = num_steps(args, model, kind)?;
+        let flag = if args.nfe.is_some() { "--nfe" } else { "--steps" };
+        Self::with_steps(args, model, kind, num_steps)
+            .with_context(|| format!("{flag} {num_steps}"))
+    }
+
+    /// A student takes DDIM's steps on its own grid, unless something else is forced.
+    fn of_student(args: &Args, model: &ModelFolder, kind: SamplerKind) -> anyhow::Result<Self> {
+        let path = args.model.display();
+        if kind.takes(Takes::Gamma) {
+            bail!(
+                "--sampler {kind}: {path} is a student; Analytic-DPM needs a network that knows every \
+                 time, such as its teacher"
+            );
+        }
+        let own = student_grid(args, model);
+        if own.is_none() && !args.force {
+            let distilled = model.halfstep.distilled.as_ref();
+            let (steps, times) =
+                distilled.map_or((0, &[][..]), |own| (own.num_steps, &own.timesteps));
+            bail!(
+                "{path} is a student distilled for {steps} steps at times {times:?}; on another grid \
+                 it draws worse. Leave out --steps, --nfe, --grid-kind, --timesteps and --sampler, or \
+                 add --force"
+            );
+        }
+        let choice = match own {
+            Some(grid) => Self::on_grid(args, model, kind, grid)?,
+            None => Self::with_steps(args, model, kind, num_steps(args, model, kind)?)?,
+        };
+        if !choice.sampler.is_ddim() && !args.force {
+            bail!(
+                "{path} is a student: it was distilled for the deterministic steps of DDIM; leave out \
+                 --sampler {kind}, --eta and --ode-variable, or add --force"
+            );
+        }
+        Ok(choice)
     }
 
     /// This sampler in so many steps, with what else the flags say.
@@ -51,8 +77,19 @@ impl Choice {
         num_steps: usize,
     ) -> anyhow::Result<Self> {
         let grid = grid(args, model, kind, num_steps)?;
-        let sampler = kind.build(&options(args, model, kind, num_steps, &grid)?)?;
-        Ok(Self { sampler, grid })
+        let mut options = options(args, model, kind, &grid)?;
+        options.num_steps = num_steps;
+        Ok(Self { sampler: kind.build(&options)?, grid })
+    }
+
+    /// This sampler on a grid, with what else the flags say.
+    pub fn on_grid(
+        args: &Args,
+        model: &ModelFolder,
+        kind: SamplerKind,
+        grid: Vec<TimePoint>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self { sampler: kind.build(&options(args, model, kind, &grid)?)?, grid })
     }
 }
 
@@ -74,6 +111,13 @@ pub fn check_flags(args: &Args, kinds: &[SamplerKind]) -> anyhow::Result<()> {
             bail!("{flag}: {} does not take it ({others} do); leave one of them out", names());
         }
     }
+    let spacing = args.grid_kind.is_none_or(|kind| kind.spacing().is_some());
+    if args.compat.is_some() && (args.timesteps.is_some() || !spacing) {
+        bail!(
+            "--compat diffusers: goes with --grid-kind leading, trailing or linspace, and not with \
+             --timesteps"
+        );
+    }
     let grid = args.grid_kind.is_some() || args.timesteps.is_some();
     let steps = args.steps.is_some() || args.nfe.is_some();
     match kinds {
@@ -88,45 +132,15 @@ pub fn check_flags(args: &Args, kinds: &[SamplerKind]) -> anyhow::Result<()> {
     }
 }
 
-/// Students learned deterministic steps; fresh noise in between is what they never saw.
-fn check_student_noise(
-    args: &Args,
-    model: &ModelFolder,
-    sampler: &dyn Sampler,
-) -> anyhow::Result<()> {
-    if model.halfstep.distilled.is_some() && sampler.is_stochastic() && !args.force {
-        bail!(
-            "{} is a student: it was distilled for deterministic steps; leave out --eta / \
-             --sampler {}, or add --force",
-            args.model.display(),
-            sampler.name()
-        );
-    }
-    Ok(())
-}
-
-/// A student's own grid, unless another one is forced; `None` for other models.
-fn student_grid(args: &Args, model: &ModelFolder) -> anyhow::Result<Option<Vec<TimePoint>>> {
-    let (Some(own), Some(grid)) = (&model.halfstep.distilled, model.distilled_grid()) else {
-        return Ok(None);
-    };
-    let one_call_a_step = args.sampler.entry().grid == GridRule::Any;
-    let same_steps = args.steps.is_none_or(|steps| steps as usize == own.num_steps);
+/// A student's own grid, unless the flags ask for another one.
+fn student_grid(args: &Args, model: &ModelFolder) -> Option<Vec<TimePoint>> {
+    let own = model.halfstep.distilled.as_ref()?;
+    let follows_grids = args.sampler.entry().grid == GridRule::Any;
+    let same_steps = [args.steps, args.nfe].iter().flatten().all(|&n| n as usize == own.num_steps);
     let same_kind = args.grid_kind.is_none_or(|kind| kind == GridKind::Trailing);
     let same_times = args.timesteps.as_ref().is_none_or(|times| *times == own.timesteps);
-    if one_call_a_step && same_steps && same_kind && same_times && args.nfe.is_none() {
-        return Ok(Some(grid));
-    }
-    if !args.force {
-        bail!(
-            "{} is a student distilled for {} steps at times {:?}; on another grid it draws worse. \
-             Leave out --steps, --nfe, --grid-kind and --timesteps, or add --force",
-            args.model.display(),
-            own.num_steps,
-            own.timesteps
-        );
-    }
-    Ok(None)
+    let same = follows_grids && same_steps && same_kind && same_times;
+    model.distilled_grid().filter(|_| same)
 }
 
 fn num_steps(args: &Args, model: &ModelFolder, kind: SamplerKind) -> anyhow::Result<usize> {
@@ -147,70 +161,32 @@ fn steps_for_calls(
     kind: SamplerKind,
     nfe: usize,
 ) -> anyhow::Result<usize> {
-    if matches!(kind.entry().grid, GridRule::Budget) {
+    if kind.entry().grid == GridRule::Budget {
         return Ok(nfe);
     }
-    let sampler = Choice::with_steps(args, model, kind, 1)?.sampler;
-    let fits = |steps: &usize| sampler.calls(*steps).is_some_and(|calls| calls <= nfe);
-    match (1..=nfe).take_while(fits).last() {
-        Some(steps) => Ok(steps),
-        None => bail!("--nfe {nfe}: not enough for a single step of --sampler {kind}"),
-    }
-}
-
-fn grid(
-    args: &Args,
-    model: &ModelFolder,
-    kind: SamplerKind,
-    num_steps: usize,
-) -> anyhow::Result<Vec<TimePoint>> {
-    let schedule = &model.schedule;
-    match kind.entry().grid {
-        GridRule::Any => {}
-        GridRule::Budget => {
-            let mut grid = continuous_grid(schedule, GridKind::Lambda, num_steps / 3 + 2)?;
-            grid.pop(); // its calls end at the first training level
-            return Ok(grid);
-        }
-        GridRule::Own => {
-            let ends = [schedule.len() - 1, 0];
-            return Ok(listed_grid(schedule, &ends[..ends.len().min(schedule.len())])?);
-        }
-    }
-    if let Some(times) = &args.timesteps {
-        return listed_grid(schedule, times).context("--timesteps");
-    }
-    let wanted = args.grid_kind.unwrap_or(model.scheduler.timestep_spacing.into());
-    let offset = model.scheduler.steps_offset;
-    let mut grid = match (wanted.spacing(), wanted) {
-        (Some(spacing), _) if args.compat.is_some() && !kind.takes(Takes::Eta) => {
-            let clean = model.scheduler.final_sigma_is_zero();
-            return diffusers_dpm_grid(schedule, spacing, num_steps, offset, clean)
-                .with_context(|| format!("--steps {num_steps}"));
-        }
-        (Some(spacing), _) => sampling_grid(schedule, spacing, num_steps, offset)
-            .with_context(|| format!("--steps {num_steps}"))?,
-        (None, GridKind::Optimal) => {
-            let table = GammaTable::load(&args.model, schedule)?;
-            let times = optimal_trajectory(schedule, &table.eps_norm2, num_steps)
-                .with_context(|| format!("--grid-kind optimal --steps {num_steps}"))?;
-            listed_grid(schedule, &times)?
-        }
-        (None, continuous) => continuous_grid(schedule, continuous, num_steps)?,
+    let calls = |steps: usize| -> anyhow::Result<usize> {
+        let Choice { sampler, grid } = Choice::with_steps(args, model, kind, steps)?;
+        Ok(sampler.calls(&grid).unwrap_or(usize::MAX))
     };
-    if !model.scheduler.set_alpha_to_one
-        && let Some(last) = grid.last_mut()
-    {
-        *last = schedule.point(0);
+    if calls(1)? > nfe {
+        bail!("--nfe {nfe}: not enough for a single step of --sampler {kind}");
     }
-    Ok(grid)
+    // The calls grow with the steps; more steps than the schedule has do not fit either.
+    let (mut fits, mut too_many) = (1, nfe + 1);
+    while too_many - fits > 1 {
+        let middle = fits.midpoint(too_many);
+        match calls(middle) {
+            Ok(count) if count <= nfe => fits = middle,
+            _ => too_many = middle,
+        }
+    }
+    Ok(fits)
 }
 
 fn options(
     args: &Args,
     model: &ModelFolder,
     kind: SamplerKind,
-    num_steps: usize,
     grid: &[TimePoint],
 ) -> anyhow::Result<SamplerOptions> {
     let defaults = SamplerOptions::default();
@@ -225,10 +201,10 @@ fn options(
     let analytic =
         kind.takes(Takes::Gamma).then(|| analytic_statistics(args, model)).transpose()?;
     Ok(SamplerOptions {
-        num_steps,
+        num_steps: grid.len().saturating_sub(1),
         eta: args.eta.unwrap_or(0.0),
         variance,
-        clip: clip(args, model),
+        clip: clip(args, model, kind),
         variable: args.ode_variable,
         tolerance: Tolerance {
             relative: args.rtol.unwrap_or(defaults.tolerance.relative),
@@ -247,17 +223,20 @@ fn compat(model: &ModelFolder, grid: &[TimePoint]) -> DiffusersCompat {
     DiffusersCompat { ddim_targets }
 }
 
-fn clip(args: &Args, model: &ModelFolder) -> Option<X0Clip> {
+fn clip(args: &Args, model: &ModelFolder, kind: SamplerKind) -> Option<X0Clip> {
     let (own, own_max) = model.scheduler.thresholding();
     let bound = model.scheduler.clip_sample_range;
-    match (args.threshold, args.clip) {
-        (Some(ratio), _) => Some(X0Clip::Dynamic { ratio, max: own_max.unwrap_or(f64::INFINITY) }),
-        (None, Some(true)) => Some(X0Clip::Static { bound }),
-        (None, Some(false)) => None,
-        (None, None) => match own {
-            Some(ratio) => Some(X0Clip::Dynamic { ratio, max: own_max.unwrap_or(1.0) }),
-            None => model.scheduler.clip_sample.then_some(X0Clip::Static { bound }),
-        },
+    match (args.threshold, args.clip, own) {
+        // diffusers writes its default of 1, plain clipping, into configs that do not threshold.
+        (Some(ratio), _, None) => Some(X0Clip::Dynamic { ratio, max: f64::INFINITY }),
+        (Some(ratio), _, Some(_)) | (None, None, Some(ratio)) => {
+            Some(X0Clip::Dynamic { ratio, max: own_max.unwrap_or(1.0) })
+        }
+        (None, Some(true), _) => Some(X0Clip::Static { bound }),
+        (None, Some(false), _) => None,
+        // diffusers' DPM-Solver schedulers have no `clip_sample`.
+        (None, None, None) if args.compat.is_some() && !is_ddim(kind) => None,
+        (None, None, None) => model.scheduler.clip_sample.then_some(X0Clip::Static { bound }),
     }
 }
 

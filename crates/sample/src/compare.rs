@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
 use halfstep_model::{ModelFolder, SelectedDevice};
 use halfstep_sample::{
@@ -17,6 +17,8 @@ use crate::choose::{self, Choice};
 use crate::program::{classes, image_shape, progress_bar};
 use crate::table::{Cell, Comparison, Row};
 
+/// Numbers of steps, unless `--steps-list` says otherwise.
+const STEPS: [u32; 4] = [4, 8, 16, 32];
 /// Images of every cell, unless `--count` says otherwise.
 const COUNT: u32 = 16;
 /// Steps of the converged images, unless `--reference-steps` says otherwise.
@@ -43,9 +45,10 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<()> {
         return Err(SampleError::Channels(bench.shape[0]).into());
     }
     let columns = columns(args, &students);
+    let plan = bench.plan(samplers, &students, &columns)?;
     bench.announce(samplers, &students, &columns);
     bench.warm_up()?;
-    let comparison = bench.measure(samplers, &students, &columns)?;
+    let comparison = bench.measure(&plan, &columns)?;
     output::write_png(out, comparison.picture(picture::comfortable_scale(bench.shape[1]))?)?;
     print!("{}", comparison.table());
     println!("\n{}", out.display());
@@ -64,7 +67,7 @@ fn students<'a>(
     teacher: &ModelFolder,
     device: &SelectedDevice,
 ) -> anyhow::Result<Vec<Student<'a>>> {
-    let shape = image_shape(args, teacher)?;
+    let shape = image_shape(&args.model, teacher)?;
     let load = |path: &'a std::path::PathBuf| {
         let model = ModelFolder::load(path, &device.device)?;
         let Some(grid) = model.distilled_grid() else {
@@ -84,7 +87,7 @@ fn students<'a>(
 
 /// The steps asked for and those of the students, rising.
 fn columns(args: &Args, students: &[Student<'_>]) -> Vec<usize> {
-    let listed = args.steps_list.iter().map(|&steps| steps as usize);
+    let listed = args.steps_list.as_deref().unwrap_or(&STEPS).iter().map(|&steps| steps as usize);
     let mut columns: Vec<usize> =
         listed.chain(students.iter().map(|student| student.grid.len() - 1)).collect();
     columns.sort_unstable();
@@ -114,7 +117,7 @@ impl<'a> Bench<'a> {
             args,
             teacher,
             device,
-            shape: image_shape(args, teacher)?,
+            shape: image_shape(&args.model, teacher)?,
             classes: classes(args, teacher)?,
             count: u64::from(args.count.unwrap_or(COUNT)),
             reference_steps: asked.unwrap_or(REFERENCE_STEPS.min(teacher.schedule.len())),
@@ -142,40 +145,75 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn measure(
-        &self,
+    /// Every cell's sampler and grid, and those of the converged images: what cannot be built is
+    /// found before anything is drawn.
+    fn plan<'m>(
+        &'m self,
         samplers: &[SamplerKind],
-        students: &[Student<'_>],
+        students: &'m [Student<'_>],
         columns: &[usize],
-    ) -> anyhow::Result<Comparison> {
-        let mut references = BTreeMap::new();
-        let mut rows = Vec::new();
+    ) -> anyhow::Result<Plan<'m>> {
+        let mut plan = Plan::default();
         for &kind in samplers {
-            let mut cells = BTreeMap::new();
-            for &steps in columns {
-                // A sampler that chooses its own steps has one cell, beside the largest number.
-                let own = kind.entry().grid == GridRule::Own;
-                if own && Some(&steps) != columns.last() {
-                    continue;
-                }
-                let choice = Choice::with_steps(self.args, self.teacher, kind, steps)?;
-                let reference = self.reference(kind, choice.sampler.as_ref(), &mut references)?;
-                let mut cell = self.cell(self.teacher, &choice, kind.name(), reference)?;
-                cell.steps = (!own).then_some(steps);
-                cells.insert(steps, cell);
+            // A sampler that chooses its own steps has one cell, beside the largest number.
+            let own = kind.entry().grid == GridRule::Own;
+            let columns = if own { &columns[columns.len().saturating_sub(1)..] } else { columns };
+            let mut cells = Vec::new();
+            for &column in columns {
+                let choice = Choice::with_steps(self.args, self.teacher, kind, column)
+                    .with_context(|| format!("{kind} in {column} steps"))?;
+                let reference = self.reference(kind, choice.sampler.as_ref(), &mut plan)?;
+                let steps = (!own).then_some(column);
+                cells.push(Planned { model: self.teacher, choice, column, steps, reference });
             }
-            rows.push(Row { label: kind.name().to_owned(), cells });
+            plan.rows.push((kind.name().to_owned(), cells));
         }
         for student in students {
-            let steps = student.grid.len() - 1;
-            let sampler = SamplerKind::default().build(&Default::default())?;
-            let choice = Choice { sampler, grid: student.grid.clone() };
-            let label = label(student.path);
-            let reference =
-                self.reference(SamplerKind::default(), choice.sampler.as_ref(), &mut references)?;
-            let mut cell = self.cell(&student.model, &choice, &label, reference)?;
-            cell.steps = Some(steps);
-            rows.push(Row { label, cells: BTreeMap::from([(steps, cell)]) });
+            let (model, steps) = (&student.model, student.grid.len() - 1);
+            let kind = SamplerKind::default();
+            let choice = Choice::on_grid(self.args, model, kind, student.grid.clone())?;
+            let reference = self.reference(kind, choice.sampler.as_ref(), &mut plan)?;
+            let cell = Planned { model, choice, column: steps, steps: Some(steps), reference };
+            plan.rows.push((label(student.path), vec![cell]));
+        }
+        Ok(plan)
+    }
+
+    /// The name of what the sampler's images converge to, which is planned too; the ODE's is one for
+    /// all.
+    fn reference(
+        &self,
+        kind: SamplerKind,
+        sampler: &dyn Sampler,
+        plan: &mut Plan<'_>,
+    ) -> anyhow::Result<&'static str> {
+        let kind = match sampler.family() {
+            Family::Ode => ODE_REFERENCE.parse().map_err(anyhow::Error::msg)?,
+            Family::Sde => kind,
+        };
+        if !plan.references.contains_key(kind.name()) {
+            let steps = self.reference_steps;
+            let choice = Choice::with_steps(self.args, self.teacher, kind, steps)
+                .with_context(|| format!("--reference-steps {steps} of {kind}"))?;
+            plan.references.insert(kind.name(), choice);
+        }
+        Ok(kind.name())
+    }
+
+    fn measure(&self, plan: &Plan<'_>, columns: &[usize]) -> anyhow::Result<Comparison> {
+        let mut references = BTreeMap::new();
+        for (&name, choice) in &plan.references {
+            let (images, _) = self.draw(self.teacher, choice, &format!("{name}, converged"))?;
+            references.insert(name, images);
+        }
+        let mut rows = Vec::new();
+        for (label, planned) in &plan.rows {
+            let mut cells = BTreeMap::new();
+            for cell in planned {
+                let drawn = self.cell(cell, label, &references[cell.reference])?;
+                cells.insert(cell.column, drawn);
+            }
+            rows.push(Row { label: label.clone(), cells });
         }
         Ok(Comparison {
             rows,
@@ -186,49 +224,26 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// What the sampler's images converge to; the ODE's is one for all.
-    fn reference<'r>(
-        &self,
-        kind: SamplerKind,
-        sampler: &dyn Sampler,
-        references: &'r mut BTreeMap<&'static str, Images>,
-    ) -> anyhow::Result<&'r Images> {
-        let kind = match sampler.family() {
-            Family::Ode => ODE_REFERENCE.parse().map_err(anyhow::Error::msg)?,
-            Family::Sde => kind,
-        };
-        if !references.contains_key(kind.name()) {
-            let steps = self.reference_steps;
-            let choice = Choice::with_steps(self.args, self.teacher, kind, steps)?;
-            let what = format!("{kind}, converged");
-            references.insert(kind.name(), self.draw(self.teacher, &choice, &what)?.0);
-        }
-        Ok(&references[kind.name()])
-    }
-
-    fn cell(
-        &self,
-        model: &ModelFolder,
-        choice: &Choice,
-        label: &str,
-        reference: &Images,
-    ) -> anyhow::Result<Cell> {
+    fn cell(&self, planned: &Planned<'_>, label: &str, reference: &Images) -> anyhow::Result<Cell> {
         let started = Instant::now();
-        let what = format!("{label}, {} steps", choice.grid.len() - 1);
-        match self.draw(model, choice, &what) {
-            Ok((images, calls)) => Ok(Cell {
-                steps: None,
+        let what = format!("{label}, {} steps", planned.choice.grid.len() - 1);
+        let cell = match self.draw(planned.model, &planned.choice, &what) {
+            Ok((images, calls)) => Cell {
+                steps: planned.steps,
                 calls,
                 seconds: started.elapsed().as_secs_f64(),
                 distance: images.mean_squared_difference(reference),
                 images: Some(images.first(crate::table::SHOWN)),
                 refused: None,
-            }),
-            Err(error @ (SampleError::NoSignal { .. } | SampleError::NotFinite { .. })) => {
-                Ok(Cell::refused(error.to_string()))
-            }
-            Err(error) => Err(error.into()),
-        }
+            },
+            Err(
+                error @ (SampleError::NoSignal { .. }
+                | SampleError::NotFinite { .. }
+                | SampleError::TooManySteps { .. }),
+            ) => Cell::refused(planned.steps, error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(cell)
     }
 
     /// The images, and network calls an image.
@@ -263,6 +278,25 @@ impl<'a> Bench<'a> {
         bar.finish_and_clear();
         Ok((images?, calls / self.count.div_ceil(u64::from(self.args.batch_size))))
     }
+}
+
+/// What is going to be drawn.
+#[derive(Default)]
+struct Plan<'a> {
+    /// A label and its cells.
+    rows: Vec<(String, Vec<Planned<'a>>)>,
+    /// Of the converged images, by name.
+    references: BTreeMap<&'static str, Choice>,
+}
+
+struct Planned<'a> {
+    model: &'a ModelFolder,
+    choice: Choice,
+    column: usize,
+    /// `None` for a sampler that chooses its own.
+    steps: Option<usize>,
+    /// Which converged images it is held against.
+    reference: &'static str,
 }
 
 /// `student 0004` of `runs/digits/students/0004`.

@@ -99,7 +99,6 @@ impl Draw<'_> {
     ) -> Result<Images, SampleError> {
         let batch_size = self.batch_size.max(1) as u64;
         let batches = (which.end - which.start).div_ceil(batch_size);
-        let steps = self.grid.len().saturating_sub(1);
         let calls = Cell::new(0);
         let mut images = Images::empty(self.shape);
         for number in 0..batches {
@@ -108,7 +107,7 @@ impl Draw<'_> {
             let before = calls.get();
             let drawn = self.batch(batch.clone(), start_noise(batch), &calls, &mut |step| {
                 let made = calls.get();
-                let each = match self.sampler.calls(steps) {
+                let each = match self.sampler.calls(self.grid) {
                     Some(each) => each as u64,
                     None => ((made - before) as f64 / step.done.max(1e-3)).round() as u64,
                 };

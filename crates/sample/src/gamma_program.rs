@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use halfstep_data::Progress;
+use halfstep_data::{Dataset, Progress};
 use halfstep_model::{DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
-use halfstep_sample::{GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag};
+use halfstep_sample::{GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, output};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::named_data;
+use crate::program::image_shape;
 
 /// Without a terminal a line is printed this often.
 const QUIET_INTERVAL: Duration = Duration::from_secs(30);
@@ -32,6 +33,8 @@ pub struct GammaJob<'a> {
     pub batch_size: usize,
     /// `--device`.
     pub device: DeviceChoice,
+    /// `--force`.
+    pub force: bool,
 }
 
 /// Estimates, or continues, or says that it is done already. The exit code is 0, or 128 + the
@@ -45,9 +48,11 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     let device = job.device.select()?;
     let model = ModelFolder::load(job.model, &device.device)?;
     refuse_student(job, &model)?;
-    let shape = image_shape(job, &model)?;
+    let shape = image_shape(job.model, &model)?;
     let config = named_data::config(job.dataset, job.data_dir, shape)?;
+    output::check_file(&GammaTable::path(job.model))?;
     let dataset = config.load(Progress::Shown)?;
+    refuse_other_data(job, &model, &dataset)?;
     let source = GammaSource::new(job.model, &dataset, job.samples, job.seed)?;
     if is_done(job, &model, &source) {
         println!("{}", GammaTable::path(job.model).display());
@@ -87,24 +92,24 @@ fn refuse_student(job: &GammaJob<'_>, model: &ModelFolder) -> anyhow::Result<()>
     Ok(())
 }
 
-fn image_shape(job: &GammaJob<'_>, model: &ModelFolder) -> anyhow::Result<[usize; 3]> {
-    let config = model.unet.config();
-    let size = config.sample_size.with_context(|| {
-        format!(
-            "{}: unet/config.json has no `sample_size`, so the image size is unknown",
-            job.model.display()
-        )
-    })?;
-    if config.in_channels != config.out_channels {
+/// Gamma is an expectation over the data that the network learned.
+fn refuse_other_data(
+    job: &GammaJob<'_>,
+    model: &ModelFolder,
+    dataset: &Dataset,
+) -> anyhow::Result<()> {
+    let learned = &model.halfstep.provenance;
+    let same = learned.dataset_sha256.is_empty() || learned.dataset_sha256 == dataset.sha256();
+    if !same && !job.force {
         bail!(
-            "{}: the network takes {} channels and gives {}; only image-to-image channels can be \
-             measured",
+            "--estimate-gamma {}: {} was trained on other images ({}); Gamma is to be measured on \
+             those. Name them, or add --force",
+            job.dataset,
             job.model.display(),
-            config.in_channels,
-            config.out_channels
+            learned.dataset
         );
     }
-    Ok([config.in_channels, size, size])
+    Ok(())
 }
 
 /// Whether the table is there already. One that cannot be used is replaced, and that is said.
@@ -257,6 +262,7 @@ mod tests {
             samples: 12,
             seed: 0,
             batch_size: 5,
+            force: false,
             device: DeviceChoice::Cpu,
         }
     }

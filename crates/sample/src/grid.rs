@@ -7,6 +7,7 @@ use halfstep_core::{
 };
 
 use crate::error::SampleError;
+use crate::registry::{GridRule, SamplerKind};
 
 /// Where N times lie between the noisiest and the clean image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,7 +26,8 @@ pub enum GridKind {
     Phi,
     /// Uniform in (sigma / alpha)^(1/7) (Karras et al. 2022)
     Karras,
-    /// Analytic-DPM's trajectory of least variational bound; needs Gamma (see --estimate-gamma)
+    /// Analytic-DPM's trajectory of least variational bound, for likelihoods rather than looks; needs
+    /// Gamma (see --estimate-gamma)
     Optimal,
 }
 
@@ -105,8 +107,8 @@ pub fn student_grid(
 /// `num_steps` levels, noisiest first, then the clean image, for the kinds that need no whole times:
 /// `uniform` and `phi` fall in equal steps from the last training level to clean; `lambda` and
 /// `karras` go from the last to the first training level. Where the last is pure noise, at which
-/// lambda and sigma / alpha are infinite, that is the first point and the rest begin at the level
-/// before it. The network is told fractional times.
+/// lambda and sigma / alpha are infinite, the level before it stands in for it in the spacing. The
+/// network is told fractional times.
 ///
 /// # Errors
 /// [`SampleError::Timesteps`] for no steps.
@@ -150,6 +152,32 @@ pub fn continuous_grid(
     Ok(grid)
 }
 
+impl SamplerKind {
+    /// The grid of a sampler that lays out its own: `num_steps` network calls of a budget, or the two
+    /// ends of the schedule for steps of its own choice. `None` for those that take any.
+    ///
+    /// # Errors
+    /// [`SampleError::Timesteps`] for no steps.
+    pub fn own_grid(
+        self,
+        schedule: &DiscreteSchedule,
+        num_steps: usize,
+    ) -> Result<Option<Vec<TimePoint>>, SampleError> {
+        match self.entry().grid {
+            GridRule::Any => Ok(None),
+            GridRule::Budget => {
+                let mut grid = continuous_grid(schedule, GridKind::Lambda, num_steps / 3 + 2)?;
+                grid.pop(); // its calls end at the first training level
+                Ok(Some(grid))
+            }
+            GridRule::Own => {
+                let ends = [schedule.len() - 1, 0];
+                listed_grid(schedule, &ends[..schedule.len().min(2)]).map(Some)
+            }
+        }
+    }
+}
+
 /// The exponent of Karras et al. 2022 (arXiv:2206.00364, equation 5).
 const KARRAS_RHO: f64 = 7.0;
 
@@ -160,19 +188,14 @@ fn between_ends(
     position: impl Fn(NoiseLevel) -> f64,
     level: impl Fn(f64) -> NoiseLevel,
 ) -> Vec<NoiseLevel> {
-    let mut levels = Vec::with_capacity(num_steps);
-    let mut first = schedule.len() - 1;
-    if schedule.has_zero_terminal_snr() {
-        levels.push(schedule.at(first));
-        first = first.saturating_sub(1);
-    }
-    let count = num_steps - levels.len();
-    let (from, to) = (position(schedule.at(first)), position(schedule.at(0)));
-    let part = |i: usize| i as f64 / count.saturating_sub(1).max(1) as f64;
-    levels.extend((0..count).map(|i| match i {
-        0 => schedule.at(first),
-        i if i + 1 == count => schedule.at(0),
+    let last = schedule.len() - 1;
+    let noisiest = last - usize::from(schedule.has_zero_terminal_snr()).min(last);
+    let (from, to) = (position(schedule.at(noisiest)), position(schedule.at(0)));
+    let part = |i: usize| i as f64 / num_steps.saturating_sub(1).max(1) as f64;
+    let between = |i: usize| match i {
+        0 => schedule.at(last),
+        i if i + 1 == num_steps => schedule.at(0),
         i => level(from + part(i) * (to - from)),
-    }));
-    levels
+    };
+    (0..num_steps).map(between).collect()
 }

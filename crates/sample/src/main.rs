@@ -4,6 +4,7 @@ mod args;
 mod choose;
 mod compare;
 mod gamma_program;
+mod lay_out;
 mod named_data;
 mod outputs;
 mod program;

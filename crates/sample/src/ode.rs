@@ -13,11 +13,11 @@
 
 use burn::tensor::Tensor;
 use clap::ValueEnum;
-use halfstep_core::{NoiseLevel, Prediction, X0Clip, column};
+use halfstep_core::{NoiseLevel, Prediction, TimePoint, X0Clip, column};
 
 use crate::error::SampleError;
 use crate::options::{SamplerOptions, clipped_everywhere};
-use crate::sampler::{Jump, Trajectory, walk};
+use crate::sampler::{Jump, Sampler, Trajectory, calls_of, walk};
 
 /// What an ODE solver steps in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -119,6 +119,8 @@ pub fn advance(y: &Tensor<4>, slopes: &[Tensor<4>], weights: &[f64], h: &Tensor<
 /// image, takes x0 as it is (as EDM's Heun does: there is no network to call at the clean end).
 #[derive(Clone, Copy, Debug)]
 pub struct RungeKutta {
+    /// On the command line.
+    pub name: &'static str,
     /// The method.
     pub tableau: &'static Tableau,
     /// What it steps in; `None`: `karras`, or `data` on a grid that starts at pure noise.
@@ -129,22 +131,8 @@ pub struct RungeKutta {
 
 impl RungeKutta {
     /// With the options that matter.
-    pub fn new(tableau: &'static Tableau, options: &SamplerOptions) -> Self {
-        Self { tableau, variable: options.variable, clip: options.clip }
-    }
-
-    /// Network calls over a grid of `num_steps` steps to the clean image.
-    pub fn calls(&self, num_steps: usize) -> usize {
-        self.tableau.weights.len() * num_steps.saturating_sub(1) + 1
-    }
-
-    /// Walks the grid.
-    ///
-    /// # Errors
-    /// As [`crate::Sampler::sample`].
-    pub fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError> {
-        let variable = variable_for(self.variable, &run)?;
-        walk(run, |run, z, jump| self.step(variable, run, z, jump))
+    pub fn new(name: &'static str, tableau: &'static Tableau, options: &SamplerOptions) -> Self {
+        Self { name, tableau, variable: options.variable, clip: options.clip }
     }
 
     fn step(
@@ -175,6 +163,28 @@ impl RungeKutta {
         }
         let y = advance(&y, &slopes, self.tableau.weights, &h);
         Ok(variable.z(y, &[jump.to.level]))
+    }
+}
+
+impl Sampler for RungeKutta {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Euler's method in sigma / alpha or its inverse.
+    fn is_ddim(&self) -> bool {
+        let straight =
+            matches!(self.variable, None | Some(OdeVariable::Karras | OdeVariable::Data));
+        self.tableau.stages.is_empty() && straight
+    }
+
+    fn calls(&self, grid: &[TimePoint]) -> Option<usize> {
+        Some(calls_of(self.tableau.weights.len(), grid))
+    }
+
+    fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError> {
+        let variable = variable_for(self.variable, &run)?;
+        walk(run, |run, z, jump| self.step(variable, run, z, jump))
     }
 }
 

@@ -55,20 +55,28 @@ pub fn rows(sets: &[&Images], scale: u32) -> Result<RgbImage, SampleError> {
     compose(sets, &tiles, columns, scale)
 }
 
-/// A table of labelled rows and columns; each cell shows up to four images, two by two. All images
-/// are alike in size.
+/// A cell of a [`table`].
+#[derive(Clone, Debug, Default)]
+pub struct TableCell<'a> {
+    /// Up to four are shown, two by two.
+    pub images: Option<&'a Images>,
+    /// Over the images, or in their place.
+    pub caption: String,
+}
+
+/// A table of labelled rows and columns. All images are alike in size.
 ///
 /// # Errors
 /// [`SampleError::Channels`] unless the images have 1 or 3 channels.
 pub fn table(
-    rows: &[(&str, Vec<Option<&Images>>)],
+    rows: &[(&str, Vec<TableCell<'_>>)],
     columns: &[String],
     scale: u32,
 ) -> Result<RgbImage, SampleError> {
-    let cells = |images: &Images| grid(&images.first(4), 2, scale);
-    let first = rows.iter().flat_map(|(_, cells)| cells.iter().flatten()).next();
+    let four = |images: &Images| grid(&images.first(4), 2, scale);
+    let first = rows.iter().flat_map(|(_, cells)| cells).find_map(|cell| cell.images);
     let (cell_w, cell_h) = match first {
-        Some(images) => cells(images)?.dimensions(),
+        Some(images) => four(images)?.dimensions(),
         None => (1, 1),
     };
     let longest = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0) as u32;
@@ -82,13 +90,19 @@ pub fn table(
     for (column, label) in columns.iter().enumerate() {
         canvas.write(label, left + column as u32 * width, LETTER.1 / 2);
     }
-    for (row, (label, images)) in rows.iter().enumerate() {
+    for (row, (label, cells)) in rows.iter().enumerate() {
         let y = top + row as u32 * height;
-        canvas.write(label, LETTER.0, y + (cell_h - LETTER.1) / 2);
-        for (column, images) in images.iter().enumerate() {
-            let Some(images) = images else { continue };
+        let middle = y + cell_h.saturating_sub(LETTER.1) / 2;
+        canvas.write(label, LETTER.0, middle);
+        for (column, cell) in cells.iter().enumerate() {
             let x = left + column as u32 * width;
-            image::imageops::replace(&mut canvas.0, &cells(images)?, x.into(), y.into());
+            match cell.images {
+                Some(images) => {
+                    image::imageops::replace(&mut canvas.0, &four(images)?, x.into(), y.into());
+                    canvas.write(&cell.caption, x + 2, y + 2);
+                }
+                None => canvas.write(&cell.caption, x, middle),
+            }
         }
     }
     Ok(canvas.0)
@@ -206,7 +220,8 @@ mod tests {
     #[test]
     fn a_table_has_its_cells_and_letters() {
         let four = images(4, 1);
-        let rows = [("ab", vec![Some(&four), None]), ("c", vec![Some(&four), Some(&four)])];
+        let shown = || TableCell { images: Some(&four), caption: String::new() };
+        let rows = [("ab", vec![shown(), TableCell::default()]), ("c", vec![shown(), shown()])];
         let columns = ["4 steps".to_owned(), "8 steps".to_owned()];
         let picture = table(&rows, &columns, 8).unwrap();
         let (cell, left, top) = (2 * 18 + 2, 4 * 9, 30);

@@ -1,11 +1,13 @@
 //! What the program does, in the order it does it.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use halfstep_core::TimePoint;
 use halfstep_model::{ModelFolder, SelectedDevice};
-use halfstep_sample::{Draw, Images, StepNoise, output};
+use halfstep_sample::{Draw, GammaTable, Images, Sampler, StepNoise, output};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{Args, GridSize};
@@ -30,10 +32,11 @@ fn gamma_job<'a>(args: &'a Args, dataset: &'a str) -> GammaJob<'a> {
         model: &args.model,
         dataset,
         data_dir: args.data_dir.as_deref(),
-        samples: args.gamma_samples as usize,
+        samples: args.gamma_samples.map_or(GammaTable::DEFAULT_SAMPLES, |m| m as usize),
         seed: args.seed,
         batch_size: args.batch_size as usize,
         device: args.device,
+        force: args.force,
     }
 }
 
@@ -42,14 +45,14 @@ fn draw(args: &Args) -> anyhow::Result<()> {
     let device = args.device.select()?;
     let model = ModelFolder::load(&args.model, &device.device)?;
     let Choice { sampler, grid } = Choice::of(args, &model)?;
-    let shape = image_shape(args, &model)?;
+    let shape = image_shape(&args.model, &model)?;
     outputs.check(shape[0])?;
     let classes = classes(args, &model)?;
     let start = args.noise.as_deref().map(|path| output::read_noise(path, shape)).transpose()?;
     let layout = layout(args, start.as_ref());
     let count = start.as_ref().map_or(count(args, layout), Images::len);
 
-    announce(args, &device, shape, count, &steps(sampler.as_ref(), grid.len() - 1));
+    announce(args, &device, shape, count, &steps(sampler.as_ref(), &grid));
     outputs.announce(layout, count);
     let draw = Draw {
         unet: &model.unet,
@@ -79,27 +82,27 @@ fn draw(args: &Args) -> anyhow::Result<()> {
 }
 
 /// `50 steps of ddim`, `17 steps of heun (33 network calls)`.
-fn steps(sampler: &dyn halfstep_sample::Sampler, num_steps: usize) -> String {
-    let name = sampler.name();
-    match sampler.calls(num_steps) {
+fn steps(sampler: &dyn Sampler, grid: &[TimePoint]) -> String {
+    let (name, num_steps) = (sampler.name(), grid.len() - 1);
+    match sampler.calls(grid) {
         None => format!("as many steps as needed of {name}"),
         Some(calls) if calls == num_steps => format!("{num_steps} steps of {name}"),
         Some(calls) => format!("{num_steps} steps of {name} ({calls} network calls)"),
     }
 }
 
-pub fn image_shape(args: &Args, model: &ModelFolder) -> anyhow::Result<[usize; 3]> {
+pub fn image_shape(path: &Path, model: &ModelFolder) -> anyhow::Result<[usize; 3]> {
     let config = model.unet.config();
     let size = config.sample_size.with_context(|| {
         format!(
             "{}: unet/config.json has no `sample_size`, so the image size is unknown",
-            args.model.display()
+            path.display()
         )
     })?;
     if config.in_channels != config.out_channels {
         bail!(
             "{}: the network takes {} channels and gives {}; only image-to-image channels can be sampled",
-            args.model.display(),
+            path.display(),
             config.in_channels,
             config.out_channels
         );

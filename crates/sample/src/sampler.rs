@@ -27,10 +27,14 @@ pub trait Sampler {
         self.family() == Family::Sde
     }
 
-    /// Network calls over a grid of `num_steps` steps to the clean image; `None` where that depends
-    /// on the image.
-    fn calls(&self, num_steps: usize) -> Option<usize> {
-        Some(num_steps)
+    /// Whether a step is DDIM's deterministic one, which students are distilled for.
+    fn is_ddim(&self) -> bool {
+        false
+    }
+
+    /// Network calls over a grid; `None` where that depends on the image.
+    fn calls(&self, grid: &[TimePoint]) -> Option<usize> {
+        Some(grid.len().saturating_sub(1))
     }
 }
 
@@ -110,7 +114,8 @@ impl Trajectory<'_> {
         if prediction.kind() == PredictionType::Epsilon && no_signal {
             return Err(SampleError::NoSignal {
                 what: "an eps-prediction does not determine the image",
-                instead: "start later with --grid-kind leading, or use a v- or x0-prediction model",
+                instead: "start later, with --sampler ddim --grid-kind leading, or use a v- or \
+                          x0-prediction model",
             });
         }
         Ok(prediction)
@@ -124,11 +129,20 @@ impl Trajectory<'_> {
         match self.grid.first() {
             Some(start) if start.level.alpha() == 0.0 => Err(SampleError::NoSignal {
                 what,
-                instead: "use --sampler dpm-solver++-2m, ddim or angular, or start later with \
-                          --grid-kind leading",
+                instead: "use --sampler dpm-solver++-2m, ddim or angular",
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// Network calls over a grid of a method that makes `each` in a step, and one in the step to the
+/// clean image.
+pub(crate) fn calls_of(each: usize, grid: &[TimePoint]) -> usize {
+    let steps = grid.len().saturating_sub(1);
+    match grid.last() {
+        Some(end) if end.level.sigma() == 0.0 => each * steps.saturating_sub(1) + steps.min(1),
+        _ => each * steps,
     }
 }
 

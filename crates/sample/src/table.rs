@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use halfstep_sample::picture::TableCell;
 use halfstep_sample::{Images, SampleError, picture};
 use image::RgbImage;
 
@@ -41,9 +42,21 @@ pub struct Cell {
 }
 
 impl Cell {
-    pub fn refused(why: String) -> Self {
+    pub fn refused(steps: Option<usize>, why: String) -> Self {
         let (calls, seconds, distance) = (0, 0.0, f64::NAN);
-        Self { steps: None, calls, seconds, distance, images: None, refused: Some(why) }
+        Self { steps, calls, seconds, distance, images: None, refused: Some(why) }
+    }
+}
+
+impl Cell {
+    /// In the picture.
+    fn shown(&self) -> TableCell<'_> {
+        let caption = match (&self.refused, self.steps) {
+            (Some(_), _) => "refused".to_owned(),
+            (None, Some(_)) => String::new(),
+            (None, None) => format!("{} calls", self.calls),
+        };
+        TableCell { images: self.images.as_ref(), caption }
     }
 }
 
@@ -52,12 +65,12 @@ impl Comparison {
     pub fn picture(&self, scale: u32) -> Result<RgbImage, SampleError> {
         let columns: Vec<String> =
             self.columns.iter().map(|steps| format!("{steps} steps")).collect();
-        let rows: Vec<(&str, Vec<Option<&Images>>)> = self
+        let rows: Vec<(&str, Vec<TableCell<'_>>)> = self
             .rows
             .iter()
             .map(|row| {
-                let image = |steps| row.cells.get(steps).and_then(|cell| cell.images.as_ref());
-                (row.label.as_str(), self.columns.iter().map(image).collect())
+                let cell = |column| row.cells.get(column).map_or(TableCell::default(), Cell::shown);
+                (row.label.as_str(), self.columns.iter().map(cell).collect())
             })
             .collect();
         picture::table(&rows, &columns, scale)

@@ -40,7 +40,7 @@ pub(crate) fn output_mse(
     };
     let mut total = 0.0;
     for part in 0..parts as usize {
-        let batch = source.part(0, part, device);
+        let batch = source.part(0, part).upload(device);
         let kind = model.prediction_type();
         let loss = teacher_loss(
             &model.unet,

@@ -22,6 +22,7 @@ mod metrics;
 mod objective;
 mod optimizer;
 mod plan;
+mod prefetch;
 mod progress;
 mod recipe;
 mod run;
@@ -33,7 +34,7 @@ mod validate;
 mod watch;
 
 pub use agreement::{Agreement, AgreementOptions};
-pub use batches::{BatchSource, TrainingBatch};
+pub use batches::{BatchSource, HostBatch, TrainingBatch};
 pub use config::{
     Config, DistillConfig, LogConfig, ModelConfig, OptimizerConfig, TeacherConfig, TimeSampling,
 };
@@ -46,6 +47,7 @@ pub use lr::{LrDecay, LrSchedule};
 pub use objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 pub use optimizer::{AdamW, Moments, clip_by_global_norm};
 pub use plan::Plan;
+pub use prefetch::Prefetch;
 pub use run::{Outcome, Run, RunOptions};
 pub use run_folder::RunFolder;
 pub use stage::Stage;

@@ -18,6 +18,7 @@ use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 use crate::optimizer::AdamW;
+use crate::prefetch::Prefetch;
 use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
 use crate::stage::Stage;
@@ -143,7 +144,6 @@ impl<'a> Run<'a> {
         let (mut learner, saved) = self.learner(stage, &recipe, teacher.as_ref())?;
         let (seconds_before, window) =
             saved.map_or((0.0, Vec::new()), |saved| (saved.seconds, saved.window));
-        let mut source = self.source(stage, &recipe);
         let mut watch = Watch::start(
             &self.folder,
             stage,
@@ -153,22 +153,44 @@ impl<'a> Run<'a> {
             self.options.quiet,
         )?;
         watch.continue_window(window);
-        let started = Instant::now();
-        let seconds = |started: Instant| seconds_before + started.elapsed().as_secs_f64();
+        let clock = Clock { before: seconds_before, started: Instant::now() };
+        let stopped = std::thread::scope(|scope| {
+            let steps = learner.step..recipe.steps;
+            let batches = Prefetch::start(scope, self.source(stage, &recipe), steps);
+            self.steps(stage, &recipe, teacher.as_ref(), &mut learner, &mut watch, &batches, &clock)
+        })?;
+        if stopped {
+            return Ok(Some(learner.step));
+        }
+        watch.flush(learner.step, recipe.lr.at(learner.step.saturating_sub(1)))?;
+        watch.finish();
+        self.save_model(stage, &learner, clock.seconds())?;
+        Ok(None)
+    }
+
+    /// Takes the steps that are left, or returns true when asked to stop, with the state saved.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one loop")]
+    fn steps(
+        &self,
+        stage: Stage,
+        recipe: &Recipe<'_>,
+        teacher: Option<&ModelFolder>,
+        learner: &mut Learner,
+        watch: &mut Watch,
+        batches: &Prefetch,
+        clock: &Clock,
+    ) -> Result<bool, TrainError> {
+        let device = self.options.device.device.clone().autodiff();
         while learner.step < recipe.steps {
             let step = learner.step;
             let lr = recipe.lr.at(step);
             let stats =
                 learner.learn(lr, recipe.optimizer.grad_clip, recipe.parts, |unet, part| {
-                    let device = self.options.device.device.clone().autodiff();
-                    let batch = source.part(step, part, &device);
-                    self.loss(
-                        stage,
-                        teacher.as_ref(),
-                        unet,
-                        &batch,
-                        step * recipe.parts as u64 + part as u64,
-                    )
+                    let batch = batches.next().ok_or_else(|| {
+                        TrainError::Device("the thread that makes batches ended".to_owned())
+                    })?;
+                    let part = step * recipe.parts as u64 + part as u64;
+                    self.loss(stage, teacher, unet, &batch.upload(&device), part)
                 })?;
             let stopping = self.options.stop.is_raised();
             watch.step(stats, learner.step, lr)?;
@@ -176,18 +198,15 @@ impl<'a> Run<'a> {
             if stopping || save_due {
                 watch.check()?; // never save what is not finite
                 let state = self.folder.file("state");
-                state::save(&state, &learner, stage, seconds(started), watch.window())?;
+                state::save(&state, learner, stage, clock.seconds(), watch.window())?;
                 watch.saved(learner.step);
             }
             if stopping {
-                return Ok(Some(learner.step));
+                return Ok(true);
             }
-            self.preview(stage, &recipe, &learner)?;
+            self.preview(stage, recipe, learner)?;
         }
-        watch.flush(learner.step, recipe.lr.at(learner.step.saturating_sub(1)))?;
-        watch.finish();
-        self.save_model(stage, &learner, seconds(started))?;
-        Ok(None)
+        Ok(false)
     }
 
     fn loss(
@@ -318,6 +337,18 @@ impl<'a> Run<'a> {
 
     pub(crate) fn comparison_path(&self) -> PathBuf {
         self.folder.file("samples/comparison.png")
+    }
+}
+
+/// How long a stage has been learning, over all its runs.
+struct Clock {
+    before: f64,
+    started: Instant,
+}
+
+impl Clock {
+    fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
     }
 }
 

@@ -14,8 +14,6 @@
 //! computes them again (Dao et al. 2022, "FlashAttention", without its rescaling: a panel has all
 //! keys).
 
-use std::f64::consts::LOG2_E;
-
 use rayon::prelude::*;
 
 use super::pack::Buffer;
@@ -47,8 +45,9 @@ impl AttentionShape {
         panel_width(self.pixels)
     }
 
-    pub(crate) fn scale(&self) -> f64 {
-        (self.channels as f64).sqrt().recip()
+    /// `1 / sqrt(d)`
+    pub(crate) fn scale(&self) -> f32 {
+        (self.channels as f64).sqrt().recip() as f32
     }
 }
 
@@ -84,8 +83,7 @@ impl Tables {
     pub(crate) fn new(shape: AttentionShape) -> Self {
         let AttentionShape { channels, pixels, .. } = shape;
         let addresses = |count: usize, address: &dyn Fn(usize) -> usize| -> Vec<u32> {
-            let address =
-                |i| u32::try_from(address(i)).expect("a head has fewer than 2^32 values");
+            let address = |i| u32::try_from(address(i)).expect("a head has fewer than 2^32 values");
             (0..count).map(address).collect()
         };
         Self {
@@ -146,7 +144,7 @@ impl Tables {
 
 /// One panel of queries.
 pub(crate) struct Panel {
-    /// q, times what makes a power of two of an exponential: `[channels, width]`
+    /// q over sqrt(d): `[channels, width]`
     pub(crate) q: Buffer,
     /// Unnormalised probabilities: `[keys, width]`
     pub(crate) e: Buffer,
@@ -173,8 +171,8 @@ impl Panel {
         first: usize,
     ) {
         let Tables { shape, tiled_pixels, tiled_channels, .. } = tables;
-        let scale = (shape.scale() * LOG2_E) as f32;
         load(q, shape.pixels, first, &mut self.q, shape.width());
+        let scale = shape.scale();
         self.q.iter_mut().for_each(|q| *q *= scale);
         let (rows, cols) = (tiled_pixels, tiled_channels);
         Product { a: tiled_k, rows, cols, b: &self.q, out: &mut self.e, accumulate: false }.run();

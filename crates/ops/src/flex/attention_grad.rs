@@ -12,8 +12,6 @@
 //! all `[channels, pixels]` but dp and ds, `[keys, queries]`. As in the forward pass a panel of
 //! queries is taken at a time; dk and dv are sums over the panels, in order.
 
-use std::f64::consts::LN_2;
-
 use rayon::prelude::*;
 
 use super::attention::{AttentionShape, Panel, Tables, load, multiply, store};
@@ -100,27 +98,20 @@ impl<'a> Head<'a> {
             multiply(line, &self.panel.inverse_sums);
         }
         let (rows, cols) = (tiled_pixels, tiled_channels);
-        Product {
-            a: &self.tiled_v,
-            rows,
-            cols,
-            b: &self.g,
-            out: &mut self.ds,
-            accumulate: false,
-        }
-        .run();
+        Product { a: &self.tiled_v, rows, cols, b: &self.g, out: &mut self.ds, accumulate: false }
+            .run();
         let inverse_sums = &self.panel.inverse_sums;
         ScoreGrads { e: &self.panel.e, grads: &mut self.ds, inverse_sums }.run();
 
         let (rows, cols) = (planes, pixels);
         Product { a: k, rows, cols, b: &self.ds, out: &mut self.dq, accumulate: false }.run();
-        let scale = shape.scale() as f32;
+        let scale = shape.scale();
         self.dq.iter_mut().for_each(|dq| *dq *= scale);
         store(&self.dq, width, first, dq, shape.pixels);
 
         turn(&self.g, *shape, &mut self.turned);
         self.add(Of::V);
-        turn(&self.panel.q, *shape, &mut self.turned);
+        turn(&self.panel.q, *shape, &mut self.turned); // with the scale of dk
         self.add(Of::K);
     }
 
@@ -138,10 +129,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    fn finish(mut self, dk: &mut [f32], dv: &mut [f32]) {
+    fn finish(self, dk: &mut [f32], dv: &mut [f32]) {
         let AttentionShape { channels, pixels, .. } = self.tables.shape;
-        // The panels' q has the scale, and the factor 1 / ln 2 of powers of two.
-        self.dk.iter_mut().for_each(|dk| *dk *= LN_2 as f32);
         let width = panel_width(channels);
         for (sums, out) in [(&self.dk, dk), (&self.dv, dv)] {
             let panels = sums.chunks_exact(pixels * width);

@@ -5,8 +5,11 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// `scores[i][j]` becomes `2^(scores[i][j] - max over i of scores[i][j])`, and `inverse_sums[j]`
-/// becomes 1 over the sum of column j, so that their product is the softmax in base 2.
+use super::sigmoid::exp;
+
+/// `scores[i][j]` becomes `exp(scores[i][j] - max over i of scores[i][j])`, and `inverse_sums[j]`
+/// becomes 1 over the sum of column j, so that their product is the softmax. NaN in a column makes
+/// all of it NaN.
 pub(crate) struct Exponentials<'a> {
     /// `[rows, width]`
     pub(crate) scores: &'a mut [f32],
@@ -45,7 +48,7 @@ fn exponentials<S: Simd, const VECTORS: usize>(simd: S, of: Exponentials<'_>) {
     let mut sums = [simd.splat_f32s(0.0); VECTORS];
     for line in lines {
         for ((score, &largest), sum) in line.iter_mut().zip(&largest).zip(&mut sums) {
-            *score = exp2(simd, simd.sub_f32s(*score, largest));
+            *score = exp(simd, simd.sub_f32s(*score, largest));
             *sum = simd.add_f32s(*sum, *score);
         }
     }
@@ -106,93 +109,10 @@ fn score_grads<S: Simd, const VECTORS: usize>(simd: S, of: ScoreGrads<'_>) {
     }
 }
 
-/// `2^x` for x at most 0: to a relative error of [`tests::RELATIVE_ERROR`] down to 2^-126, to an
-/// absolute one of 2^-126 below, where it ends in an exact 0. NaN stays NaN.
-///
-/// x = n + f with n whole and f in [-1/2, 1/2]; `2^f = exp(f ln 2)` is its Taylor polynomial of
-/// degree 7, whose remainder is below `(ln 2 / 2)^8 / 8! * 1.05 < 5.5e-9`, a tenth of a rounding;
-/// n is added to the exponent of the result.
-#[inline(always)]
-fn exp2<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    /// (ln 2)^k / k! for k = 7, 6, ..., 0
-    const TAYLOR: [f32; 8] = [
-        1.525_273_3e-5,
-        1.540_353e-4,
-        1.333_355_8e-3,
-        9.618_129e-3,
-        5.550_411e-2,
-        0.240_226_5,
-        std::f32::consts::LN_2,
-        1.0,
-    ];
-    /// Numbers of this size have no bits after the binary point: adding it rounds to a whole
-    /// number, which is then found in the lowest bits.
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
-    const SMALLEST: f32 = -127.0;
-    // In this order the NaN of x86's maximum is that of x.
-    let x = simd.max_f32s(simd.splat_f32s(SMALLEST), x);
-    let round = simd.splat_f32s(ROUND);
-    let shifted = simd.add_f32s(x, round);
-    let f = simd.sub_f32s(x, simd.sub_f32s(shifted, round));
-    let mut sum = simd.splat_f32s(TAYLOR[0]);
-    for &coefficient in &TAYLOR[1..] {
-        sum = simd.mul_add_e_f32s(sum, f, simd.splat_f32s(coefficient));
-    }
-    let n = simd.transmute_u32s_f32s(shifted);
-    let exponent = simd.wrapping_dyn_shl_u32s(n, simd.splat_u32s(23));
-    simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(sum), exponent))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::flex::product::{lanes, panel_width};
-
-    /// Two roundings: that of the last sum and that of f times the sum before, half as large.
-    const RELATIVE_ERROR: f64 = 1.0e-7;
-
-    struct Exp2<'a>(&'a mut [f32]);
-
-    impl WithSimd for Exp2<'_> {
-        type Output = ();
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            for x in S::as_mut_simd_f32s(self.0).0 {
-                *x = exp2(simd, *x);
-            }
-        }
-    }
-
-    #[test]
-    fn exp2_is_as_exact_as_it_says() {
-        const STEPS: usize = 1 << 22;
-        let xs: Vec<f32> = (0..STEPS).map(|i| i as f32 / STEPS as f32 * -130.0).collect();
-        let mut powers = xs.clone();
-        Arch::new().dispatch(Exp2(&mut powers));
-        let smallest = 2f64.powi(-126);
-        let mut worst: f64 = 0.0;
-        for (&x, &power) in xs.iter().zip(&powers) {
-            let exact = f64::from(x).exp2();
-            let error = (f64::from(power) - exact).abs();
-            if x >= -126.0 {
-                worst = worst.max(error / exact);
-            } else {
-                assert!(error <= smallest, "{x}: {power:e}");
-            }
-        }
-        println!("worst {worst:e}");
-        assert!(worst <= RELATIVE_ERROR, "{worst:e}");
-    }
-
-    #[test]
-    fn exp2_at_the_ends() {
-        let mut xs = vec![0.0; lanes()];
-        xs[..4].copy_from_slice(&[0.0, -1.0, f32::NEG_INFINITY, f32::NAN]);
-        Arch::new().dispatch(Exp2(&mut xs));
-        assert_eq!(xs[..3], [1.0, 0.5, 0.0]);
-        assert!(xs[3].is_nan());
-    }
 
     /// Against the definitions, in f64.
     #[test]
@@ -207,13 +127,13 @@ mod tests {
             let mut grads: Vec<f32> =
                 dp.iter().enumerate().map(|(i, dp)| dp * inverse_sums[i % width]).collect();
             ScoreGrads { e: &e, grads: &mut grads, inverse_sums: &inverse_sums }.run();
-            for j in 0..width {
+            for (j, inverse) in inverse_sums.into_iter().enumerate() {
                 let column = || (0..rows).map(|i| i * width + j);
-                let sum: f64 = column().map(|at| f64::from(scores[at]).exp2()).sum();
-                let p = |at: usize| f64::from(scores[at]).exp2() / sum;
+                let sum: f64 = column().map(|at| f64::from(scores[at]).exp()).sum();
+                let p = |at: usize| f64::from(scores[at]).exp() / sum;
                 let mean: f64 = column().map(|at| p(at) * f64::from(dp[at])).sum();
                 for at in column() {
-                    let ours = f64::from(e[at] * inverse_sums[j]);
+                    let ours = f64::from(e[at] * inverse);
                     assert!((ours - p(at)).abs() < 1e-6, "{ours} {}", p(at));
                     let expected = p(at) * (f64::from(dp[at]) - mean);
                     assert!((f64::from(grads[at]) - expected).abs() < 1e-5);

@@ -46,7 +46,7 @@ pub enum GammaError {
         command: String,
     },
     /// A table of a network that is not this one.
-    #[error("{} was estimated for other weights; estimate again: `{command}`", path.display())]
+    #[error("{} was estimated for other weights or another scheduler config; estimate again: `{command}`", path.display())]
     OtherWeights {
         /// The table.
         path: PathBuf,

@@ -14,5 +14,5 @@ mod table;
 
 pub use error::GammaError;
 pub use estimate::{GammaEstimate, MakeDenoiser};
-pub use source::{GammaSource, weights_sha256};
+pub use source::{GammaSource, model_sha256};
 pub use table::GammaTable;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::error::SampleError;
 
 const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
+const SCHEDULER: &str = "scheduler/scheduler_config.json";
 
 /// All that the numbers of a [`GammaTable`](super::GammaTable) depend on, up to rounding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +25,9 @@ pub struct GammaSource {
     pub dataset: String,
     /// SHA-256 of its pixels and labels.
     pub dataset_sha256: String,
-    /// SHA-256 of the file with the network's weights.
-    pub weights_sha256: String,
+    /// SHA-256 of the network's weights and of the scheduler config, which says what they predict at
+    /// which noise levels.
+    pub model_sha256: String,
 }
 
 impl GammaSource {
@@ -44,7 +46,7 @@ impl GammaSource {
             seed,
             dataset: dataset.name().to_owned(),
             dataset_sha256: dataset.sha256(),
-            weights_sha256: weights_sha256(model_dir)?,
+            model_sha256: model_sha256(model_dir)?,
         })
     }
 
@@ -63,24 +65,28 @@ impl GammaSource {
                 false => format!("it is of dataset {of}, not {here}"),
             });
         }
-        (self.weights_sha256 != other.weights_sha256).then(|| "it is of other weights".to_owned())
+        (self.model_sha256 != other.model_sha256)
+            .then(|| "it is of other weights or another scheduler config".to_owned())
     }
 }
 
-/// SHA-256, in hexadecimal, of the weights file of a model folder.
+/// SHA-256, in hexadecimal, of the weights file of a model folder and of its scheduler config, one
+/// after the other.
 ///
 /// # Errors
-/// [`SampleError::File`] if it cannot be read.
-pub fn weights_sha256(model_dir: &Path) -> Result<String, SampleError> {
-    let path = model_dir.join(WEIGHTS);
-    let wrong = |error: std::io::Error| SampleError::file(&path, error);
-    let mut file = File::open(&path).map_err(wrong)?;
+/// [`SampleError::File`] if one cannot be read.
+pub fn model_sha256(model_dir: &Path) -> Result<String, SampleError> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(wrong)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
+    for name in [WEIGHTS, SCHEDULER] {
+        let path = model_dir.join(name);
+        let wrong = |error: std::io::Error| SampleError::file(&path, error);
+        let mut file = File::open(&path).map_err(wrong)?;
+        loop {
+            match file.read(&mut buffer).map_err(wrong)? {
+                0 => break,
+                count => hasher.update(&buffer[..count]),
+            }
         }
     }
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
@@ -91,15 +97,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_weights_are_hashed_whole() {
+    fn weights_and_scheduler_are_hashed_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let message = weights_sha256(dir.path()).unwrap_err().to_string();
+        let message = model_sha256(dir.path()).unwrap_err().to_string();
         assert!(message.contains("diffusion_pytorch_model.safetensors"), "{message}");
-        std::fs::create_dir(dir.path().join("unet")).unwrap();
-        std::fs::write(dir.path().join(WEIGHTS), vec![b'a'; 1_000_000]).unwrap();
+        for (name, count) in [(WEIGHTS, 999_000), (SCHEDULER, 1000)] {
+            std::fs::create_dir(dir.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(dir.path().join(name), vec![b'a'; count]).unwrap();
+        }
         // FIPS 180-2, appendix B.3: a million times "a".
         let expected = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
-        assert_eq!(weights_sha256(dir.path()).unwrap(), expected);
+        assert_eq!(model_sha256(dir.path()).unwrap(), expected);
     }
 
     #[test]
@@ -109,7 +117,7 @@ mod tests {
             seed: 1,
             dataset: "digits".into(),
             dataset_sha256: "d".into(),
-            weights_sha256: "w".into(),
+            model_sha256: "w".into(),
         };
         let says = |other: GammaSource, words: &str| {
             let difference = one.difference(&other).unwrap();
@@ -121,6 +129,6 @@ mod tests {
         let other = GammaSource { dataset_sha256: "e".into(), ..one.clone() };
         says(other.clone(), "digits has other images");
         says(GammaSource { dataset: "mnist".into(), ..other }, "of dataset mnist, not digits");
-        says(GammaSource { weights_sha256: "x".into(), ..one.clone() }, "other weights");
+        says(GammaSource { model_sha256: "x".into(), ..one.clone() }, "other weights");
     }
 }

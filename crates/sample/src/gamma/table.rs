@@ -6,7 +6,7 @@ use halfstep_core::{DiscreteSchedule, TimePoint};
 use serde::{Deserialize, Serialize};
 
 use super::error::{GammaError, command};
-use super::source::{GammaSource, weights_sha256};
+use super::source::{GammaSource, model_sha256};
 use crate::error::SampleError;
 use crate::output::write_file;
 
@@ -51,7 +51,7 @@ impl GammaTable {
             let problem = format!("has {found} entries, the model's schedule has {times} times");
             return Err(table.wrong(model_dir, "eps_norm2", problem));
         }
-        if table.source.weights_sha256 != weights_sha256(model_dir)? {
+        if table.source.model_sha256 != model_sha256(model_dir)? {
             return Err(GammaError::OtherWeights {
                 path: Self::path(model_dir),
                 command: command(model_dir, table.source.samples),

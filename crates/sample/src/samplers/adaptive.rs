@@ -109,7 +109,7 @@ impl Sampler for Adaptive {
         self.pair.name
     }
 
-    fn calls(&self, _: usize) -> Option<usize> {
+    fn calls(&self, _: &[TimePoint]) -> Option<usize> {
         None
     }
 

@@ -31,6 +31,10 @@ impl Sampler for AngularDdim {
         ENTRY.name
     }
 
+    fn is_ddim(&self) -> bool {
+        true
+    }
+
     fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError> {
         walk(run, |run, z, jump| {
             let (from, to) = ([jump.from.level], [jump.to.level]);

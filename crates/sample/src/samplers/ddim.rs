@@ -45,6 +45,10 @@ impl Sampler for Ddim {
         if self.eta > 0.0 { Family::Sde } else { Family::Ode }
     }
 
+    fn is_ddim(&self) -> bool {
+        self.eta == 0.0
+    }
+
     fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError> {
         walk(run, |run, z, jump| {
             let prediction = clipped(run.predict(z, jump.from)?, self.clip);

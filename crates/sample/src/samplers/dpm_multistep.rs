@@ -34,7 +34,7 @@ pub static SECOND: SamplerEntry = SamplerEntry {
 /// DPM-Solver++(3M).
 pub static THIRD: SamplerEntry = SamplerEntry {
     name: "dpm-solver++-3m",
-    about: "DPM-Solver++ multistep of order 3 (Lu et al. 2022); one call more to start",
+    about: "DPM-Solver++ multistep of order 3 (Lu et al. 2022), 2 from pure noise",
     order: Some(3),
     takes: &[Takes::Diffusers],
     grid: GridRule::Any,
@@ -89,8 +89,13 @@ impl Sampler for DpmMultistep {
         if self.form.is_sde() { Family::Sde } else { Family::Ode }
     }
 
-    fn calls(&self, num_steps: usize) -> Option<usize> {
-        Some(num_steps + usize::from(self.warms_up() && num_steps > 1))
+    fn is_ddim(&self) -> bool {
+        self.order == 1 && !self.form.is_sde()
+    }
+
+    fn calls(&self, grid: &[TimePoint]) -> Option<usize> {
+        let first = Jump { index: 0, from: *grid.first()?, to: *grid.get(1)? };
+        Some(grid.len() - 1 + usize::from(self.warms_up(first)))
     }
 
     fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError> {
@@ -107,8 +112,7 @@ impl Sampler for DpmMultistep {
             before
                 .insert(0, Answer { level: jump.from.level, value: self.form.answer(&prediction) });
             before.truncate(self.order);
-            let warm_up = jump.index == 0 && self.warms_up() && jump.from.level.alpha() > 0.0;
-            let next = match warm_up {
+            let next = match self.warms_up(jump) {
                 true => self.single_step(run, z, jump, &before[0])?,
                 false => self.update(
                     z,
@@ -122,9 +126,11 @@ impl Sampler for DpmMultistep {
 }
 
 impl DpmMultistep {
-    /// A first step of order 1 would leave an error of order 2 for good.
-    fn warms_up(&self) -> bool {
-        self.order == 3 && !self.diffusers
+    /// A first step of order 1 would leave an error of order 2 for good. From pure noise there is no
+    /// midpoint in lambda, and the order is 2 in any case: lambda's steps do not get shorter there.
+    fn warms_up(&self, jump: Jump) -> bool {
+        let finite = jump.from.level.alpha() > 0.0 && !jump.is_final();
+        jump.index == 0 && self.order == 3 && !self.diffusers && finite
     }
 
     fn order_at(&self, before: &[Answer], jump: Jump, num_steps: usize) -> usize {

@@ -8,7 +8,7 @@ use crate::error::SampleError;
 use crate::exponential::{Correction, Form};
 use crate::options::{SamplerOptions, clipped_everywhere};
 use crate::registry::{GridRule, SamplerEntry, Takes};
-use crate::sampler::{Jump, Sampler, Trajectory, walk};
+use crate::sampler::{Jump, Sampler, Trajectory, calls_of, walk};
 
 /// DPM-Solver-1.
 pub static FIRST: SamplerEntry = SamplerEntry {
@@ -23,7 +23,7 @@ pub static FIRST: SamplerEntry = SamplerEntry {
 /// DPM-Solver-2.
 pub static SECOND: SamplerEntry = SamplerEntry {
     name: "dpm-solver-2",
-    about: "DPM-Solver-2 singlestep (Lu et al. 2022): two calls a step",
+    about: "DPM-Solver-2 singlestep (Lu et al. 2022), k-diffusion's dpm_2: two calls a step",
     order: Some(2),
     takes: &[Takes::Diffusers],
     grid: GridRule::Any,
@@ -84,11 +84,15 @@ impl Sampler for DpmSinglestep {
         self.name
     }
 
-    fn calls(&self, num_steps: usize) -> Option<usize> {
+    fn is_ddim(&self) -> bool {
+        self.plan == Plan::Constant(1)
+    }
+
+    fn calls(&self, grid: &[TimePoint]) -> Option<usize> {
         Some(match self.plan {
-            Plan::Constant(order) => order * num_steps.saturating_sub(1) + 1,
+            Plan::Constant(order) => calls_of(order, grid),
             Plan::Budget(calls) => calls,
-            Plan::Diffusers(_) => num_steps,
+            Plan::Diffusers(_) => grid.len().saturating_sub(1),
         })
     }
 

@@ -5,7 +5,6 @@ pub mod analytic;
 pub mod ancestral;
 pub mod angular;
 pub mod ddim;
-pub mod dpm2;
 pub mod dpm_multistep;
 pub mod dpm_singlestep;
 pub mod euler;
@@ -33,7 +32,6 @@ pub(crate) static ALL: &[SamplerKind] = &[
     SamplerKind(&euler::ENTRY),
     SamplerKind(&heun::ENTRY),
     SamplerKind(&rk4::ENTRY),
-    SamplerKind(&dpm2::ENTRY),
     SamplerKind(&lms::ENTRY),
     SamplerKind(&adaptive::RK23),
     SamplerKind(&adaptive::RK45),

@@ -133,6 +133,30 @@ fn fast_is_of_the_order_its_last_step_allows() {
     }
 }
 
+/// From pure noise the steps in lambda do not get shorter with their number (the k-th is ln(1 + 1/k)
+/// on a trailing grid): the multistep methods are of order 2 there, whatever their name.
+#[test]
+fn from_pure_noise_multistep_is_order_2() {
+    let oracle = mixture();
+    let start = [0.6, -0.4];
+    let end = |name: &str, steps: usize| {
+        let mut grid = from_pure_noise(steps);
+        grid.pop();
+        walk_ode(build(by_name(name), steps).as_ref(), &oracle, &start, &grid[..=steps / 2])
+            .unwrap()
+    };
+    // Half of the way, to u = 1/2, held against Heun's method in alpha / sigma with many steps.
+    let exact = end("heun", 1 << 14);
+    for name in ["dpm-solver++-2m", "dpm-solver++-3m", "heun"] {
+        let errors = [64, 256, 1024].map(|steps| {
+            largest(&end(name, steps).iter().zip(&exact).map(|(a, b)| a - b).collect::<Vec<_>>())
+        });
+        let slope = (errors[0] / errors[2]).log2() / 4.0;
+        println!("{name} from pure noise: {slope:.2} {errors:?}");
+        assert!((slope - 2.0).abs() < 0.2, "{name}: {slope} {errors:?}");
+    }
+}
+
 /// A first step of order 1 leaves an error of order 2, under which the rest's order 4 shows for long.
 #[test]
 fn lms_is_between_its_start_and_its_steps() {

@@ -43,7 +43,8 @@ fn samplers() {
         ("sample_euler", ode("euler")),
         ("sample_heun", ode("heun")),
         ("sample_dpmpp_2m", Box::new(second)),
-        ("sample_dpm_2", build(by_name("dpm2"), 8)),
+        // The geometric middle in sigma / alpha is the middle in lambda.
+        ("sample_dpm_2", build(by_name("dpm-solver-2"), 8)),
         ("sample_lms", build(by_name("lms"), 8)),
     ];
     for (name, sampler) in samplers {

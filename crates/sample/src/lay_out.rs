@@ -1,0 +1,90 @@
+//! From flags and model to a grid.
+
+use anyhow::{Context, bail};
+use halfstep_core::{TimePoint, TimestepSpacing, optimal_trajectory};
+use halfstep_model::ModelFolder;
+use halfstep_sample::{
+    GammaTable, GridKind, SamplerKind, Takes, continuous_grid, diffusers_dpm_grid, listed_grid,
+    sampling_grid,
+};
+
+use crate::args::Args;
+
+/// The grid of a sampler in so many steps.
+pub fn grid(
+    args: &Args,
+    model: &ModelFolder,
+    kind: SamplerKind,
+    num_steps: usize,
+) -> anyhow::Result<Vec<TimePoint>> {
+    let schedule = &model.schedule;
+    let mut grid = match (kind.own_grid(schedule, num_steps)?, &args.timesteps) {
+        (Some(own), _) => own,
+        (None, Some(times)) => listed_grid(schedule, times).context("--timesteps")?,
+        (None, None) if args.compat.is_some() && !is_ddim(kind) => {
+            return diffusers_grid(args, model, kind, num_steps);
+        }
+        (None, None) => laid_out_grid(args, model, num_steps)?,
+    };
+    let ends_clean = grid.last().is_some_and(|end| end.level.sigma() == 0.0);
+    if ends_clean && !model.scheduler.set_alpha_to_one {
+        // The model is to end at t = 0, which a grid may have visited already.
+        grid.pop();
+        if grid.last().is_some_and(|last| *last != schedule.point(0)) {
+            grid.push(schedule.point(0));
+        }
+    }
+    if args.last_clip.is_some() && kind.takes(Takes::Gamma) && grid.iter().all(|at| at.t != 0.0) {
+        bail!(
+            "--last-clip: limits the step to t = 0, which this grid does not visit; leave it out, or \
+             use --grid-kind leading or linspace"
+        );
+    }
+    Ok(grid)
+}
+
+/// DDIM's compatibility mode changes where a step goes; the others', where the grid lies.
+pub fn is_ddim(kind: SamplerKind) -> bool {
+    kind == SamplerKind::default()
+}
+
+fn laid_out_grid(
+    args: &Args,
+    model: &ModelFolder,
+    num_steps: usize,
+) -> anyhow::Result<Vec<TimePoint>> {
+    let schedule = &model.schedule;
+    let wanted = args.grid_kind.unwrap_or(model.scheduler.timestep_spacing.into());
+    Ok(match (wanted.spacing(), wanted) {
+        (Some(spacing), _) => {
+            sampling_grid(schedule, spacing, num_steps, model.scheduler.steps_offset)?
+        }
+        (None, GridKind::Optimal) => {
+            let table = GammaTable::load(&args.model, schedule)?;
+            let times = optimal_trajectory(schedule, &table.eps_norm2, num_steps)
+                .context("--grid-kind optimal")?;
+            listed_grid(schedule, &times)?
+        }
+        (None, continuous) => continuous_grid(schedule, continuous, num_steps)?,
+    })
+}
+
+/// diffusers' singlestep scheduler knows linspace only.
+fn diffusers_grid(
+    args: &Args,
+    model: &ModelFolder,
+    kind: SamplerKind,
+    num_steps: usize,
+) -> anyhow::Result<Vec<TimePoint>> {
+    let multistep = kind.name().starts_with("dpm-solver++");
+    let wanted = args.grid_kind.unwrap_or(model.scheduler.timestep_spacing.into());
+    let spacing = match wanted.spacing() {
+        Some(spacing) if multistep => spacing,
+        _ if args.grid_kind.is_none_or(|kind| kind == GridKind::Linspace) => {
+            TimestepSpacing::Linspace
+        }
+        _ => bail!("--compat diffusers: its {kind} knows --grid-kind linspace only"),
+    };
+    let (offset, clean) = (model.scheduler.steps_offset, model.scheduler.final_sigma_is_zero());
+    Ok(diffusers_dpm_grid(&model.schedule, spacing, num_steps, offset, clean)?)
+}

@@ -2,8 +2,6 @@
 
 use burn::module::Module;
 use burn::nn::{GroupNorm, Linear};
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::UNetConfig;
@@ -37,25 +35,27 @@ impl SelfAttention {
     }
 
     /// `[B, C, H, W] -> [B, C, H, W]`
+    ///
+    /// A linear layer over the channels of each pixel is a 1x1 convolution, and needs no pixel
+    /// moved. Those of q, k and v are one.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [b, c, h, w] = x.dims();
-        let pixels = normalise(&self.group_norm, x.clone()).reshape([b, c, h * w]).swap_dims(1, 2); // [B, HW, C]
-        let split = |projected: Tensor<3>| {
-            projected.reshape([b, h * w, self.heads, c / self.heads]).swap_dims(1, 2) // [B, heads, HW, d]
-        };
-        let mut out = attention(
-            split(self.to_q.forward(pixels.clone())),
-            split(self.to_k.forward(pixels.clone())),
-            split(self.to_v.forward(pixels)),
-            None,
-            None,
-            AttentionModuleOptions::default(),
-        )
-        .swap_dims(1, 2)
-        .reshape([b, h * w, c]);
+        let pixels = normalise(&self.group_norm, x.clone());
+        let qkv = project(&[&self.to_q, &self.to_k, &self.to_v], pixels); // [B, 3 C, H, W]
+        let mut out = halfstep_ops::attention(qkv, self.heads);
         for layer in &self.to_out {
-            out = layer.forward(out);
+            out = project(&[layer], out);
         }
-        x + out.swap_dims(1, 2).reshape([b, c, h, w])
+        x + out
     }
+}
+
+/// The layers' outputs for each pixel, one after another along the channels.
+fn project(layers: &[&Linear], pixels: Tensor<4>) -> Tensor<4> {
+    let weights = layers.iter().map(|layer| layer.weight.val()).collect();
+    let weight = Tensor::cat(weights, 1).transpose(); // [outputs, inputs]
+    let [outputs, inputs] = weight.dims();
+    let biases: Option<Vec<_>> =
+        layers.iter().map(|layer| layer.bias.as_ref().map(|bias| bias.val())).collect();
+    let bias = biases.map(|biases| Tensor::cat(biases, 0));
+    halfstep_ops::conv2d(pixels, weight.reshape([outputs, inputs, 1, 1]), bias, 1, 0)
 }

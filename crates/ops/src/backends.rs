@@ -110,7 +110,7 @@ forward_only!(burn::backend::Cube);
 forward_only!(burn::backend::NdArray);
 
 #[cfg(feature = "flex")]
-mod on_flex {
+pub(crate) mod on_flex {
     use burn::backend::Flex;
     use burn::backend::ops::ModuleOps;
     use burn::tensor::DType;
@@ -170,7 +170,7 @@ mod on_flex {
         }
     }
 
-    fn ours(x: &FlexTensor) -> bool {
+    pub(crate) fn ours(x: &FlexTensor) -> bool {
         x.dtype() == DType::F32 && x.shape().num_elements() > 0 && flex::supported()
     }
 

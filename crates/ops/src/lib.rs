@@ -2,7 +2,8 @@
 //!
 //! [`conv2d`] computes what [`burn::tensor::module::conv2d`] computes, with a backward pass of its
 //! own; [`group_norm`] what [`burn::nn::GroupNorm`] computes, and [`group_norm_silu`] and
-//! [`shifted_group_norm_silu`] the same with what stands around it in a residual block, in one go.
+//! [`shifted_group_norm_silu`] the same with what stands around it in a residual block, in one go;
+//! [`attention()`] the [`burn::tensor::module::attention`] of an image's pixels among themselves.
 //! On the `flex` CPU backend they run kernels written here; elsewhere they arrange Burn's.
 //!
 //! # Architecture invariant
@@ -14,6 +15,8 @@
 // Burn's ndarray backend is deprecated; it stays here as a third opinion for parity.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
 
+mod attention;
+mod attention_backends;
 mod backends;
 mod conv;
 #[cfg(feature = "flex")]
@@ -22,5 +25,6 @@ mod norm;
 mod norm_backends;
 mod norm_composed;
 
+pub use attention::attention;
 pub use conv::conv2d;
 pub use norm::{group_norm, group_norm_silu, shifted_group_norm_silu};

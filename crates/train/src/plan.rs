@@ -181,7 +181,8 @@ fn memory(parameters: usize, config: &UNetConfig, part: usize) -> f64 {
 }
 
 /// Floats that one image's backward pass keeps: per residual block both normalised, both activated
-/// and both convolved maps, per attention its scores and projections.
+/// and both convolved maps, per attention its maps before and after each step; and once the scores that
+/// its backward pass computes again.
 fn activations(config: &UNetConfig) -> usize {
     let size = config.sample_size.unwrap_or(config.size_multiple());
     let levels = config.block_out_channels.iter().enumerate();
@@ -199,7 +200,7 @@ fn activations(config: &UNetConfig) -> usize {
         };
         let heads = channels / config.attention_head_dim.unwrap_or(channels).max(1);
         let attention = if attends(&config.down_block_types, level) {
-            resnets * (3 * heads * pixels * pixels + 8 * channels * pixels)
+            3 * heads * pixels * pixels + resnets * 8 * channels * pixels
         } else {
             0
         };

@@ -1,4 +1,5 @@
-//! Kernels for the CPU: convolution, and group normalisation ([`norm`]).
+//! Kernels for the CPU: convolution, group normalisation ([`norm`]), and self-attention
+//! ([`mod@attention`]).
 //!
 //! All three computations of a convolution are one: a matrix product whose left factor is the
 //! matrix of image patches (im2col). That matrix is never built. With the image laid out
@@ -16,6 +17,8 @@
 //! the shape determines, added in order.
 
 mod access;
+mod attention;
+mod attention_grad;
 mod correlate;
 mod lanes;
 mod lattice;
@@ -25,9 +28,12 @@ mod pack;
 mod product;
 mod shape;
 mod sigmoid;
+mod softmax;
 mod weight_grad;
 
 pub(crate) use access::{owned, tensor, values, values_mut};
+pub(crate) use attention::{AttentionShape, forward as attention};
+pub(crate) use attention_grad::backward as attention_grad;
 pub(crate) use correlate::{forward, x_grad};
 pub(crate) use shape::ConvShape;
 pub(crate) use weight_grad::weight_grad;

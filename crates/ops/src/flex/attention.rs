@@ -20,7 +20,7 @@ use super::pack::Buffer;
 use super::product::{Product, panel_width};
 use super::softmax::Exponentials;
 
-/// The sizes of an attention, as its caller knows them; [`crate::attention`] has checked them.
+/// The sizes of an attention, as its caller knows them; [`crate::attention()`] has checked them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttentionShape {
     pub(crate) heads: usize,

@@ -8,6 +8,10 @@ use safetensors::SafeTensors;
 
 use crate::support::{failure, output as run, program, tiny_model};
 
+/// Samplers that cannot start at pure noise.
+const DIVIDE_BY_ALPHA: [&str; 5] =
+    ["dpm-solver-1", "dpm-solver-2", "dpm-solver-3", "dpm-solver-fast", "lms"];
+
 fn save(dir: &Path, student_steps: Option<usize>) -> PathBuf {
     let folder = dir.join(student_steps.map_or("teacher".to_owned(), |n| format!("student{n}")));
     tiny_model(None, student_steps).save(&folder).unwrap();
@@ -61,12 +65,11 @@ fn every_sampler_draws() {
     let exact = draw(&model, &["--sampler", "rk45", "--rtol", "1e-5", "--atol", "1e-5"]);
     for &kind in SamplerKind::all() {
         let own = kind.entry().grid == halfstep_sample::GridRule::Own;
-        let divides = ["dpm-solver-1", "dpm-solver-2", "dpm-solver-3", "dpm-solver-fast", "lms"];
         let mut extra = vec!["--sampler", kind.name()];
         if !own {
             extra.extend(["--steps", "60"]);
         }
-        if divides.contains(&kind.name()) {
+        if DIVIDE_BY_ALPHA.contains(&kind.name()) {
             let mut command = program("sample");
             let message = failure(command.arg("--model").arg(&model).args(&extra));
             assert!(
@@ -130,6 +133,23 @@ fn flags_that_do_not_fit_are_refused_with_those_that_would() {
         assert!(message.contains(needle), "{needle}: {message}");
         assert!(!out.exists());
     }
+}
+
+/// A missing table is not the fault of the steps, nor a wrong list of times.
+#[test]
+fn errors_name_the_flag_that_was_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path(), None);
+    let error = |arguments: &[&str]| {
+        let message = failure(
+            program("sample").arg("--model").arg(&model).args(["--device", "cpu"]).args(arguments),
+        );
+        message.lines().find(|line| line.starts_with("error: ")).unwrap().to_owned()
+    };
+    assert!(error(&["--steps", "65"]).starts_with("error: --steps 65: "));
+    assert!(error(&["--timesteps", "64,3"]).starts_with("error: --timesteps: "));
+    let missing = error(&["--sampler", "analytic-ddim", "--steps", "4"]);
+    assert!(missing.contains("gamma.json is missing") && !missing.contains("--steps"), "{missing}");
 }
 
 /// Where T / N is not whole, diffusers' DDIM goes elsewhere than the next listed time.
@@ -223,10 +243,7 @@ fn a_model_may_end_at_the_first_training_time() {
                 extra.extend(["--steps", "20", "--grid-kind", grid]);
             }
             // Linspace starts at pure noise, which some refuse; no start makes NaN.
-            if (any && grid == "leading")
-                || !["dpm-solver-1", "dpm-solver-2", "dpm-solver-3", "dpm-solver-fast", "lms"]
-                    .contains(&kind.name())
-            {
+            if (any && grid == "leading") || !DIVIDE_BY_ALPHA.contains(&kind.name()) {
                 assert!(draw(&folder, &extra).iter().all(|x| x.is_finite()), "{kind} {grid}");
             }
         }

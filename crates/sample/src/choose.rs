@@ -31,9 +31,7 @@ impl Choice {
             return Self::of_student(args, model, kind);
         }
         let num_steps = num_steps(args, model, kind)?;
-        let flag = if args.nfe.is_some() { "--nfe" } else { "--steps" };
         Self::with_steps(args, model, kind, num_steps)
-            .with_context(|| format!("{flag} {num_steps}"))
     }
 
     /// A student takes DDIM's steps on its own grid, unless something else is forced.

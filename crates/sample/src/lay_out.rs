@@ -57,12 +57,13 @@ fn laid_out_grid(
     let wanted = args.grid_kind.unwrap_or(model.scheduler.timestep_spacing.into());
     Ok(match (wanted.spacing(), wanted) {
         (Some(spacing), _) => {
-            sampling_grid(schedule, spacing, num_steps, model.scheduler.steps_offset)?
+            sampling_grid(schedule, spacing, num_steps, model.scheduler.steps_offset)
+                .with_context(|| asked_for(args, num_steps))?
         }
         (None, GridKind::Optimal) => {
             let table = GammaTable::load(&args.model, schedule)?;
             let times = optimal_trajectory(schedule, &table.eps_norm2, num_steps)
-                .context("--grid-kind optimal")?;
+                .with_context(|| format!("--grid-kind optimal, {}", asked_for(args, num_steps)))?;
             listed_grid(schedule, &times)?
         }
         (None, continuous) => continuous_grid(schedule, continuous, num_steps)?,
@@ -86,5 +87,14 @@ fn diffusers_grid(
         _ => bail!("--compat diffusers: its {kind} knows --grid-kind linspace only"),
     };
     let (offset, clean) = (model.scheduler.steps_offset, model.scheduler.final_sigma_is_zero());
-    Ok(diffusers_dpm_grid(&model.schedule, spacing, num_steps, offset, clean)?)
+    diffusers_dpm_grid(&model.schedule, spacing, num_steps, offset, clean)
+        .with_context(|| asked_for(args, num_steps))
+}
+
+/// By its flag, if that is where the number comes from.
+fn asked_for(args: &Args, num_steps: usize) -> String {
+    match args.steps {
+        Some(steps) if steps as usize == num_steps => format!("--steps {steps}"),
+        _ => format!("{num_steps} steps"),
+    }
 }

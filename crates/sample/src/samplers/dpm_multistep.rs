@@ -10,6 +10,7 @@ use crate::exponential::{Correction, Form};
 use crate::options::{SamplerOptions, clipped_everywhere};
 use crate::registry::{GridRule, SamplerEntry, Takes};
 use crate::sampler::{Family, Jump, Sampler, Trajectory, walk};
+use crate::samplers::dpm_singlestep::{DpmSinglestep, Plan};
 
 /// DPM-Solver++(1M).
 pub static FIRST: SamplerEntry = SamplerEntry {
@@ -145,18 +146,16 @@ impl DpmMultistep {
         let from = answers[0].level;
         let step = self.form.step(from, to);
         let h = to.lambda() - from.lambda();
+        let gap = |k: usize| answers[k].level.lambda() - answers[k + 1].level.lambda();
         // h D1 between two neighbouring answers; an infinitely distant one says nothing.
-        let slope = |k: usize| {
-            let gap = answers[k].level.lambda() - answers[k + 1].level.lambda();
-            (answers[k].value.clone() - answers[k + 1].value.clone()) * (h / gap)
-        };
+        let slope =
+            |k: usize| (answers[k].value.clone() - answers[k + 1].value.clone()) * (h / gap(k));
         let first = step.first(z, answers[0].value.clone());
         match answers.len() {
             1 => first,
             2 => first + step.second(slope(0), self.correction),
             _ => {
-                let [near, far] =
-                    [0, 1].map(|k| (answers[k].level.lambda() - answers[k + 1].level.lambda()) / h);
+                let (near, far) = (gap(0) / h, gap(1) / h);
                 let difference = slope(0) - slope(1);
                 // far is infinite where the walk began at pure noise: both then vanish.
                 let d1 = slope(0) + difference.clone() * (near / (near + far));
@@ -175,21 +174,9 @@ impl DpmMultistep {
         jump: Jump,
         answer: &Answer,
     ) -> Result<Tensor<4>, SampleError> {
-        let (from, to) = (jump.from.level, jump.to.level);
-        let middle = (run.locate)(NoiseLevel::from_log_snr((from.log_snr() + to.log_snr()) / 2.0));
-        let half = self.form.step(from, middle.level).first(z.clone(), answer.value.clone());
-        let d1 = (self.ask(run, half, middle)? - answer.value.clone()) * 2.0;
-        let step = self.form.step(from, to);
-        Ok(step.first(z, answer.value.clone()) + step.second(d1, self.correction))
-    }
-
-    fn ask(
-        &self,
-        run: &Trajectory<'_>,
-        z: Tensor<4>,
-        at: TimePoint,
-    ) -> Result<Tensor<4>, SampleError> {
-        Ok(self.form.answer(&clipped_everywhere(run.predict(z, at)?, self.clip)))
+        let Self { name, form, correction, clip, .. } = *self;
+        let single = DpmSinglestep { name, form, plan: Plan::Constant(2), correction, clip };
+        single.step_from(answer.value.clone(), run, z, jump, 2)
     }
 
     fn with_noise(&self, z: Tensor<4>, run: &mut Trajectory<'_>, jump: Jump) -> Tensor<4> {

@@ -122,8 +122,21 @@ impl DpmSinglestep {
         if jump.is_final() {
             return Ok(clipped_everywhere(run.predict(z, jump.from)?, self.clip).x0());
         }
+        let first = self.ask(run, z.clone(), jump.from)?;
+        self.step_from(first, run, z, jump, order)
+    }
+
+    /// The same with the network's answer at the start of the jump, which is not to a clean image.
+    pub(super) fn step_from(
+        &self,
+        first: Tensor<4>,
+        run: &Trajectory<'_>,
+        z: Tensor<4>,
+        jump: Jump,
+        order: usize,
+    ) -> Result<Tensor<4>, SampleError> {
         let (start, end) = (jump.from.level, jump.to.level);
-        let mut nodes = vec![(start, self.ask(run, z.clone(), jump.from)?)];
+        let mut nodes = vec![(start, first)];
         for k in 1..order {
             let part = k as f64 / order as f64;
             let log_snr = start.log_snr() + part * (end.log_snr() - start.log_snr());

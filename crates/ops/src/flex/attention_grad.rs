@@ -15,9 +15,10 @@
 use rayon::prelude::*;
 
 use super::attention::{AttentionShape, Panel, Tables, load, multiply, store};
-use super::pack::{Buffer, transpose};
+use super::pack::Buffer;
 use super::product::{Product, panel_width};
 use super::softmax::ScoreGrads;
+use super::transpose::transpose;
 
 /// The gradient of qkv, `[B, (q k v) heads C, N]`, from qkv and that of the output,
 /// `[B, heads C, N]`.

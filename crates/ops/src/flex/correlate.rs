@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::lattice::Lattice;
-use super::pack::{Buffer, Padded, transpose};
+use super::pack::{Buffer, Padded};
 use super::product::{Product, panel_width};
 use super::shape::{ConvShape, images_together};
+use super::transpose::transpose;
 
 /// `[B, C, H, W] -> [B, O, H', W']`
 pub(crate) fn forward(

@@ -12,6 +12,9 @@
 //! | gradient of x | x's pixels | patch of the output's gradient | weight, turned |
 //! | gradient of weight | patch | output pixels | the output's gradient |
 //!
+//! Where a convolution is 3x3 and of stride 1, [`winograd`] does it with a quarter of the
+//! multiplications.
+//!
 //! Every element of a result is one sum in one fixed order: threads share out the elements and
 //! never a sum. The weight gradient alone is a sum of partial sums, over chunks of the batch that
 //! the shape determines, added in order.
@@ -19,24 +22,27 @@
 mod access;
 mod attention;
 mod attention_grad;
+mod convolve;
 mod correlate;
 mod lanes;
 mod lattice;
 pub(crate) mod norm;
 mod norm_group;
+
 mod pack;
 mod product;
 mod shape;
 mod sigmoid;
 mod softmax;
+mod transpose;
 mod weight_grad;
+mod winograd;
 
 pub(crate) use access::{owned, tensor, values, values_mut};
 pub(crate) use attention::{AttentionShape, forward as attention};
 pub(crate) use attention_grad::backward as attention_grad;
-pub(crate) use correlate::{forward, x_grad};
+pub(crate) use convolve::{forward, weight_grad, x_grad};
 pub(crate) use shape::ConvShape;
-pub(crate) use weight_grad::weight_grad;
 
 /// Whether the processor has vectors that the kernels here are faster with.
 pub(crate) fn supported() -> bool {

@@ -1,6 +1,7 @@
 //! Layouts: images channels-last and padded, and matrices in panels.
 
 use super::lattice::Lattice;
+use super::transpose::transpose;
 
 /// Zeros whose address is a multiple of a cache line, so that no vector straddles two.
 #[derive(Debug)]
@@ -11,7 +12,7 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    const LINE: usize = 16;
+    pub(crate) const LINE: usize = 16;
 
     pub(crate) fn zeros(len: usize) -> Self {
         let values = vec![0.0; len + Self::LINE];
@@ -70,6 +71,27 @@ impl Padded {
             padded_width: left + right,
             pixel,
         }
+    }
+
+    /// With `before` lines of zeros above and left of the image, `size` (height, width) in all, and
+    /// the channels of a pixel filled up to a cache line.
+    pub(crate) fn around(image: [usize; 3], before: usize, size: [usize; 2]) -> Self {
+        let ([channels, height, width], [padded_height, padded_width]) = (image, size);
+        Self {
+            channels,
+            height,
+            width,
+            top: before,
+            left: before,
+            padded_height,
+            padded_width,
+            pixel: spread(channels),
+        }
+    }
+
+    /// From a row to the next, and from a pixel to the next.
+    pub(crate) fn strides(&self) -> (usize, usize) {
+        (self.padded_width * self.pixel, self.pixel)
     }
 
     /// Values of one image.
@@ -140,64 +162,13 @@ fn reach(
     (before, rest)
 }
 
+/// So many values that as many channels fit, in whole cache lines, and that such pixels do not compete
+/// for few of the cache's sets, as they would a power of two apart.
+pub(crate) fn spread(channels: usize) -> usize {
+    let lines = channels.next_multiple_of(Buffer::LINE);
+    if lines.is_multiple_of(64) { lines + Buffer::LINE } else { lines }
+}
+
 fn address(offset: usize) -> u32 {
     u32::try_from(offset).expect("a few images have fewer than 2^32 values")
-}
-
-/// `to[c * to_stride + r] = from[r * from_stride + c]` for r below `rows`, c below `cols`.
-pub(crate) fn transpose(
-    from: &[f32],
-    from_stride: usize,
-    to: &mut [f32],
-    to_stride: usize,
-    rows: usize,
-    cols: usize,
-) {
-    const ROWS: usize = 8;
-    const COLS: usize = 4;
-    let (whole_rows, whole_cols) = (rows - rows % ROWS, cols - cols % COLS);
-    for r in (0..whole_rows).step_by(ROWS) {
-        for c in (0..whole_cols).step_by(COLS) {
-            let mut tile = [[0.0; ROWS]; COLS];
-            for i in 0..ROWS {
-                let line = &from[(r + i) * from_stride + c..][..COLS];
-                for j in 0..COLS {
-                    tile[j][i] = line[j];
-                }
-            }
-            for (j, line) in tile.iter().enumerate() {
-                to[(c + j) * to_stride + r..][..ROWS].copy_from_slice(line);
-            }
-        }
-    }
-    let mut rest = |rows: std::ops::Range<usize>, cols: std::ops::Range<usize>| {
-        for r in rows {
-            for c in cols.clone() {
-                to[c * to_stride + r] = from[r * from_stride + c];
-            }
-        }
-    };
-    rest(0..whole_rows, whole_cols..cols);
-    rest(whole_rows..rows, 0..cols);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn transpose_moves_every_element() {
-        for (rows, cols) in [(1, 1), (3, 5), (8, 4), (9, 13), (32, 16), (17, 8)] {
-            let (from_stride, to_stride) = (cols + 2, rows + 3);
-            let from: Vec<f32> = (0..rows * from_stride).map(|i| i as f32).collect();
-            let mut to = vec![-1.0; cols * to_stride];
-            transpose(&from, from_stride, &mut to, to_stride, rows, cols);
-            for (c, line) in to.chunks(to_stride).enumerate() {
-                let expected: Vec<f32> = (0..to_stride)
-                    .map(|r| if r < rows { from[r * from_stride + c] } else { -1.0 })
-                    .collect();
-                assert_eq!(line, expected);
-            }
-        }
-    }
 }

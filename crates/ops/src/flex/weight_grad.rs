@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::lattice::Lattice;
-use super::pack::{Buffer, Padded, transpose};
+use super::pack::{Buffer, Padded};
 use super::product::{Product, panel_width};
 use super::shape::{ConvShape, images_together};
+use super::transpose::transpose;
 
 /// The gradient of the weight, `[O, C, K, K]`, from x and the gradient of the output.
 ///

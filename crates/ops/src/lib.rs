@@ -3,7 +3,8 @@
 //! [`conv2d`] computes what [`burn::tensor::module::conv2d`] computes, with a backward pass of its
 //! own; [`group_norm`] what [`burn::nn::GroupNorm`] computes, and [`group_norm_silu`] and
 //! [`shifted_group_norm_silu`] the same with what stands around it in a residual block, in one go;
-//! [`attention()`] the [`burn::tensor::module::attention`] of an image's pixels among themselves.
+//! [`attention()`] the [`burn::tensor::module::attention`] of an image's pixels among themselves;
+//! [`adamw`], [`moving_average`] and [`sum_of_squares`] what an optimiser does to each parameter.
 //! On the `flex` CPU backend they run kernels written here; elsewhere they arrange Burn's.
 //!
 //! # Architecture invariant
@@ -24,7 +25,9 @@ mod flex;
 mod norm;
 mod norm_backends;
 mod norm_composed;
+mod optimizer;
 
 pub use attention::attention;
 pub use conv::conv2d;
 pub use norm::{group_norm, group_norm_silu, shifted_group_norm_silu};
+pub use optimizer::{AdamWStep, adamw, moving_average, sum_of_squares};

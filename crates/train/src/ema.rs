@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 use halfstep_core::EmaSchedule;
+use halfstep_ops::moving_average;
 
 /// `ema <- d ema + (1 - d) weights`, d by [`EmaSchedule`].
 #[derive(Clone, Debug)]
@@ -19,10 +20,9 @@ impl Ema {
     /// Averages the weights after optimiser step `step` (the first is 1) in.
     pub fn update(&mut self, weights: &[Tensor<1>], step: u64) {
         let decay = self.schedule.decay_at(step);
-        for (average, weight) in self.values.iter_mut().zip(weights) {
-            let kept = average.clone().mul_scalar(decay);
-            *average = kept + weight.clone().mul_scalar(1.0 - decay);
-        }
+        let averages = std::mem::take(&mut self.values).into_iter().zip(weights);
+        self.values =
+            averages.map(|(average, w)| moving_average(average, w.clone(), decay)).collect();
     }
 
     /// The averaged weights.

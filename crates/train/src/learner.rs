@@ -6,7 +6,7 @@ use halfstep_model::{UNet, flat_grads, flat_params, with_flat_params};
 use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::objective::Loss;
-use crate::optimizer::{AdamW, clip_by_global_norm};
+use crate::optimizer::{AdamW, Clipping, clip_by_global_norm};
 
 /// A network that learns: weights, optimiser, moving average, step count.
 pub struct Learner {
@@ -25,7 +25,7 @@ pub struct Learner {
 pub struct StepStats {
     loss: Tensor<1>,
     mse: Tensor<1>,
-    grad_norm: Option<Tensor<1>>,
+    grad_norm: Tensor<1>,
 }
 
 impl StepStats {
@@ -34,8 +34,7 @@ impl StepStats {
     /// # Errors
     /// [`TrainError::Device`] if the device failed since.
     pub fn read(self) -> Result<[f64; 3], TrainError> {
-        let norm = self.grad_norm.unwrap_or_else(|| self.loss.zeros_like());
-        let data = Tensor::cat(vec![self.loss, self.mse, norm], 0)
+        let data = Tensor::cat(vec![self.loss, self.mse, self.grad_norm], 0)
             .try_into_data()
             .map_err(|error| TrainError::Device(error.to_string()))?;
         let values: Vec<f32> = data
@@ -80,18 +79,14 @@ impl Learner {
             return Err(TrainError::Device("a step without parts".to_owned()));
         };
         let share = 1.0 / parts as f64;
-        let mean = |grads: Vec<Tensor<1>>| match parts {
-            1 => grads,
-            _ => grads.into_iter().map(|grad| grad.mul_scalar(share)).collect(),
-        };
-        let (grads, grad_norm) = clip_by_global_norm(mean(grads), grad_clip);
-        let updated = self.optimizer.step(lr, flat_params(&self.unet), grads);
+        let Clipping { norm, scale } = clip_by_global_norm(&grads, share, grad_clip);
+        let updated = self.optimizer.step(lr, flat_params(&self.unet), grads, &scale);
         self.step += 1;
         if let Some(ema) = &mut self.ema {
             ema.update(&updated, self.step);
         }
         self.unet = with_flat_params(self.unet.clone(), updated);
-        Ok(StepStats { loss: loss.mul_scalar(share), mse: mse.mul_scalar(share), grad_norm })
+        Ok(StepStats { loss: loss.mul_scalar(share), mse: mse.mul_scalar(share), grad_norm: norm })
     }
 
     /// The network that the stage results in, without autodiff: the moving average if there is one.

@@ -45,7 +45,7 @@ pub use halfstep_sample::StopFlag;
 pub use learner::{Learner, StepStats};
 pub use lr::{LrDecay, LrSchedule};
 pub use objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
-pub use optimizer::{AdamW, Moments, clip_by_global_norm};
+pub use optimizer::{AdamW, Clipping, Moments, clip_by_global_norm};
 pub use plan::Plan;
 pub use prefetch::Prefetch;
 pub use run::{Outcome, Run, RunOptions};

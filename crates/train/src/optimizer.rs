@@ -1,16 +1,16 @@
 //! AdamW over flat parameter lists, and clipping by the global norm.
 
-use burn::optim::{AdamW as BurnAdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::Tensor;
+use halfstep_ops::{AdamWStep, adamw, sum_of_squares};
 
 use crate::config::OptimizerConfig;
 
-/// AdamW as torch defines it (Loshchilov & Hutter 2019): Burn's update rule with torch's epsilon and
-/// our own bookkeeping, since Burn keys its state by ids that change with every start.
+/// AdamW as torch defines it (Loshchilov & Hutter 2019), with bookkeeping of our own: Burn's keys its
+/// state by ids that change with every start, and makes a dozen passes over memory.
 #[derive(Clone)]
 pub struct AdamW {
-    rule: BurnAdamW,
-    time: usize,
+    config: OptimizerConfig,
+    time: u64,
     moments: Option<Moments>,
 }
 
@@ -26,77 +26,72 @@ pub struct Moments {
 impl AdamW {
     /// Without history.
     pub fn new(config: &OptimizerConfig) -> Self {
-        let rule = AdamWConfig::new()
-            .with_beta_1(config.betas[0] as f32)
-            .with_beta_2(config.betas[1] as f32)
-            .with_epsilon(config.eps as f32)
-            .with_weight_decay(config.weight_decay as f32)
-            .build();
-        Self { rule, time: 0, moments: None }
+        Self { config: config.clone(), time: 0, moments: None }
     }
 
     /// With the history of `time` steps.
-    pub fn resumed(config: &OptimizerConfig, time: usize, moments: Option<Moments>) -> Self {
+    pub fn resumed(config: &OptimizerConfig, time: u64, moments: Option<Moments>) -> Self {
         Self { time, moments, ..Self::new(config) }
     }
 
     /// Steps taken, and the moments after them.
-    pub fn history(&self) -> (usize, Option<&Moments>) {
+    pub fn history(&self) -> (u64, Option<&Moments>) {
         (self.time, self.moments.as_ref())
     }
 
-    /// The parameters after one step.
+    /// The parameters after one step along `grad_scale` `[1]` times the gradients.
     pub fn step(
         &mut self,
-        lr: f64,
+        learning_rate: f64,
         params: Vec<Tensor<1>>,
         grads: Vec<Tensor<1>>,
+        grad_scale: &Tensor<1>,
     ) -> Vec<Tensor<1>> {
+        self.time += 1;
+        let OptimizerConfig { betas, eps: epsilon, weight_decay, .. } = self.config;
+        let step = AdamWStep { learning_rate, betas, epsilon, weight_decay, time: self.time };
+        let zeros = || params.iter().map(Tensor::zeros_like).collect();
+        let Moments { first, second } =
+            self.moments.take().unwrap_or_else(|| Moments { first: zeros(), second: zeros() });
+
         let count = params.len();
-        let mut states: Vec<Option<AdamWState<1>>> = match self.moments.take() {
-            Some(Moments { first, second }) => first
-                .into_iter()
-                .zip(second)
-                .map(|(m, v)| Some(AdamWState::new(AdaptiveMomentumState::new(self.time, m, v))))
-                .collect(),
-            None => vec![None; count],
-        };
-        states.resize(count, None);
         let mut moments =
             Moments { first: Vec::with_capacity(count), second: Vec::with_capacity(count) };
         let mut updated = Vec::with_capacity(count);
-        for ((param, grad), state) in params.into_iter().zip(grads).zip(states) {
-            let (param, state) = self.rule.step(lr, param, grad, state);
-            if let Some(state) = state {
-                moments.first.push(state.momentum.moment_1);
-                moments.second.push(state.momentum.moment_2);
-            }
+        let inputs = params.into_iter().zip(grads).zip(first.into_iter().zip(second));
+        for ((param, grad), (first, second)) in inputs {
+            let (param, [first, second]) =
+                adamw(param, grad, grad_scale.clone(), [first, second], step);
+            moments.first.push(first);
+            moments.second.push(second);
             updated.push(param);
         }
-        self.time += 1;
         self.moments = Some(moments);
         updated
     }
 }
 
-/// Scales all gradients by `min(1, max_norm / (norm + 1e-6))`, norm over all of them together, as
-/// `torch.nn.utils.clip_grad_norm_` does. `max_norm` 0 leaves them. Returns the norm before, `[1]`,
-/// without waiting for the device.
-pub fn clip_by_global_norm(
-    grads: Vec<Tensor<1>>,
-    max_norm: f64,
-) -> (Vec<Tensor<1>>, Option<Tensor<1>>) {
-    let squares: Vec<Tensor<1>> = grads.iter().map(|grad| grad.clone().square().sum()).collect();
-    if squares.is_empty() {
-        return (grads, None);
-    }
-    let norm = Tensor::cat(squares, 0).sum().sqrt(); // [1]
-    if max_norm == 0.0 {
-        return (grads, Some(norm));
-    }
-    let scale = norm.clone().add_scalar(1e-6).recip().mul_scalar(max_norm).clamp_max(1.0); // [1]
-    let clipped = grads.into_iter().map(|grad| grad * scale.clone()).collect();
-    (clipped, Some(norm))
+/// What clipping by the global norm found; both still on the device.
+#[derive(Clone, Debug)]
+pub struct Clipping {
+    /// The norm of all gradients together, `[1]`.
+    pub norm: Tensor<1>,
+    /// What the sums of gradients are to be multiplied by, `[1]`.
+    pub scale: Tensor<1>,
+}
+
+/// Clips gradients, `share` times these sums, to `min(1, max_norm / (norm + 1e-6))` of themselves,
+/// norm over all of them together, as `torch.nn.utils.clip_grad_norm_` does. `max_norm` 0 leaves
+/// them. There must be at least one.
+pub fn clip_by_global_norm(sums: &[Tensor<1>], share: f64, max_norm: f64) -> Clipping {
+    let squares = sums.iter().map(|grad| sum_of_squares(grad.clone())).collect();
+    let norm = Tensor::cat(squares, 0).sum().sqrt().mul_scalar(share); // [1]
+    let scale = if max_norm == 0.0 {
+        norm.ones_like()
+    } else {
+        norm.clone().add_scalar(1e-6).recip().mul_scalar(max_norm).clamp_max(1.0)
+    };
+    Clipping { norm, scale: scale.mul_scalar(share) }
 }
 
 #[cfg(test)]
@@ -123,7 +118,7 @@ mod tests {
         let mut params = vec![tensor(&[2.0])];
         let (mut w, mut m, mut v) = (2.0f64, 0.0, 0.0);
         for (i, g) in grads.into_iter().enumerate() {
-            params = adamw.step(lr, params, vec![tensor(&[g as f32])]);
+            params = adamw.step(lr, params, vec![tensor(&[g as f32])], &tensor(&[1.0]));
             let t = i as i32 + 1;
             (m, v) = (0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g);
             let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(t)), v / (1.0 - 0.999f64.powi(t)));
@@ -136,19 +131,25 @@ mod tests {
 
     #[test]
     fn clipping_uses_the_norm_of_all_gradients_together() {
-        let (clipped, norm) = clip_by_global_norm(vec![tensor(&[3.0]), tensor(&[0.0, 4.0])], 1.0);
-        assert_eq!(values(&norm.unwrap()), [5.0]);
-        assert!(
-            (values(&clipped[0])[0] - 0.6).abs() < 1e-6
-                && (values(&clipped[1])[1] - 0.8).abs() < 1e-6
-        );
+        let Clipping { norm, scale } =
+            clip_by_global_norm(&[tensor(&[3.0]), tensor(&[0.0, 4.0])], 1.0, 1.0);
+        assert_eq!(values(&norm), [5.0]);
+        // torch's 1e-6 beside the norm.
+        assert!((values(&scale)[0] - 0.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_mean_of_parts_is_clipped_and_not_their_sum() {
+        let sums = [tensor(&[6.0]), tensor(&[0.0, 8.0])];
+        let Clipping { norm, scale } = clip_by_global_norm(&sums, 0.5, 100.0);
+        assert_eq!((values(&norm), values(&scale)), (vec![5.0], vec![0.5]));
     }
 
     #[test]
     fn small_gradients_and_zero_limits_are_left_alone() {
-        let (clipped, _) = clip_by_global_norm(vec![tensor(&[0.3])], 1.0);
-        assert_eq!(values(&clipped[0]), [0.3]);
-        let (clipped, _) = clip_by_global_norm(vec![tensor(&[30.0])], 0.0);
-        assert_eq!(values(&clipped[0]), [30.0]);
+        for (grad, max_norm) in [(0.3, 1.0), (30.0, 0.0)] {
+            let clipping = clip_by_global_norm(&[tensor(&[grad])], 1.0, max_norm);
+            assert_eq!(values(&clipping.scale), [1.0]);
+        }
     }
 }

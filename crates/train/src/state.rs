@@ -141,7 +141,7 @@ pub(crate) fn load(
     let values = list("model.safetensors")?;
     Ok(Learner {
         unet: with_flat_params(UNet::zeroed(unet, device)?, values),
-        optimizer: AdamW::resumed(optimizer, counters.step as usize, moments),
+        optimizer: AdamW::resumed(optimizer, counters.step, moments),
         ema,
         step: counters.step,
     })

@@ -28,6 +28,7 @@ mod lanes;
 mod lattice;
 pub(crate) mod norm;
 mod norm_group;
+pub(crate) mod optimizer;
 
 mod pack;
 mod product;

@@ -14,6 +14,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// A step of the network allocates and frees large tensors by the hundred. The system's allocator gives their pages
+/// back and takes them again each time, which costs a good part of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match program::run(&args::Args::parse()) {
         Ok(code) => code,

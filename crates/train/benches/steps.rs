@@ -20,6 +20,10 @@ use halfstep_train::{
     TrainingBatch, distillation_loss, teacher_loss,
 };
 
+/// As in the programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Times whole steps of a model.
 #[derive(Parser)]
 struct Args {

@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TASKS = ["forward", "train", "distill", "sample1", "sample64"]
+TASKS = ["forward", "train", "distill", "sample1", "sample64", "batches"]
 MODELS = {
     # name: batch of a training step, UNet2DModel
     "small": (16, dict(sample_size=32, in_channels=3, out_channels=3, block_out_channels=(64, 64, 128),
@@ -44,6 +44,7 @@ MODELS = {
                       layers_per_block=1, norm_num_groups=8, attention_head_dim=8)),
 }
 STEPS = 4
+HOST_IMAGES = 25600  # of 32x32 RGB, as in the bench program's task `batches`
 
 
 def make_folder(folder, config):
@@ -93,6 +94,7 @@ class Torch:
         abar = pipeline.scheduler.alphas_cumprod
         self.phi = torch.atan2((1 - abar).sqrt(), abar.sqrt())
         self.u = (torch.arange(batch) + 0.5) / batch
+        self.bytes = None
 
     def levels(self, t):
         phi = self.torch.where(t < 0, self.torch.zeros(()), self.phi[t.clamp(min=0)])[:, None, None, None]
@@ -134,9 +136,20 @@ class Torch:
     def sample(self, count):
         self.pipeline(batch_size=count, num_inference_steps=STEPS, output_type="np")
 
+    def batches(self):
+        """What a data loader in this process would do, without what a DataLoader adds."""
+        torch, size = self.torch, 128
+        if self.bytes is None:  # the first call is not timed
+            self.bytes = torch.randint(256, (10000, 3, 32, 32), dtype=torch.uint8)
+        order = torch.randperm(len(self.bytes)).repeat(1 + HOST_IMAGES // len(self.bytes))
+        for first in range(0, HOST_IMAGES, size):
+            x0 = self.bytes[order[first:first + size]].float().div_(127.5).sub_(1)
+            flip = torch.rand(size, 1, 1, 1) < 0.5
+            torch.where(flip, x0.flip(-1), x0), torch.randn(x0.shape), torch.rand(size)
+
     def run(self, task):
         started = time.perf_counter()
-        {"forward": self.forward, "train": self.train, "distill": self.distill,
+        {"forward": self.forward, "train": self.train, "distill": self.distill, "batches": self.batches,
          "sample1": lambda: self.sample(1), "sample64": lambda: self.sample(64)}[task]()
         return time.perf_counter() - started
 

@@ -30,6 +30,7 @@ mod folder;
 mod hash;
 mod idx;
 mod inflate;
+mod log;
 mod mnist;
 mod normal;
 mod order;

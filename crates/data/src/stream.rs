@@ -136,9 +136,10 @@ impl Stream {
     /// Fills `values` with the next standard normals.
     pub fn fill_normals(&mut self, values: &mut [f32]) {
         let (blocks, rest) = values.as_chunks_mut();
+        let mut words = [[0; 8]; normal::BLOCK];
         for block in blocks {
-            let bits = [(); normal::BLOCK].map(|()| self.bits());
-            normal::fill_from_bits(&bits, block);
+            self.rng.fill_bytes(words.as_flattened_mut());
+            normal::fill_from_words(&words, block);
         }
         rest.fill_with(|| self.normal());
     }

@@ -6,6 +6,9 @@
 //! [`attention()`] the [`burn::tensor::module::attention`] of an image's pixels among themselves.
 //! On the `flex` CPU backend they run kernels written here; elsewhere they arrange Burn's.
 //!
+//! Inputs of 16 bits are multiplied in 16 bits; what is summed up outside a product (statistics,
+//! softmax, gradients of biases) is summed up in f32 and rounded once.
+//!
 //! # Architecture invariant
 //!
 //! A result depends on the inputs and the processor's instruction set alone: not on the number of
@@ -21,6 +24,7 @@ mod backends;
 mod conv;
 #[cfg(feature = "flex")]
 mod flex;
+mod half;
 mod norm;
 mod norm_backends;
 mod norm_composed;

@@ -3,6 +3,7 @@
 mod gamma;
 mod gamma_table;
 mod model_folder;
+mod precision;
 mod programs;
 mod resume;
 mod samplers;

@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use clap::Parser;
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
 use halfstep_data::{Dataset, EpochOrder, Purpose, noise};
-use halfstep_model::{DeviceChoice, ModelFolder, SelectedDevice, flat_params};
+use halfstep_model::{DeviceChoice, ModelFolder, Precision, SelectedDevice, flat_params};
 use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, output, quietly, student_grid};
 use halfstep_train::{
     AdamW, BatchSource, DistillationRound, Ema, Learner, OptimizerConfig, Prefetch, TimeSampling,
@@ -127,7 +127,14 @@ impl<'a> Bench<'a> {
                 labels: None,
             },
             model,
-            learner: Learner { unet, optimizer, ema: Some(ema), step: 0 },
+            learner: Learner {
+                unet,
+                optimizer,
+                ema: Some(ema),
+                step: 0,
+                precision: Precision::F32,
+                loss_scale: None,
+            },
             shape,
         })
     }

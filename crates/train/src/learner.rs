@@ -1,10 +1,11 @@
 //! One optimiser step.
 
 use burn::tensor::{Device, Tensor};
-use halfstep_model::{UNet, flat_grads, flat_params, with_flat_params};
+use halfstep_model::{Precision, UNet, flat_grads, flat_params, with_flat_params};
 
 use crate::ema::Ema;
 use crate::error::TrainError;
+use crate::loss_scale::{LossScale, Verdict};
 use crate::objective::Loss;
 use crate::optimizer::{AdamW, clip_by_global_norm};
 
@@ -18,6 +19,10 @@ pub struct Learner {
     pub ema: Option<Ema>,
     /// Optimiser steps taken.
     pub step: u64,
+    /// What losses and their gradients are computed in; all of the above is f32.
+    pub precision: Precision,
+    /// Without one the loss is not scaled, which f16 needs.
+    pub loss_scale: Option<LossScale>,
 }
 
 /// What a step did, still on the device: reading it is what waits.
@@ -51,7 +56,12 @@ impl StepStats {
 
 impl Learner {
     /// Takes one step: the losses of `parts` parts of the batch, their gradients averaged, clipped to
-    /// `grad_clip`, then AdamW at rate `lr`, then the moving average.
+    /// `grad_clip`, then AdamW at rate `lr`, then the moving average. `loss` is given the network as
+    /// it computes in [`precision`](Self::precision).
+    ///
+    /// Where the loss is scaled and a gradient overflows, weights and moments stay as they were; the
+    /// step counts, for the learning rate and for AdamW's bias correction, and the moving average
+    /// takes the weights once more.
     ///
     /// # Errors
     /// What `loss` returns.
@@ -64,8 +74,11 @@ impl Learner {
     ) -> Result<StepStats, TrainError> {
         let mut total: Option<(Vec<Tensor<1>>, Tensor<1>, Tensor<1>)> = None;
         for part in 0..parts {
-            let Loss { weighted, mse } = loss(&self.unet, part)?;
-            let mut gradients = weighted.backward();
+            let Loss { weighted, mse } = loss(&self.unet.computing_in(self.precision), part)?;
+            let mut gradients = match &self.loss_scale {
+                Some(scale) => scale.scaled(weighted.clone()).backward(),
+                None => weighted.backward(),
+            };
             let grads = flat_grads(&self.unet, &mut gradients);
             let weighted = weighted.inner();
             total = Some(match total {
@@ -84,14 +97,37 @@ impl Learner {
             1 => grads,
             _ => grads.into_iter().map(|grad| grad.mul_scalar(share)).collect(),
         };
-        let (grads, grad_norm) = clip_by_global_norm(mean(grads), grad_clip);
-        let updated = self.optimizer.step(lr, flat_params(&self.unet), grads);
+        let grads = match &self.loss_scale {
+            Some(scale) => scale.unscaled(mean(grads)),
+            None => mean(grads),
+        };
+        let (grads, mut grad_norm) = clip_by_global_norm(grads, grad_clip);
+        let updated = match (&mut self.loss_scale, &mut grad_norm) {
+            (Some(scale), Some(norm)) => {
+                let verdict = scale.judge(norm.clone());
+                *norm = verdict.norm();
+                self.update_if(&verdict, lr, grads)
+            }
+            _ => self.optimizer.step(lr, flat_params(&self.unet), grads),
+        };
         self.step += 1;
         if let Some(ema) = &mut self.ema {
             ema.update(&updated, self.step);
         }
         self.unet = with_flat_params(self.unet.clone(), updated);
         Ok(StepStats { loss: loss.mul_scalar(share), mse: mse.mul_scalar(share), grad_norm })
+    }
+
+    /// The parameters after AdamW's step, or as they are, moments likewise.
+    fn update_if(&mut self, verdict: &Verdict, lr: f64, grads: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
+        let params = flat_params(&self.unet);
+        let before = self.optimizer.history().1.cloned();
+        let updated = self.optimizer.step(lr, params.clone(), grads);
+        if let Some(after) = self.optimizer.history().1.cloned() {
+            let moments = verdict.choose_moments(after, before);
+            self.optimizer = self.optimizer.clone().with_moments(moments);
+        }
+        verdict.choose(updated, params)
     }
 
     /// The network that the stage results in, without autodiff: the moving average if there is one.

@@ -45,6 +45,12 @@ impl AdamW {
         (self.time, self.moments.as_ref())
     }
 
+    /// With other moments than the last step left.
+    #[must_use]
+    pub fn with_moments(self, moments: Moments) -> Self {
+        Self { moments: Some(moments), ..self }
+    }
+
     /// The parameters after one step.
     pub fn step(
         &mut self,

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::learner::Learner;
+use crate::loss_scale::LossScale;
 use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 use crate::optimizer::AdamW;
 use crate::prefetch::Prefetch;
@@ -79,6 +80,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         config.validate_flip(dataset.allows_flip(), dataset.name())?;
+        config.validate_precision(&options.device)?;
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
         let schedule = config
             .schedule
@@ -154,6 +156,7 @@ impl<'a> Run<'a> {
         )?;
         watch.continue_window(window);
         let clock = Clock { before: seconds_before, started: Instant::now() };
+        let teacher = teacher.map(|teacher| teacher.unet.computing_in(self.config.precision));
         let stopped = std::thread::scope(|scope| {
             let steps = learner.step..recipe.steps;
             let batches = Prefetch::start(scope, self.source(stage, &recipe), steps);
@@ -174,7 +177,7 @@ impl<'a> Run<'a> {
         &self,
         stage: Stage,
         recipe: &Recipe<'_>,
-        teacher: Option<&ModelFolder>,
+        teacher: Option<&UNet>,
         learner: &mut Learner,
         watch: &mut Watch,
         batches: &Prefetch,
@@ -212,7 +215,7 @@ impl<'a> Run<'a> {
     fn loss(
         &self,
         stage: Stage,
-        teacher: Option<&ModelFolder>,
+        teacher: Option<&UNet>,
         unet: &UNet,
         batch: &crate::batches::TrainingBatch,
         part: u64,
@@ -220,7 +223,7 @@ impl<'a> Run<'a> {
         match (stage, teacher) {
             (Stage::Round { num_steps, .. }, Some(teacher)) => {
                 let round = DistillationRound {
-                    teacher: &teacher.unet,
+                    teacher,
                     num_steps,
                     schedule: &self.schedule,
                     kind: self.config.teacher.prediction_type,
@@ -258,7 +261,7 @@ impl<'a> Run<'a> {
         state::recover(&state)?;
         if let Some(counters) = Counters::read(&state)?.filter(|counters| counters.stage == stage) {
             let learner =
-                state::load(&state, &counters, &self.unet, recipe.optimizer, recipe.ema, &device)?;
+                state::load(&state, &counters, &self.unet, recipe, self.config.precision, &device)?;
             return Ok((learner, Some(counters)));
         }
         let unet = match teacher {
@@ -271,7 +274,16 @@ impl<'a> Run<'a> {
             })?,
         };
         let ema = recipe.ema.map(|schedule| Ema::new(schedule, flat_params(&unet)));
-        Ok((Learner { unet, optimizer: AdamW::new(recipe.optimizer), ema, step: 0 }, None))
+        let precision = self.config.precision;
+        let learner = Learner {
+            unet,
+            optimizer: AdamW::new(recipe.optimizer),
+            ema,
+            step: 0,
+            precision,
+            loss_scale: LossScale::needed_by(precision, &self.options.device.device),
+        };
+        Ok((learner, None))
     }
 
     fn source(&self, stage: Stage, recipe: &Recipe<'_>) -> BatchSource<'a> {

@@ -1,5 +1,6 @@
 //! Whole-flow tests over the programs and the libraries, in one binary.
 
+mod device_check;
 mod gamma;
 mod gamma_table;
 mod model_folder;

@@ -12,6 +12,7 @@ mod agreement;
 mod batches;
 mod config;
 mod config_file;
+mod device_check;
 mod ema;
 mod error;
 mod evaluate;
@@ -31,6 +32,7 @@ mod run_folder;
 mod stage;
 mod state;
 mod summary;
+mod trial;
 mod validate;
 mod watch;
 
@@ -40,6 +42,7 @@ pub use config::{
     Config, DistillConfig, LogConfig, ModelConfig, OptimizerConfig, TeacherConfig, TimeSampling,
 };
 pub use config_file::{load_config, parse_config};
+pub use device_check::DeviceCheck;
 pub use ema::Ema;
 pub use error::TrainError;
 pub use halfstep_sample::StopFlag;
@@ -54,3 +57,4 @@ pub use run::{Outcome, Run, RunOptions};
 pub use run_folder::RunFolder;
 pub use stage::Stage;
 pub use summary::{RoundResult, Summary};
+pub use trial::drawn_network;

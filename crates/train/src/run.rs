@@ -112,6 +112,7 @@ impl<'a> Run<'a> {
         if let Some(summary) = self.finished()? {
             return Ok(Outcome::Finished(summary));
         }
+        self.trust_device()?;
         for (i, &stage) in self.stages.iter().enumerate() {
             if !self.folder.has_model(stage) {
                 let before = i.checked_sub(1).map(|before| self.stages[before]);

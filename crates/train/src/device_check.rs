@@ -73,8 +73,8 @@ impl DeviceCheck {
             .build()
             .map_err(|error| TrainError::config("schedule", error.to_string()))?;
         let trial = |precision| Trial { config, unet, schedule: &schedule, precision, steps };
-        let expected = trial(Precision::F32).on(&cpu.device)?;
-        let found = trial(config.precision).on(&device.device)?;
+        let expected = trial(Precision::F32).on(&cpu)?;
+        let found = trial(config.precision).on(device)?;
         let parameters: usize = expected.gradients.iter().map(|(_, values)| values.len()).sum();
         Ok(Self {
             device: device.description.clone(),

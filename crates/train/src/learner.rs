@@ -8,6 +8,7 @@ use crate::error::TrainError;
 use crate::loss_scale::{LossScale, Verdict};
 use crate::objective::Loss;
 use crate::optimizer::{AdamW, clip_by_global_norm};
+use crate::packing::Packing;
 
 /// A network that learns: weights, optimiser, moving average, step count.
 pub struct Learner {
@@ -17,6 +18,8 @@ pub struct Learner {
     pub optimizer: AdamW,
     /// The moving average, if there is one.
     pub ema: Option<Ema>,
+    /// How the lists of the optimiser and of the moving average lie on the device.
+    pub packing: Packing,
     /// Optimiser steps taken.
     pub step: u64,
     /// What losses and their gradients are computed in; all of the above is f32.
@@ -79,7 +82,7 @@ impl Learner {
                 Some(scale) => scale.scaled(weighted.clone()).backward(),
                 None => weighted.backward(),
             };
-            let grads = flat_grads(&self.unet, &mut gradients);
+            let grads = self.packing.join(flat_grads(&self.unet, &mut gradients));
             let weighted = weighted.inner();
             total = Some(match total {
                 None => (grads, weighted, mse),
@@ -108,19 +111,19 @@ impl Learner {
                 *norm = verdict.norm();
                 self.update_if(&verdict, lr, grads)
             }
-            _ => self.optimizer.step(lr, flat_params(&self.unet), grads),
+            _ => self.optimizer.step(lr, self.packing.join(flat_params(&self.unet)), grads),
         };
         self.step += 1;
         if let Some(ema) = &mut self.ema {
             ema.update(&updated, self.step);
         }
-        self.unet = with_flat_params(self.unet.clone(), updated);
+        self.unet = with_flat_params(self.unet.clone(), self.packing.split(&updated));
         Ok(StepStats { loss: loss.mul_scalar(share), mse: mse.mul_scalar(share), grad_norm })
     }
 
     /// The parameters after AdamW's step, or as they are, moments likewise.
     fn update_if(&mut self, verdict: &Verdict, lr: f64, grads: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
-        let params = flat_params(&self.unet);
+        let params = self.packing.join(flat_params(&self.unet));
         let before = self.optimizer.history().1.cloned();
         let updated = self.optimizer.step(lr, params.clone(), grads);
         if let Some(after) = self.optimizer.history().1.cloned() {
@@ -135,7 +138,7 @@ impl Learner {
         use burn::module::Module;
         let plain = self.unet.clone().valid();
         let unet = match &self.ema {
-            Some(ema) => with_flat_params(plain, ema.values().to_vec()),
+            Some(ema) => with_flat_params(plain, self.packing.split(ema.values())),
             None => plain,
         };
         unet.fork(device)

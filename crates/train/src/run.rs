@@ -19,6 +19,7 @@ use crate::learner::Learner;
 use crate::loss_scale::LossScale;
 use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 use crate::optimizer::AdamW;
+use crate::packing::Packing;
 use crate::prefetch::Prefetch;
 use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
@@ -261,8 +262,9 @@ impl<'a> Run<'a> {
         let state = self.folder.file("state");
         state::recover(&state)?;
         if let Some(counters) = Counters::read(&state)?.filter(|counters| counters.stage == stage) {
-            let learner =
-                state::load(&state, &counters, &self.unet, recipe, self.config.precision, &device)?;
+            let device = &self.options.device;
+            let precision = self.config.precision;
+            let learner = state::load(&state, &counters, &self.unet, recipe, precision, device)?;
             return Ok((learner, Some(counters)));
         }
         let unet = match teacher {
@@ -274,12 +276,14 @@ impl<'a> Run<'a> {
                 (0..count).map(|_| stream.uniform() as f32).collect()
             })?,
         };
-        let ema = recipe.ema.map(|schedule| Ema::new(schedule, flat_params(&unet)));
+        let packing = Packing::of(&unet, &self.options.device);
+        let ema = recipe.ema.map(|schedule| Ema::new(schedule, packing.join(flat_params(&unet))));
         let precision = self.config.precision;
         let learner = Learner {
             unet,
             optimizer: AdamW::new(recipe.optimizer),
             ema,
+            packing,
             step: 0,
             precision,
             loss_scale: LossScale::needed_by(precision, &self.options.device.device),

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use halfstep_model::{
-    ModelError, Precision, UNet, UNetConfig, flat_params, load_weights, recover_folder,
-    save_weights, with_flat_params, write_atomically,
+    ModelError, Precision, SelectedDevice, UNet, UNetConfig, flat_params, load_weights,
+    recover_folder, save_weights, with_flat_params, write_atomically,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +13,7 @@ use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::loss_scale::LossScale;
 use crate::optimizer::{AdamW, Moments};
+use crate::packing::Packing;
 use crate::recipe::Recipe;
 use crate::stage::Stage;
 
@@ -93,7 +93,8 @@ pub(crate) fn save(
     write_atomically(state, |folder| {
         // Moments and averages have the parameters' shapes: each is a weights file of its own.
         let list = |name: &str, values: &[burn::tensor::Tensor<1>]| {
-            let unet = with_flat_params(unet.clone(), values.to_vec());
+            let values = learner.packing.split(values);
+            let unet = with_flat_params(unet.clone(), values);
             save_weights(&unet, &folder.join(name))
         };
         save_weights(&unet, &folder.join("model.safetensors"))?;
@@ -118,9 +119,11 @@ pub(crate) fn load(
     unet: &UNetConfig,
     recipe: &Recipe<'_>,
     precision: Precision,
-    device: &Device,
+    device: &SelectedDevice,
 ) -> Result<Learner, TrainError> {
-    let plain = device.clone().without_autodiff();
+    let plain = device.device.clone();
+    let fresh = UNet::zeroed(unet, &plain.clone().autodiff())?;
+    let packing = Packing::of(&fresh, device);
     let read = |name: &str| -> Result<UNet, TrainError> {
         load_weights(UNet::zeroed(unet, &plain)?, &state.join(name)).map_err(|error| {
             let problem =
@@ -128,7 +131,7 @@ pub(crate) fn load(
             TrainError::file(&state.join(name), problem)
         })
     };
-    let list = |name: &str| Ok::<_, TrainError>(flat_params(&read(name)?));
+    let list = |name: &str| Ok::<_, TrainError>(packing.join(flat_params(&read(name)?)));
     let moments = counters
         .has_moments
         .then(|| {
@@ -142,11 +145,12 @@ pub(crate) fn load(
         (Some(schedule), true) => Some(Ema::new(schedule, list("ema.safetensors")?)),
         _ => None,
     };
-    let values = list("model.safetensors")?;
+    let values = flat_params(&read("model.safetensors")?);
     Ok(Learner {
-        unet: with_flat_params(UNet::zeroed(unet, device)?, values),
+        unet: with_flat_params(fresh, values),
         optimizer: AdamW::resumed(recipe.optimizer, counters.step as usize, moments),
         ema,
+        packing,
         step: counters.step,
         precision,
         loss_scale: counters.loss_scale.map(|values| LossScale::restored(values, &plain)),

@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{DiscreteSchedule, EmaSchedule, TimePoint};
 use halfstep_data::{Purpose, Stream, noise};
 use halfstep_model::{
-    Precision, UNet, UNetConfig, flat_grads, flat_params, param_names, with_flat_params,
+    Precision, SelectedDevice, UNet, UNetConfig, flat_grads, flat_params, param_names,
+    with_flat_params,
 };
 
 use crate::batches::TrainingBatch;
@@ -15,6 +16,7 @@ use crate::learner::Learner;
 use crate::loss_scale::LossScale;
 use crate::objective::{Loss, teacher_loss};
 use crate::optimizer::AdamW;
+use crate::packing::Packing;
 
 /// Images of a batch: several, so that images of one batch could be mixed up.
 pub(crate) const BATCH: usize = 4;
@@ -46,21 +48,23 @@ pub(crate) struct Outcome {
 }
 
 impl Trial<'_> {
-    /// Computes it on a device without autodiff.
+    /// Computes it on a device.
     ///
     /// # Errors
     /// [`TrainError::Device`] if the device fails.
-    pub fn on(&self, device: &Device) -> Result<Outcome, TrainError> {
-        let tracked = device.clone().autodiff();
+    pub fn on(&self, device: &SelectedDevice) -> Result<Outcome, TrainError> {
+        let tracked = device.device.clone().autodiff();
         let unet = drawn_network(self.unet, self.config.seed, &tracked)?;
+        let packing = Packing::of(&unet, device);
         let optimizer = &self.config.teacher.optimizer;
         let mut learner = Learner {
-            ema: Some(Ema::new(EmaSchedule::new(0.999), flat_params(&unet))),
+            ema: Some(Ema::new(EmaSchedule::new(0.999), packing.join(flat_params(&unet)))),
             unet,
+            packing,
             optimizer: AdamW::new(optimizer),
             step: 0,
             precision: self.precision,
-            loss_scale: LossScale::needed_by(self.precision, device),
+            loss_scale: LossScale::needed_by(self.precision, &device.device),
         };
         let batch = self.batch(&tracked);
         let output = self.output(&learner.unet, &batch)?;

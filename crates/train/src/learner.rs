@@ -42,18 +42,29 @@ impl StepStats {
     /// # Errors
     /// [`TrainError::Device`] if the device failed since.
     pub fn read(self) -> Result<[f64; 3], TrainError> {
-        let norm = self.grad_norm.unwrap_or_else(|| self.loss.zeros_like());
-        let data = Tensor::cat(vec![self.loss, self.mse, norm], 0)
+        match Self::read_all(vec![self])?[..] {
+            [values] => Ok(values),
+            _ => Err(TrainError::Device("a step's numbers did not come back".to_owned())),
+        }
+    }
+
+    /// The same of many steps, waiting for the device once.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_all(steps: Vec<Self>) -> Result<Vec<[f64; 3]>, TrainError> {
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let scalars = steps.into_iter().flat_map(|Self { loss, mse, grad_norm }| {
+            let norm = grad_norm.unwrap_or_else(|| loss.zeros_like());
+            [loss, mse, norm]
+        });
+        let data = Tensor::cat(scalars.collect(), 0)
             .try_into_data()
             .map_err(|error| TrainError::Device(error.to_string()))?;
-        let values: Vec<f32> = data
-            .convert::<f32>()
-            .try_into_vec()
-            .map_err(|error| TrainError::Device(format!("{error:?}")))?;
-        match values[..] {
-            [loss, mse, norm] => Ok([loss, mse, norm].map(f64::from)),
-            _ => Err(TrainError::Device("a scalar of the wrong shape came back".to_owned())),
-        }
+        let values: Vec<f64> = data.iter::<f64>().collect();
+        Ok(values.chunks_exact(3).map(|step| [step[0], step[1], step[2]]).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use burn::tensor::Tensor;
 use halfstep_core::{DiscreteSchedule, TimestepSpacing, timesteps};
 use halfstep_data::{Dataset, EpochOrder, Purpose, Stream};
 use halfstep_model::{
@@ -371,12 +372,9 @@ impl Clock {
 
 /// Whether every weight is a number.
 fn is_finite(unet: &UNet) -> Result<bool, TrainError> {
-    for values in flat_params(unet) {
-        let sum =
-            values.sum().try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
-        if !sum.iter::<f32>().all(f32::is_finite) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let sums = flat_params(unet).into_iter().map(Tensor::sum).collect();
+    let sums = Tensor::cat(sums, 0)
+        .try_into_data()
+        .map_err(|error| TrainError::Device(error.to_string()))?;
+    Ok(sums.iter::<f32>().all(f32::is_finite))
 }

@@ -12,7 +12,7 @@ use crate::batches::TrainingBatch;
 use crate::config::Config;
 use crate::ema::Ema;
 use crate::error::TrainError;
-use crate::learner::Learner;
+use crate::learner::{Learner, StepStats};
 use crate::loss_scale::LossScale;
 use crate::objective::{Loss, teacher_loss};
 use crate::optimizer::AdamW;
@@ -78,8 +78,8 @@ impl Trial<'_> {
             losses.push(stats);
         }
         // Read at the end: as in a run, no step waits for the one before.
-        let losses = losses.into_iter().map(|stats| Ok::<_, TrainError>(stats.read()?[0] as f32));
-        Ok(Outcome { output, gradients, losses: losses.collect::<Result<_, _>>()? })
+        let losses = StepStats::read_all(losses)?.iter().map(|[loss, ..]| *loss as f32).collect();
+        Ok(Outcome { output, gradients, losses })
     }
 
     fn batch(&self, device: &Device) -> TrainingBatch {

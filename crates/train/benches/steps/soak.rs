@@ -35,9 +35,7 @@ pub fn soak(bench: &mut Bench<'_>, steps: u64) -> anyhow::Result<()> {
             pending.push(bench.train_on(&batch.upload(&tracked))?);
             step += 1;
             if step % READ_EVERY == 0 || step == steps {
-                for stats in pending.drain(..) {
-                    stats.read()?;
-                }
+                StepStats::read_all(std::mem::take(&mut pending))?;
             }
             if step * 10 / steps > (step - 1) * 10 / steps {
                 let now = [process_bytes().0, device_bytes(bench.device)];

@@ -23,10 +23,10 @@ pub(crate) const BATCH: usize = 4;
 /// Added to every weight, up to this.
 const NUDGE: f32 = 0.02;
 
-/// Learning faster than this, AdamW makes a percent of the last digit in twenty steps: its first updates
-/// have the size of the rate however small the gradient, and where the gradient is rounding, so is
-/// their sign.
-const LARGEST_RATE: f64 = 2e-4;
+/// Faster than this, without a warm-up, a large network jumps about: AdamW's first updates have the
+/// size of the rate however small a gradient, thousands of them add up in every value, and roundings
+/// grow from step to step.
+const LARGEST_RATE: f64 = 2e-5;
 
 /// What is trained, and how.
 pub(crate) struct Trial<'a> {

@@ -12,6 +12,10 @@ use crate::trial::{BATCH, Outcome, Trial};
 /// Training steps that a device is held against the CPU for, where it must be.
 const GATE_STEPS: u64 = 3;
 
+/// Burn fuses nothing that it has not explored.
+const FUSION_OFF: &str = "build without `fusion`, or turn it off with a file burn.toml, where the program \
+    is started, that says `fusion.beam_search.max_explorations = 0`, and check again";
+
 /// A device held against the CPU, both from the same weights and images, the CPU in f32.
 #[derive(Clone, Debug)]
 pub struct DeviceCheck {
@@ -96,11 +100,9 @@ impl DeviceCheck {
             return format!("{} computes what the CPU computes.", self.device);
         };
         let advice = match self.made_at_run_time[..] {
-            [] => "mend its driver, or use another device".to_owned(),
-            _ => format!(
-                "build without `{}`, which nothing turns off at run time, or use another device",
-                self.made_at_run_time.join("` and `")
-            ),
+            [] => "mend its driver, or use another device",
+            ["autotune"] => "build without `autotune`, or use another device",
+            _ => FUSION_OFF,
         };
         format!(
             "{} does not compute what the CPU computes ({} differ by {:.1e}); {advice}.",

@@ -1,8 +1,10 @@
 //! Whole-flow tests over the programs and the libraries, in one binary.
 
+mod device_check;
 mod gamma;
 mod gamma_table;
 mod model_folder;
+mod precision;
 mod programs;
 mod resume;
 mod samplers;

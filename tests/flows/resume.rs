@@ -26,15 +26,25 @@ fn metrics_without_speed(out: &Path) -> Vec<String> {
 
 #[test]
 fn kill_9_at_any_moment_changes_nothing() {
+    killed_run_ends_like_an_uninterrupted_one(&[]);
+}
+
+/// With the loss scaled: its factor is part of the state.
+#[test]
+fn kill_9_changes_nothing_in_f16() {
+    killed_run_ends_like_an_uninterrupted_one(&["precision=f16"]);
+}
+
+fn killed_run_ends_like_an_uninterrupted_one(settings: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let (straight, broken) = (dir.path().join("straight"), dir.path().join("broken"));
-    output(&mut train(&straight, &[]), 0);
+    output(&mut train(&straight, settings), 0);
     let mut kills = 0;
     // Each life is a little longer than the one before, so the kills fall all over the run and the
     // run comes to its end however slow the machine is.
     for life in 1.. {
         let mut child =
-            train(&broken, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            train(&broken, settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(150 * life));
         match child.try_wait().unwrap() {
             Some(status) => {

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
 use halfstep_model::{
-    BlockType, Distilled, HalfstepFile, ModelFolder, SchedulerConfig, UNet, UNetConfig,
+    BlockType, DeviceChoice, Distilled, HalfstepFile, ModelFolder, SchedulerConfig, SelectedDevice,
+    UNet, UNetConfig,
 };
 
 /// A folder of `tests/fixtures`.
@@ -44,6 +45,24 @@ pub fn program(name: &str) -> Command {
         std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_path_buf()
     });
     Command::new(folder.join(name))
+}
+
+/// wgpu on whatever adapter there is; `None`, with a word about it, where there is none and none is
+/// required. Opened once: Burn opens an adapter only once a process.
+pub fn wgpu() -> Option<&'static SelectedDevice> {
+    static SELECTED: OnceLock<Option<SelectedDevice>> = OnceLock::new();
+    let select = || match DeviceChoice::Wgpu.select() {
+        Ok(selected) => {
+            println!("{}", selected.description);
+            Some(selected)
+        }
+        Err(error) if std::env::var_os("HALFSTEP_REQUIRE_WGPU").is_none() => {
+            println!("not run: {error}");
+            None
+        }
+        Err(error) => panic!("HALFSTEP_REQUIRE_WGPU is set: {error}"),
+    };
+    SELECTED.get_or_init(select).as_ref()
 }
 
 /// Runs it and gives its output; fails the test unless it exits with `code`.

@@ -2,14 +2,13 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_model::{
-    DeviceChoice, UNet, UNetConfig, flat_grads, flat_params, load_weights, param_names,
-    with_flat_params,
+    UNet, UNetConfig, flat_grads, flat_params, load_weights, param_names, with_flat_params,
 };
 use halfstep_train::{AdamW, OptimizerConfig};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::support::fixture;
+use crate::support::{fixture, wgpu};
 
 const FOLDERS: [&str; 2] = ["unet_cifar_like", "unet_default_heads_class"];
 
@@ -180,15 +179,7 @@ fn five_adamw_steps_are_torchs() {
 /// one more digit is lost than on flex, and the norms of tiny gradients lose the most.
 #[test]
 fn wgpu_agrees() {
-    let selected = match DeviceChoice::Wgpu.select() {
-        Ok(selected) => selected,
-        Err(error) if std::env::var_os("HALFSTEP_REQUIRE_WGPU").is_none() => {
-            println!("not run: {error}");
-            return;
-        }
-        Err(error) => panic!("HALFSTEP_REQUIRE_WGPU is set: {error}"),
-    };
-    println!("{}", selected.description);
+    let Some(selected) = wgpu() else { return };
     check_outputs(&selected.device, 5e-5);
     check_gradients(&selected.device, 2e-3);
 }

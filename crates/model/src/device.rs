@@ -100,6 +100,19 @@ pub struct SelectedDevice {
     pub description: String,
     /// False for the CPU and for software rasterisers.
     pub is_gpu: bool,
+    /// Whether its kernels are compiled as the program runs.
+    pub compiles_kernels: bool,
+}
+
+impl SelectedDevice {
+    /// What this program was built with that makes the device's kernels anew as it runs: `fusion` joins
+    /// operations into one, `autotune` takes whichever variant is fastest just then.
+    pub fn made_at_run_time(&self) -> Vec<&'static str> {
+        let compiled =
+            [("fusion", cfg!(feature = "fusion")), ("autotune", cfg!(feature = "autotune"))];
+        let compiled = compiled.into_iter().filter(|(_, on)| *on && self.compiles_kernels);
+        compiled.map(|(name, _)| name).collect()
+    }
 }
 
 impl DeviceChoice {
@@ -141,7 +154,8 @@ fn auto() -> Result<SelectedDevice, DeviceError> {
 fn cpu() -> Result<SelectedDevice, DeviceError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let description = format!("cpu (flex, {threads} threads)");
-    Ok(SelectedDevice { device: Device::flex(), description, is_gpu: false })
+    let device = Device::flex();
+    Ok(SelectedDevice { device, description, is_gpu: false, compiles_kernels: false })
 }
 
 #[cfg(not(feature = "flex"))]
@@ -153,7 +167,8 @@ fn cpu() -> Result<SelectedDevice, DeviceError> {
 fn cuda() -> Result<SelectedDevice, DeviceError> {
     let found = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().into_iter().next();
     let device = found.ok_or_else(|| no_adapter(DeviceChoice::Cuda, "no CUDA device was found"))?;
-    Ok(SelectedDevice { device, description: "cuda: device 0".to_owned(), is_gpu: true })
+    let description = "cuda: device 0".to_owned();
+    Ok(SelectedDevice { device, description, is_gpu: true, compiles_kernels: true })
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -165,7 +180,8 @@ fn cuda() -> Result<SelectedDevice, DeviceError> {
 fn rocm() -> Result<SelectedDevice, DeviceError> {
     let found = Device::enumerate(burn::tensor::DeviceType::Rocm).into_vec().into_iter().next();
     let device = found.ok_or_else(|| no_adapter(DeviceChoice::Rocm, "no ROCm device was found"))?;
-    Ok(SelectedDevice { device, description: "rocm: device 0".to_owned(), is_gpu: true })
+    let description = "rocm: device 0".to_owned();
+    Ok(SelectedDevice { device, description, is_gpu: true, compiles_kernels: true })
 }
 
 #[cfg(not(feature = "rocm"))]
@@ -180,6 +196,7 @@ fn ndarray() -> Result<SelectedDevice, DeviceError> {
         device: Device::ndarray(),
         description: "cpu (ndarray)".to_owned(),
         is_gpu: false,
+        compiles_kernels: false,
     })
 }
 

@@ -28,6 +28,7 @@ impl<'a> DropoutMasks<'a> {
             .map(|uniform| if f64::from(uniform) < p { 0.0 } else { keep })
             .collect();
         let mask = Tensor::<4>::from_data(TensorData::new(mask, dims), &x.device());
+        let mask = mask.cast(x.dtype());
         x * mask
     }
 }

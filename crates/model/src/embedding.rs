@@ -54,6 +54,7 @@ impl TimestepEmbedding {
 
     /// `[B, input] -> [B, hidden]`
     pub(crate) fn forward(&self, features: Tensor<2>) -> Tensor<2> {
+        let features = features.cast(self.linear_1.weight.val().dtype());
         self.linear_2.forward(silu(self.linear_1.forward(features)))
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
     let Some((info, kind)) = first_real(adapters.iter()) else { return Ok(None) };
     let description = describe("wgpu", info);
     let device = open(Device::wgpu_options().device_kind(kind), &description)?;
-    Ok(Some(SelectedDevice { device, description, is_gpu: true }))
+    Ok(Some(SelectedDevice { device, description, is_gpu: true, compiles_kernels: true }))
 }
 
 /// Whatever adapter there is, real ones first; a software rasteriser counts, and is named.
@@ -44,7 +44,8 @@ pub(super) fn wgpu() -> Result<SelectedDevice, DeviceError> {
         (DeviceKind::DefaultDevice, format!("{name}, of an unknown kind"))
     };
     let device = open(Device::wgpu_options().device_kind(kind), &name)?;
-    Ok(SelectedDevice { device, description, is_gpu: info.device_type != AdapterType::Cpu })
+    let is_gpu = info.device_type != AdapterType::Cpu;
+    Ok(SelectedDevice { device, description, is_gpu, compiles_kernels: true })
 }
 
 /// The first adapter of the best kind of real GPU, and how Burn calls it.
@@ -105,7 +106,7 @@ fn pinned(
         .ok_or_else(|| no_adapter(choice, "no GPU with that driver was found"))?;
     let description = describe(&choice.to_string(), info);
     let device = open(Device::wgpu_options().device_kind(kind).graphics_api(api), &description)?;
-    Ok(SelectedDevice { device, description, is_gpu: true })
+    Ok(SelectedDevice { device, description, is_gpu: true, compiles_kernels: true })
 }
 
 fn describe(api: &str, info: &AdapterInfo) -> String {

@@ -18,6 +18,7 @@ mod error;
 mod folder;
 mod init;
 mod params;
+mod precision;
 mod resample;
 mod resnet;
 mod scheduler;
@@ -34,6 +35,7 @@ pub use folder::{
     Distilled, HalfstepFile, ModelFolder, Provenance, recover_folder, write_atomically,
 };
 pub use params::{flat_grads, flat_params, param_names, with_flat_params};
+pub use precision::{Precision, PrecisionError};
 pub use scheduler::SchedulerConfig;
 pub use unet::UNet;
 pub use weights::{load_weights, save_weights};

@@ -70,7 +70,8 @@ impl UNet {
     ///   sees no class
     /// - output: `[B, out_channels, H, W]`
     ///
-    /// `masks` turns dropout on.
+    /// `masks` turns dropout on. A network that computes in 16 bits
+    /// ([`computing_in`](Self::computing_in)) takes z and answers in z's type all the same.
     pub fn forward(
         &self,
         z: Tensor<4>,
@@ -79,7 +80,8 @@ impl UNet {
         mut masks: Option<DropoutMasks<'_>>,
     ) -> Tensor<4> {
         let time = self.embed(times, labels, z.dims()[0], &z.device()); // [B, E]
-        let mut x = convolve(&self.conv_in, z);
+        let (outside, inside) = (z.dtype(), time.dtype());
+        let mut x = convolve(&self.conv_in, z.cast(inside));
         let mut skips = vec![x.clone()];
         for block in &self.down_blocks {
             x = block.forward(x, &time, &mut skips, &mut masks);
@@ -88,7 +90,7 @@ impl UNet {
         for block in &self.up_blocks {
             x = block.forward(x, &time, &mut skips, &mut masks);
         }
-        convolve(&self.conv_out, normalise_silu(&self.conv_norm_out, x))
+        convolve(&self.conv_out, normalise_silu(&self.conv_norm_out, x)).cast(outside)
     }
 
     /// `silu(time embedding + class embedding)`: every residual block starts with that SiLU, so it
@@ -116,7 +118,9 @@ impl UNet {
             let labels: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
             let count = labels.len();
             let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [count]), device);
-            embedded = embedded + table.forward(labels.unsqueeze_dim::<2>(1)).squeeze_dim::<2>(1);
+            let of_class = table.forward(labels.unsqueeze_dim::<2>(1)).squeeze_dim::<2>(1);
+            let dtype = embedded.dtype();
+            embedded = embedded + of_class.cast(dtype);
         }
         silu(embedded)
     }

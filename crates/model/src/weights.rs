@@ -6,9 +6,10 @@ use burn::store::{
     BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
     SafetensorsStore,
 };
-use burn::tensor::DType;
+use burn::tensor::{DType, Tensor};
 
 use crate::error::ModelError;
+use crate::params::{flat_params, param_names};
 use crate::unet::UNet;
 
 /// Writes the parameters to `path`, which must not exist or be a file to replace.
@@ -57,13 +58,14 @@ pub fn load_weights(mut unet: UNet, path: &Path) -> Result<UNet, ModelError> {
             list(names)
         )));
     }
-    for (name, values) in
-        crate::params::param_names(&unet).iter().zip(crate::params::flat_params(&unet))
-    {
-        let sum: f32 = values.sum().into_scalar();
-        if !sum.is_finite() {
-            return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));
-        }
+    // One read for all: each waits for the device.
+    let sums = flat_params(&unet).into_iter().map(Tensor::sum).collect();
+    let sums = Tensor::cat(sums, 0)
+        .try_into_data()
+        .map_err(|error| wrong(format!("cannot be read back from the device: {error}")))?;
+    let not_finite = sums.iter::<f32>().position(|sum| !sum.is_finite());
+    if let Some(name) = not_finite.and_then(|which| param_names(&unet).into_iter().nth(which)) {
+        return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));
     }
     Ok(unet)
 }

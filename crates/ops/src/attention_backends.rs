@@ -6,6 +6,7 @@ use burn::tensor::Slice;
 use burn::tensor::ops::AttentionModuleOptions;
 
 use crate::attention::PixelAttention;
+use crate::half::{in_type, is_half, widen};
 
 /// An attention and its derivative. What a backend does not write itself is arranged from Burn's
 /// operations.
@@ -27,6 +28,13 @@ pub(crate) trait AttentionKernels: Backend {
 
 fn forward<B: Backend>(qkv: FloatTensor<B>, heads: usize) -> FloatTensor<B> {
     let [b, channels, h, w] = qkv.shape().dims();
+    if is_half::<B>(&qkv) {
+        let (dtype, scale) = (qkv.dtype(), scale(channels, heads));
+        let [q, k, v] = split::<B>(qkv, heads);
+        let p = in_type::<B>(probabilities::<B>(q, k, scale), dtype);
+        let y = B::float_matmul(v, B::float_swap_dims(p, 2, 3));
+        return B::float_reshape(y, [b, channels / 3, h, w].into());
+    }
     let [q, k, v] = split::<B>(qkv, heads).map(|part| B::float_swap_dims(part, 2, 3));
     let y = B::attention(q, k, v, None, None, AttentionModuleOptions::default());
     B::float_reshape(B::float_swap_dims(y, 2, 3), [b, channels / 3, h, w].into())
@@ -38,24 +46,39 @@ fn forward<B: Backend>(qkv: FloatTensor<B>, heads: usize) -> FloatTensor<B> {
 fn backward<B: Backend>(qkv: FloatTensor<B>, grad: FloatTensor<B>, heads: usize) -> FloatTensor<B> {
     let shape = qkv.shape();
     let [b, channels, h, w] = shape.dims();
-    let d = channels / 3 / heads;
-    let scale = (d as f64).sqrt().recip();
+    let (dtype, scale) = (qkv.dtype(), scale(channels, heads));
     let [q, k, v] = split::<B>(qkv, heads);
-    let g = B::float_reshape(grad, [b, heads, d, h * w].into());
+    let g = B::float_reshape(grad, v.shape());
     let turn = |tensor| B::float_swap_dims(tensor, 2, 3);
 
-    let scores = B::float_matmul(turn(q.clone()), k.clone());
-    let p = B::softmax(B::float_mul_scalar(scores, scale.into()), 3);
-    let dv = B::float_matmul(g.clone(), p.clone());
-    let dp = B::float_matmul(turn(g), v);
+    let p = probabilities::<B>(q.clone(), k.clone(), scale);
+    let dv = B::float_matmul(g.clone(), in_type::<B>(p.clone(), dtype));
+    let dp = widen::<B>(B::float_matmul(turn(g), v));
     let mean = B::float_sum_dim(B::float_mul(p.clone(), dp.clone()), 3);
     let ds = B::float_mul(p, B::float_sub(dp, mean));
-    let ds = B::float_mul_scalar(ds, scale.into());
+    let ds = in_type::<B>(B::float_mul_scalar(ds, scale.into()), dtype);
     let dq = B::float_matmul(k, turn(ds.clone()));
     let dk = B::float_matmul(q, ds);
     let parts = [dq, dk, dv];
     let parts = parts.map(|part| B::float_reshape(part, [b, channels / 3, h, w].into()));
     B::float_cat(parts.into(), 1)
+}
+
+/// `1 / sqrt(d)`, of all channels of q, k and v.
+fn scale(channels: usize, heads: usize) -> f64 {
+    ((channels / 3 / heads) as f64).sqrt().recip()
+}
+
+/// `softmax(q^T k scale)`, `[B, heads, queries, keys]`, in f32 where q and k have 16 bits. There the
+/// factor comes first: f16 ends at 65504, and a product of 256 channels is soon beyond.
+fn probabilities<B: Backend>(q: FloatTensor<B>, k: FloatTensor<B>, scale: f64) -> FloatTensor<B> {
+    let turned = B::float_swap_dims(q, 2, 3);
+    let scores = if is_half::<B>(&turned) {
+        widen::<B>(B::float_matmul(B::float_mul_scalar(turned, scale.into()), k))
+    } else {
+        B::float_mul_scalar(B::float_matmul(turned, k), scale.into())
+    };
+    B::softmax(scores, 3)
 }
 
 /// q, k and v, each `[B, heads, d, H W]`.
@@ -93,10 +116,14 @@ forward_only!(burn::backend::Cube);
 #[cfg(feature = "ndarray")]
 forward_only!(burn::backend::NdArray);
 
-/// The kernels written here for f32, Burn's for every other type, as for convolutions.
+/// The kernels written here for f32 and, between their borders, for 16 bits, as for convolutions.
 #[cfg(feature = "flex")]
 impl AttentionKernels for burn::backend::Flex {
     fn attention_forward(qkv: FloatTensor<Self>, heads: usize) -> FloatTensor<Self> {
+        if is_half::<Self>(&qkv) {
+            let dtype = qkv.dtype();
+            return in_type::<Self>(Self::attention_forward(widen::<Self>(qkv), heads), dtype);
+        }
         if !ours(&qkv) {
             return forward::<Self>(qkv, heads);
         }
@@ -111,6 +138,11 @@ impl AttentionKernels for burn::backend::Flex {
         grad: FloatTensor<Self>,
         heads: usize,
     ) -> FloatTensor<Self> {
+        if is_half::<Self>(&qkv) {
+            let (dtype, grad) = (qkv.dtype(), widen::<Self>(grad));
+            let dqkv = Self::attention_grad(widen::<Self>(qkv), grad, heads);
+            return in_type::<Self>(dqkv, dtype);
+        }
         if !ours(&qkv) {
             return backward::<Self>(qkv, grad, heads);
         }

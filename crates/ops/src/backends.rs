@@ -5,6 +5,7 @@ use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::ops::ConvOptions;
 
 use crate::conv::{Placement, SquareConv2d};
+use crate::half::{in_type, widen};
 
 /// A convolution and its three derivatives. What a backend does not write itself is arranged from
 /// Burn's operations.
@@ -42,9 +43,11 @@ pub(crate) trait ConvKernels: Backend {
     /// The gradient of the bias: `[O]`
     fn conv_bias_grad(grad: FloatTensor<Self>) -> FloatTensor<Self> {
         let [b, o, h, w] = grad.shape().dims();
-        let pixels = Self::float_reshape(grad, [b, o, h * w].into());
+        let dtype = grad.dtype();
+        let pixels = Self::float_reshape(widen::<Self>(grad), [b, o, h * w].into());
         let per_image = Self::float_reshape(Self::float_sum_dim(pixels, 2), [b, o].into());
-        Self::float_reshape(Self::float_sum_dim(per_image, 0), [o].into())
+        let sums = Self::float_reshape(Self::float_sum_dim(per_image, 0), [o].into());
+        in_type::<Self>(sums, dtype)
     }
 }
 
@@ -117,11 +120,13 @@ pub(crate) mod on_flex {
 
     use super::*;
     use crate::flex::{self, tensor, values};
+    use crate::half::is_half;
 
     type FlexTensor = FloatTensor<Flex>;
 
-    /// The kernels written here for f32; Burn's for every other type, for tensors without values,
-    /// and where the processor has no vectors worth the name.
+    /// The kernels written here for f32, between whose borders 16 bits are f32 as well: Burn's add f16
+    /// up in f16. Burn's for f64, for tensors without values, and where the processor has no vectors
+    /// worth the name.
     impl ConvKernels for Flex {
         fn conv_forward(
             x: FlexTensor,
@@ -129,6 +134,11 @@ pub(crate) mod on_flex {
             bias: Option<FlexTensor>,
             at: Placement,
         ) -> FlexTensor {
+            if is_half::<Flex>(&x) {
+                let (dtype, bias) = (x.dtype(), bias.map(widen::<Flex>));
+                let y = Self::conv_forward(widen::<Flex>(x), widen::<Flex>(weight), bias, at);
+                return in_type::<Flex>(y, dtype);
+            }
             if !ours(&x) {
                 return Flex::conv2d(x, weight, bias, options(at));
             }
@@ -145,6 +155,10 @@ pub(crate) mod on_flex {
             grad: FlexTensor,
             at: Placement,
         ) -> FlexTensor {
+            if is_half::<Flex>(&x) {
+                let (dtype, [x, weight, grad]) = wide([x, weight, grad]);
+                return in_type::<Flex>(Self::conv_x_grad(x, weight, grad, at), dtype);
+            }
             if !ours(&x) {
                 return x_grad::<Flex>(x, weight, grad, at);
             }
@@ -160,6 +174,10 @@ pub(crate) mod on_flex {
             grad: FlexTensor,
             at: Placement,
         ) -> FlexTensor {
+            if is_half::<Flex>(&x) {
+                let (dtype, [x, weight, grad]) = wide([x, weight, grad]);
+                return in_type::<Flex>(Self::conv_weight_grad(x, weight, grad, at), dtype);
+            }
             if !ours(&x) {
                 return Flex::conv2d_weight_backward(x, weight, grad, options(at));
             }
@@ -168,6 +186,11 @@ pub(crate) mod on_flex {
             let dw = flex::weight_grad(&shape, values(&x), values(&grad));
             tensor(dw, [shape.outputs, shape.channels, shape.kernel, shape.kernel])
         }
+    }
+
+    /// The type they had, and all in f32.
+    fn wide<const N: usize>(tensors: [FlexTensor; N]) -> (DType, [FlexTensor; N]) {
+        (tensors[0].dtype(), tensors.map(widen::<Flex>))
     }
 
     pub(crate) fn ours(x: &FlexTensor) -> bool {

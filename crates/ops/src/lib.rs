@@ -7,6 +7,11 @@
 //! [`adamw`], [`moving_average`] and [`sum_of_squares`] what an optimiser does to each parameter.
 //! On the `flex` CPU backend they run kernels written here; elsewhere they arrange Burn's.
 //!
+//! Inputs of 16 bits are multiplied in 16 bits; what is summed up outside a product (statistics,
+//! softmax, gradients of biases) is summed up in f32 and rounded once.
+//!
+//! Programs take [`Allocator`] for their own and call [`keep_freed_memory()`] first.
+//!
 //! # Architecture invariant
 //!
 //! A result depends on the inputs and the processor's instruction set alone: not on the number of
@@ -16,17 +21,20 @@
 // Burn's ndarray backend is deprecated; it stays here as a third opinion for parity.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
 
+mod allocator;
 mod attention;
 mod attention_backends;
 mod backends;
 mod conv;
 #[cfg(feature = "flex")]
 mod flex;
+mod half;
 mod norm;
 mod norm_backends;
 mod norm_composed;
 mod optimizer;
 
+pub use allocator::{Allocator, keep_freed_memory};
 pub use attention::attention;
 pub use conv::conv2d;
 pub use norm::{group_norm, group_norm_silu, shifted_group_norm_silu};

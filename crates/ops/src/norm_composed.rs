@@ -3,11 +3,49 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 
+use crate::half::{in_type, widen};
 use crate::norm::NormOptions;
 use crate::norm_backends::{NormGrads, NormInputs, Statistics};
 
-/// y `[B, C, H, W]` and the statistics of x.
+/// y `[B, C, H, W]` in the type of x, and the statistics of x. What has 16 bits is computed in f32.
 pub(crate) fn forward<B: Backend>(
+    inputs: NormInputs<B>,
+    options: NormOptions,
+) -> (FloatTensor<B>, Statistics<B>) {
+    let dtype = inputs.x.dtype();
+    let (y, statistics) = wide_forward(widened(inputs), options);
+    (in_type::<B>(y, dtype), statistics)
+}
+
+/// The gradients, each in the type of its input. What has 16 bits is computed in f32.
+pub(crate) fn backward<B: Backend>(
+    inputs: NormInputs<B>,
+    statistics: Statistics<B>,
+    grad: FloatTensor<B>,
+    options: NormOptions,
+) -> NormGrads<B> {
+    let of_x = inputs.x.dtype();
+    let of_shift = inputs.shift.as_ref().map_or(of_x, |shift| shift.dtype());
+    let (of_weight, of_bias) = (inputs.weight.dtype(), inputs.bias.dtype());
+    let grads = wide_backward(widened(inputs), statistics, widen::<B>(grad), options);
+    NormGrads {
+        x: in_type::<B>(grads.x, of_x),
+        shift: grads.shift.map(|grad| in_type::<B>(grad, of_shift)),
+        weight: in_type::<B>(grads.weight, of_weight),
+        bias: in_type::<B>(grads.bias, of_bias),
+    }
+}
+
+fn widened<B: Backend>(inputs: NormInputs<B>) -> NormInputs<B> {
+    NormInputs {
+        x: widen::<B>(inputs.x),
+        shift: inputs.shift.map(widen::<B>),
+        weight: widen::<B>(inputs.weight),
+        bias: widen::<B>(inputs.bias),
+    }
+}
+
+fn wide_forward<B: Backend>(
     inputs: NormInputs<B>,
     options: NormOptions,
 ) -> (FloatTensor<B>, Statistics<B>) {
@@ -28,7 +66,7 @@ pub(crate) fn forward<B: Backend>(
 /// With u = weight n + bias, n the normalised values, du its gradient, w = weight and the means over
 /// a group: `dx = inverse_std (w du - mean(w du) - n mean(w du n))`, the gradient of weight the sum
 /// of `du n`, that of bias the sum of du, that of shift the sum of dx over the pixels.
-pub(crate) fn backward<B: Backend>(
+fn wide_backward<B: Backend>(
     inputs: NormInputs<B>,
     statistics: Statistics<B>,
     grad: FloatTensor<B>,

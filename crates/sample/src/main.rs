@@ -14,12 +14,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// A step of the network allocates and frees large tensors by the hundred. The system's allocator gives their pages
-/// back and takes them again each time, which costs a good part of its time.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: halfstep_ops::Allocator = halfstep_ops::Allocator;
 
 fn main() -> ExitCode {
+    halfstep_ops::keep_freed_memory();
     match program::run(&args::Args::parse()) {
         Ok(code) => code,
         Err(error) => {

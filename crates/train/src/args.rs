@@ -32,6 +32,11 @@ pub struct Args {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Hold the device against the CPU (forward, gradients, 20 training steps of the network, in the
+    /// configured precision) and do nothing else; exit code 1 if they disagree
+    #[arg(long, conflicts_with = "dry_run")]
+    pub check_device: bool,
+
     /// No progress bars
     #[arg(long)]
     pub quiet: bool,
@@ -40,7 +45,8 @@ pub struct Args {
 const EXAMPLES: &str = "Examples:
   train --config configs/digits.toml
   train --config configs/cifar.toml --out runs/try --set teacher.train_steps=2000
-  train --config configs/cifar.toml --dry-run";
+  train --config configs/cifar.toml --dry-run
+  train --config configs/cifar.toml --set precision=f16 --device wgpu --check-device";
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType, ScheduleConfig, ScheduleName};
 use halfstep_data::DataConfig;
-use halfstep_model::{BlockType, ModelError, UNetConfig};
+use halfstep_model::{BlockType, ModelError, Precision, UNetConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -17,6 +17,9 @@ pub struct Config {
     /// Everything random follows from it.
     #[serde(default)]
     pub seed: u64,
+    /// What networks compute in while they learn; weights are f32 in any case.
+    #[serde(default)]
+    pub precision: Precision,
     /// `[data]`
     pub data: DataConfig,
     /// `[model]`

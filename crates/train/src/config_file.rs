@@ -152,6 +152,7 @@ mod tests {
     fn wrong_values_are_refused_by_name() {
         let cases = [
             ("seed", "seed=maybe"),
+            ("precision", "precision=f64"),
             ("distill.teacher_steps", "distill.teacher_steps=48"),
             ("distill.student_steps", "distill.student_steps=3"),
             ("distill.weighting", "distill.weighting={kind=\"min_snr_gamma\", gamma=5.0}"),

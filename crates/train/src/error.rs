@@ -24,6 +24,9 @@ pub enum TrainError {
     /// The model.
     #[error(transparent)]
     Model(#[from] halfstep_model::ModelError),
+    /// A device that cannot be had.
+    #[error(transparent)]
+    NoDevice(#[from] halfstep_model::DeviceError),
     /// The images.
     #[error(transparent)]
     Data(#[from] halfstep_data::DataError),
@@ -51,6 +54,9 @@ pub enum TrainError {
         /// Last step whose state was saved.
         saved: u64,
     },
+    /// A device whose kernels are made at run time and came out wrong.
+    #[error("{0}\nTraining does not start; `--check-device` shows what was compared")]
+    Disagrees(String),
     /// The device failed.
     #[error(
         "the device failed: {0}; the last saved state is kept, run the same command again to continue"

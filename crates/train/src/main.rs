@@ -7,12 +7,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// A step allocates and frees large tensors by the hundred. The system's allocator gives their pages
-/// back and takes them again each time, which costs as much as a tenth of a training step.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: halfstep_ops::Allocator = halfstep_ops::Allocator;
 
 fn main() -> ExitCode {
+    halfstep_ops::keep_freed_memory();
     match program::run(&args::Args::parse()) {
         Ok(code) => code,
         Err(error) => {

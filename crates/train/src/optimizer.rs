@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use halfstep_ops::{AdamWStep, adamw, sum_of_squares};
 
 use crate::config::OptimizerConfig;
+use crate::loss_scale::LossScale;
 
 /// AdamW as torch defines it (Loshchilov & Hutter 2019), with bookkeeping of our own: Burn's keys its
 /// state by ids that change with every start, and makes a dozen passes over memory.
@@ -37,6 +38,12 @@ impl AdamW {
     /// Steps taken, and the moments after them.
     pub fn history(&self) -> (u64, Option<&Moments>) {
         (self.time, self.moments.as_ref())
+    }
+
+    /// With other moments than the last step left.
+    #[must_use]
+    pub fn with_moments(self, moments: Moments) -> Self {
+        Self { moments: Some(moments), ..self }
     }
 
     /// The parameters after one step along `grad_scale` `[1]` times the gradients.
@@ -80,18 +87,27 @@ pub struct Clipping {
     pub scale: Tensor<1>,
 }
 
-/// Clips gradients, `share` times these sums, to `min(1, max_norm / (norm + 1e-6))` of themselves,
-/// norm over all of them together, as `torch.nn.utils.clip_grad_norm_` does. `max_norm` 0 leaves
-/// them. There must be at least one.
-pub fn clip_by_global_norm(sums: &[Tensor<1>], share: f64, max_norm: f64) -> Clipping {
+/// Clips gradients, `share` times these sums without the loss's scale, to
+/// `min(1, max_norm / (norm + 1e-6))` of themselves, norm over all of them together, as
+/// `torch.nn.utils.clip_grad_norm_` does. `max_norm` 0 leaves them. There must be at least one.
+pub fn clip_by_global_norm(
+    sums: &[Tensor<1>],
+    share: f64,
+    loss_scale: Option<&LossScale>,
+    max_norm: f64,
+) -> Clipping {
+    let of_gradients = |of_sums: Tensor<1>| {
+        let shared = of_sums.mul_scalar(share);
+        loss_scale.map_or(shared.clone(), |scale| scale.unscaled(shared))
+    };
     let squares = sums.iter().map(|grad| sum_of_squares(grad.clone())).collect();
-    let norm = Tensor::cat(squares, 0).sum().sqrt().mul_scalar(share); // [1]
+    let norm = of_gradients(Tensor::cat(squares, 0).sum().sqrt()); // [1]
     let scale = if max_norm == 0.0 {
         norm.ones_like()
     } else {
         norm.clone().add_scalar(1e-6).recip().mul_scalar(max_norm).clamp_max(1.0)
     };
-    Clipping { norm, scale: scale.mul_scalar(share) }
+    Clipping { norm, scale: of_gradients(scale) }
 }
 
 #[cfg(test)]
@@ -132,7 +148,7 @@ mod tests {
     #[test]
     fn clipping_uses_the_norm_of_all_gradients_together() {
         let Clipping { norm, scale } =
-            clip_by_global_norm(&[tensor(&[3.0]), tensor(&[0.0, 4.0])], 1.0, 1.0);
+            clip_by_global_norm(&[tensor(&[3.0]), tensor(&[0.0, 4.0])], 1.0, None, 1.0);
         assert_eq!(values(&norm), [5.0]);
         // torch's 1e-6 beside the norm.
         assert!((values(&scale)[0] - 0.2).abs() < 1e-6);
@@ -141,14 +157,22 @@ mod tests {
     #[test]
     fn the_mean_of_parts_is_clipped_and_not_their_sum() {
         let sums = [tensor(&[6.0]), tensor(&[0.0, 8.0])];
-        let Clipping { norm, scale } = clip_by_global_norm(&sums, 0.5, 100.0);
+        let Clipping { norm, scale } = clip_by_global_norm(&sums, 0.5, None, 100.0);
         assert_eq!((values(&norm), values(&scale)), (vec![5.0], vec![0.5]));
+    }
+
+    #[test]
+    fn the_scale_of_the_loss_is_taken_out() {
+        let loss_scale = LossScale::restored([1024.0, 0.0], &Device::flex());
+        let sums = [tensor(&[3.0 * 1024.0]), tensor(&[4.0 * 1024.0])];
+        let Clipping { norm, scale } = clip_by_global_norm(&sums, 1.0, Some(&loss_scale), 100.0);
+        assert_eq!((values(&norm), values(&scale)), (vec![5.0], vec![1.0 / 1024.0]));
     }
 
     #[test]
     fn small_gradients_and_zero_limits_are_left_alone() {
         for (grad, max_norm) in [(0.3, 1.0), (30.0, 0.0)] {
-            let clipping = clip_by_global_norm(&[tensor(&[grad])], 1.0, max_norm);
+            let clipping = clip_by_global_norm(&[tensor(&[grad])], 1.0, None, max_norm);
             assert_eq!(values(&clipping.scale), [1.0]);
         }
     }

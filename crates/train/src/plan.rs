@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use halfstep_model::{SelectedDevice, UNet, UNetConfig, flat_grads};
+use halfstep_model::{Precision, SelectedDevice, UNet, UNetConfig, flat_grads};
 
 use crate::config::Config;
 use crate::error::TrainError;
@@ -43,13 +43,20 @@ impl Plan {
         images: usize,
         device: &SelectedDevice,
     ) -> Result<Self, TrainError> {
+        config.validate_precision(device)?;
         let (teacher, distill) = (&config.teacher, &config.distill);
         let rounds = config.rounds();
         let network = UNet::zeroed(unet, &device.device.clone().autodiff())?;
         let parameters = network.num_params();
         let part =
             (teacher.batch_size / teacher.accumulate).max(distill.batch_size / distill.accumulate);
-        let speed = Speed::measure(&network, unet, part.min(timed_batch(unet)), &device.device)?;
+        let speed = Speed::measure(
+            &network,
+            config.precision,
+            unet,
+            part.min(timed_batch(unet)),
+            &device.device,
+        )?;
         let seconds = expected_seconds(config, &rounds, speed);
         let advice = (!device.is_gpu && seconds > 86_400.0).then(|| {
             format!(
@@ -62,10 +69,11 @@ impl Plan {
         Ok(Self {
             title: format!("{}: {images} images from {}", config.name, config.data.describe()),
             network: format!(
-                "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs",
+                "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs, in {}",
                 parameters as f64 / 1e6,
                 unet.block_out_channels,
-                teacher.prediction_type
+                teacher.prediction_type,
+                config.precision
             ),
             device: device.description.clone(),
             teacher: format!(
@@ -141,6 +149,7 @@ fn timed_batch(config: &UNetConfig) -> usize {
 impl Speed {
     fn measure(
         network: &UNet,
+        precision: Precision,
         config: &UNetConfig,
         batch: usize,
         device: &Device,
@@ -150,7 +159,7 @@ impl Speed {
         let tracked = device.clone().autodiff();
         let sync = || device.sync().map_err(|error| TrainError::Device(error.to_string()));
         let mut speed = Self { forward: f64::INFINITY, training: f64::INFINITY };
-        let plain = network.valid();
+        let plain = network.valid().computing_in(precision);
         // The first turn compiles kernels and fills caches; the best of the others counts.
         for turn in 0..3 {
             let start = Instant::now();
@@ -160,7 +169,8 @@ impl Speed {
             let forward = start.elapsed().as_secs_f64();
             let start = Instant::now();
             let z = Tensor::ones(shape, &tracked);
-            let mut gradients = network.forward(z, &[500.0], None, None).square().mean().backward();
+            let working = network.computing_in(precision);
+            let mut gradients = working.forward(z, &[500.0], None, None).square().mean().backward();
             drop(flat_grads(network, &mut gradients));
             sync()?;
             if turn > 0 {

@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use halfstep_data::Progress;
+use halfstep_data::{Outline, Progress};
 use halfstep_model::SelectedDevice;
-use halfstep_train::{Config, Outcome, Plan, Run, RunOptions, StopFlag, Summary, load_config};
+use halfstep_train::{
+    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, StopFlag, Summary, load_config,
+};
 
 use crate::args::Args;
+
+/// Training steps of `--check-device`.
+const CHECKED_STEPS: u64 = 20;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = load_config(&args.config, &args.overrides)?;
@@ -16,6 +21,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.name));
     if args.dry_run {
         return dry_run(&config, &device, &out);
+    }
+    if args.check_device {
+        return check_device(&config, &device);
     }
     let progress = if args.quiet { Progress::Hidden } else { Progress::Shown };
     let dataset = config.data.load(progress)?;
@@ -52,12 +60,26 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The plan alone. Published datasets need not be there for it.
+/// What the dataset is like. Published ones need not be there for it.
+fn outline(config: &Config) -> anyhow::Result<Outline> {
+    match config.data.outline() {
+        Some(outline) => Ok(outline),
+        None => Ok(config.data.load(Progress::Shown)?.outline()),
+    }
+}
+
+/// The device against the CPU, and nothing else.
+fn check_device(config: &Config, device: &SelectedDevice) -> anyhow::Result<ExitCode> {
+    let outline = outline(config)?;
+    let unet = config.unet(outline.shape, outline.num_classes)?;
+    let check = DeviceCheck::run(config, &unet, device, CHECKED_STEPS)?;
+    println!("{check}\n{}", check.verdict());
+    Ok(if check.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The plan alone.
 fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Result<ExitCode> {
-    let outline = match config.data.outline() {
-        Some(outline) => outline,
-        None => config.data.load(Progress::Shown)?.outline(),
-    };
+    let outline = outline(config)?;
     config.validate_flip(outline.allows_flip, &config.data.describe())?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
     announce(&Plan::new(config, &unet, outline.len, device)?, out);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use burn::tensor::Tensor;
 use halfstep_core::{DiscreteSchedule, TimestepSpacing, timesteps};
 use halfstep_data::{Dataset, EpochOrder, Purpose, Stream};
 use halfstep_model::{
@@ -16,8 +17,10 @@ use crate::config::Config;
 use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::learner::Learner;
+use crate::loss_scale::LossScale;
 use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 use crate::optimizer::AdamW;
+use crate::packing::Packing;
 use crate::prefetch::Prefetch;
 use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
@@ -79,6 +82,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         config.validate_flip(dataset.allows_flip(), dataset.name())?;
+        config.validate_precision(&options.device)?;
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
         let schedule = config
             .schedule
@@ -110,6 +114,7 @@ impl<'a> Run<'a> {
         if let Some(summary) = self.finished()? {
             return Ok(Outcome::Finished(summary));
         }
+        self.trust_device()?;
         for (i, &stage) in self.stages.iter().enumerate() {
             if !self.folder.has_model(stage) {
                 let before = i.checked_sub(1).map(|before| self.stages[before]);
@@ -154,6 +159,7 @@ impl<'a> Run<'a> {
         )?;
         watch.continue_window(window);
         let clock = Clock { before: seconds_before, started: Instant::now() };
+        let teacher = teacher.map(|teacher| teacher.unet.computing_in(self.config.precision));
         let stopped = std::thread::scope(|scope| {
             let steps = learner.step..recipe.steps;
             let batches = Prefetch::start(scope, self.source(stage, &recipe), steps);
@@ -174,7 +180,7 @@ impl<'a> Run<'a> {
         &self,
         stage: Stage,
         recipe: &Recipe<'_>,
-        teacher: Option<&ModelFolder>,
+        teacher: Option<&UNet>,
         learner: &mut Learner,
         watch: &mut Watch,
         batches: &Prefetch,
@@ -212,7 +218,7 @@ impl<'a> Run<'a> {
     fn loss(
         &self,
         stage: Stage,
-        teacher: Option<&ModelFolder>,
+        teacher: Option<&UNet>,
         unet: &UNet,
         batch: &crate::batches::TrainingBatch,
         part: u64,
@@ -220,7 +226,7 @@ impl<'a> Run<'a> {
         match (stage, teacher) {
             (Stage::Round { num_steps, .. }, Some(teacher)) => {
                 let round = DistillationRound {
-                    teacher: &teacher.unet,
+                    teacher,
                     num_steps,
                     schedule: &self.schedule,
                     kind: self.config.teacher.prediction_type,
@@ -257,8 +263,9 @@ impl<'a> Run<'a> {
         let state = self.folder.file("state");
         state::recover(&state)?;
         if let Some(counters) = Counters::read(&state)?.filter(|counters| counters.stage == stage) {
-            let learner =
-                state::load(&state, &counters, &self.unet, recipe.optimizer, recipe.ema, &device)?;
+            let device = &self.options.device;
+            let precision = self.config.precision;
+            let learner = state::load(&state, &counters, &self.unet, recipe, precision, device)?;
             return Ok((learner, Some(counters)));
         }
         let unet = match teacher {
@@ -270,8 +277,19 @@ impl<'a> Run<'a> {
                 (0..count).map(|_| stream.uniform() as f32).collect()
             })?,
         };
-        let ema = recipe.ema.map(|schedule| Ema::new(schedule, flat_params(&unet)));
-        Ok((Learner { unet, optimizer: AdamW::new(recipe.optimizer), ema, step: 0 }, None))
+        let packing = Packing::of(&unet, &self.options.device);
+        let ema = recipe.ema.map(|schedule| Ema::new(schedule, packing.join(flat_params(&unet))));
+        let precision = self.config.precision;
+        let learner = Learner {
+            unet,
+            optimizer: AdamW::new(recipe.optimizer),
+            ema,
+            packing,
+            step: 0,
+            precision,
+            loss_scale: LossScale::needed_by(precision, &self.options.device.device),
+        };
+        Ok((learner, None))
     }
 
     fn source(&self, stage: Stage, recipe: &Recipe<'_>) -> BatchSource<'a> {
@@ -354,12 +372,9 @@ impl Clock {
 
 /// Whether every weight is a number.
 fn is_finite(unet: &UNet) -> Result<bool, TrainError> {
-    for values in flat_params(unet) {
-        let sum =
-            values.sum().try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
-        if !sum.iter::<f32>().all(f32::is_finite) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let sums = flat_params(unet).into_iter().map(Tensor::sum).collect();
+    let sums = Tensor::cat(sums, 0)
+        .try_into_data()
+        .map_err(|error| TrainError::Device(error.to_string()))?;
+    Ok(sums.iter::<f32>().all(f32::is_finite))
 }

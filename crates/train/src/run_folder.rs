@@ -73,11 +73,13 @@ impl RunFolder {
             if saved == resolved {
                 return Ok(());
             }
-            if toml::from_str::<Config>(&saved).is_err() {
+            let Ok(begun) = toml::from_str::<Config>(&saved) else {
                 let problem = "damaged; if the run is worth going on with, delete this file and keep the settings as they were";
                 return Err(TrainError::file(&path, problem));
-            }
-            let differences = differences(&saved, &resolved);
+            };
+            // Through the type: a setting that is newer than the run had its default then.
+            let begun = toml::to_string(&begun).map_err(|error| TrainError::file(&path, error))?;
+            let differences = differences(&begun, &resolved);
             if !differences.is_empty() {
                 return Err(TrainError::file(
                     &self.path,
@@ -194,6 +196,19 @@ mod tests {
         );
         assert!(!problem.contains("log.every"), "{problem}");
         RunFolder::open(dir.path(), &config(&["seed=1", "log.every=77"]), "1234").unwrap();
+    }
+
+    #[test]
+    fn a_setting_newer_than_the_run_had_its_default() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(RunFolder::open(dir.path(), &config(&[]), "1234").unwrap());
+        let path = dir.path().join("config.toml");
+        let old = std::fs::read_to_string(&path).unwrap().replace("precision = \"f32\"\n", "");
+        std::fs::write(&path, &old).unwrap();
+        let changed = config(&["precision=bf16"]);
+        let problem = RunFolder::open(dir.path(), &changed, "1234").unwrap_err().to_string();
+        assert!(problem.contains("precision: \"f32\" -> \"bf16\""), "{problem}");
+        RunFolder::open(dir.path(), &config(&[]), "1234").unwrap();
     }
 
     #[test]

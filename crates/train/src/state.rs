@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
-use halfstep_core::EmaSchedule;
 use halfstep_model::{
-    ModelError, UNet, UNetConfig, flat_params, load_weights, recover_folder, save_weights,
-    with_flat_params, write_atomically,
+    ModelError, Precision, SelectedDevice, UNet, UNetConfig, flat_params, load_weights,
+    recover_folder, save_weights, with_flat_params, write_atomically,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::config::OptimizerConfig;
 use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::learner::Learner;
+use crate::loss_scale::LossScale;
 use crate::optimizer::{AdamW, Moments};
+use crate::packing::Packing;
+use crate::recipe::Recipe;
 use crate::stage::Stage;
 
 const FORMAT: u32 = 1;
@@ -36,6 +36,9 @@ pub(crate) struct Counters {
     pub window: Vec<[f64; 3]>,
     has_ema: bool,
     has_moments: bool,
+    /// Factor and finite steps since it changed, where the loss is scaled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loss_scale: Option<[f32; 2]>,
 }
 
 impl Counters {
@@ -85,11 +88,13 @@ pub(crate) fn save(
         window: window.to_vec(),
         has_ema: learner.ema.is_some(),
         has_moments: moments.is_some(),
+        loss_scale: learner.loss_scale.as_ref().map(LossScale::read).transpose()?,
     };
     write_atomically(state, |folder| {
         // Moments and averages have the parameters' shapes: each is a weights file of its own.
         let list = |name: &str, values: &[burn::tensor::Tensor<1>]| {
-            let unet = with_flat_params(unet.clone(), values.to_vec());
+            let values = learner.packing.split(values);
+            let unet = with_flat_params(unet.clone(), values);
             save_weights(&unet, &folder.join(name))
         };
         save_weights(&unet, &folder.join("model.safetensors"))?;
@@ -112,11 +117,13 @@ pub(crate) fn load(
     state: &Path,
     counters: &Counters,
     unet: &UNetConfig,
-    optimizer: &OptimizerConfig,
-    ema: Option<EmaSchedule>,
-    device: &Device,
+    recipe: &Recipe<'_>,
+    precision: Precision,
+    device: &SelectedDevice,
 ) -> Result<Learner, TrainError> {
-    let plain = device.clone().without_autodiff();
+    let plain = device.device.clone();
+    let fresh = UNet::zeroed(unet, &plain.clone().autodiff())?;
+    let packing = Packing::of(&fresh, device);
     let read = |name: &str| -> Result<UNet, TrainError> {
         load_weights(UNet::zeroed(unet, &plain)?, &state.join(name)).map_err(|error| {
             let problem =
@@ -124,7 +131,7 @@ pub(crate) fn load(
             TrainError::file(&state.join(name), problem)
         })
     };
-    let list = |name: &str| Ok::<_, TrainError>(flat_params(&read(name)?));
+    let list = |name: &str| Ok::<_, TrainError>(packing.join(flat_params(&read(name)?)));
     let moments = counters
         .has_moments
         .then(|| {
@@ -134,15 +141,18 @@ pub(crate) fn load(
             })
         })
         .transpose()?;
-    let ema = match (ema, counters.has_ema) {
+    let ema = match (recipe.ema, counters.has_ema) {
         (Some(schedule), true) => Some(Ema::new(schedule, list("ema.safetensors")?)),
         _ => None,
     };
-    let values = list("model.safetensors")?;
+    let values = flat_params(&read("model.safetensors")?);
     Ok(Learner {
-        unet: with_flat_params(UNet::zeroed(unet, device)?, values),
-        optimizer: AdamW::resumed(optimizer, counters.step, moments),
+        unet: with_flat_params(fresh, values),
+        optimizer: AdamW::resumed(recipe.optimizer, counters.step, moments),
         ema,
+        packing,
         step: counters.step,
+        precision,
+        loss_scale: counters.loss_scale.map(|values| LossScale::restored(values, &plain)),
     })
 }

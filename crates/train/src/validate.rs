@@ -1,6 +1,7 @@
 //! What a configuration must satisfy beyond the type of each field.
 
 use halfstep_core::{EmaWarmup, PredictionType};
+use halfstep_model::SelectedDevice;
 
 use crate::config::{Config, DistillConfig, OptimizerConfig};
 use crate::error::TrainError;
@@ -118,6 +119,18 @@ impl Config {
         }
         let problem = format!("is true, but mirrored images do not belong to {dataset}");
         Err(TrainError::config("teacher.flip", problem))
+    }
+
+    /// Refuses a precision that the device does not compute in.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`].
+    pub fn validate_precision(&self, device: &SelectedDevice) -> Result<(), TrainError> {
+        self.precision.check(device).map_err(|error| {
+            let problem =
+                format!("is \"{}\", but {error}; \"f32\" works everywhere", self.precision);
+            TrainError::config("precision", problem)
+        })
     }
 
     fn validate_ema(&self) -> Result<(), TrainError> {

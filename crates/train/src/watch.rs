@@ -106,8 +106,8 @@ impl Watch {
     /// Reads what the device still owes and refuses what is not finite, without writing a line.
     pub fn check(&mut self) -> Result<(), TrainError> {
         let first = self.taken + 1 - self.pending.len() as u64;
-        for (i, stats) in self.pending.drain(..).enumerate() {
-            let values = stats.read()?;
+        let pending = std::mem::take(&mut self.pending);
+        for (i, values) in StepStats::read_all(pending)?.into_iter().enumerate() {
             if values.iter().any(|value| !value.is_finite()) {
                 let (stage, saved) = (self.stage.to_string(), self.saved);
                 return Err(TrainError::Diverged { stage, step: first + i as u64, saved });

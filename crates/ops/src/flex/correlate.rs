@@ -6,6 +6,7 @@ use super::lattice::Lattice;
 use super::pack::{Buffer, Padded};
 use super::product::{Product, panel_width};
 use super::shape::{ConvShape, images_together};
+use super::spares::Spares;
 use super::transpose::transpose;
 
 /// `[B, C, H, W] -> [B, O, H', W']`
@@ -87,9 +88,10 @@ impl Correlation<'_> {
 
         let images_in = self.input.iter().product::<usize>() * together;
         let images_out = outputs * plane * together;
-        out.par_chunks_mut(images_out).zip(input.par_chunks(images_in)).for_each_init(
-            || Buffer::zeros(padded.len() * together),
-            |packed, (out, images)| {
+        let spares = Spares::new(|| Buffer::zeros(padded.len() * together));
+        let groups = out.par_chunks_mut(images_out).zip(input.par_chunks(images_in));
+        groups.for_each(|(out, images)| {
+            spares.lend(|packed| {
                 padded.pack(images, packed);
                 if together == 1 {
                     // The channels of one image lie together, so its panels can be shared out.
@@ -101,8 +103,8 @@ impl Correlation<'_> {
                         self.panel(&prepared, packed, i, &mut out[i * panel..]);
                     }
                 }
-            },
-        );
+            });
+        });
         out
     }
 

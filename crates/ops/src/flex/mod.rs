@@ -35,6 +35,7 @@ mod product;
 mod shape;
 mod sigmoid;
 mod softmax;
+mod spares;
 mod transpose;
 mod weight_grad;
 mod winograd;

@@ -94,7 +94,12 @@ impl Padded {
         (self.padded_width * self.pixel, self.pixel)
     }
 
-    /// Values of one image.
+    /// Values of one image before it is laid out.
+    pub(crate) fn image(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Values of one image laid out.
     pub(crate) fn len(&self) -> usize {
         self.padded_height * self.padded_width * self.pixel
     }
@@ -137,10 +142,14 @@ impl Padded {
                 transpose(image, plane, &mut packed[start..], self.pixel, self.channels, plane);
                 continue;
             }
-            for y in 0..self.height {
-                let start = ((self.top + y) * self.padded_width + self.left) * self.pixel;
-                let row = &image[y * self.width..];
-                transpose(row, plane, &mut packed[start..], self.pixel, self.channels, self.width);
+            // Few channels at a time, so that the processor can follow where each plane is read.
+            for (i, planes) in image.chunks(Buffer::LINE * plane).enumerate() {
+                for y in 0..self.height {
+                    let pixel = (self.top + y) * self.padded_width + self.left;
+                    let to = &mut packed[pixel * self.pixel + i * Buffer::LINE..];
+                    let (from, channels) = (&planes[y * self.width..], planes.len() / plane);
+                    transpose(from, plane, to, self.pixel, channels, self.width);
+                }
             }
         }
     }

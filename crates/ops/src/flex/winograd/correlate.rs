@@ -9,6 +9,7 @@ use super::{ELEMENTS, TILE, WINDOW, transform};
 use crate::flex::pack::Buffer;
 use crate::flex::product::{Product, panel_width};
 use crate::flex::shape::ConvShape;
+use crate::flex::spares::Spares;
 use crate::flex::transpose::transpose;
 
 /// `[B, C, H, W] -> [B, O, H', W']`
@@ -61,38 +62,38 @@ impl Correlation<'_> {
             [self.input, self.output].map(|image| image.iter().product());
         let [outputs, height, width] = self.output;
         let (plane, width_of_panel) = (height * width, panel_width(outputs));
-        let together = images_together(self.tiling, batch, TILES);
+        // How images are grouped changes no result, so that there may be a group for each thread.
+        let share = batch.div_ceil(rayon::current_num_threads());
+        let together = images_together(self.tiling, share, TILES);
         let windows = Windows::of_input(self.tiling, self.input, self.padding);
         let panels: Vec<WeightPanel> = (0..outputs.div_ceil(width_of_panel))
             .into_par_iter()
             .map(|i| self.weight.panel(i * width_of_panel))
             .collect();
 
+        let (tiles, images) = (together * self.tiling.len(), together);
+        let inputs = Spares::new(|| (windows.buffer(), Tiles::new(tiles, self.input[0])));
+        let scratches = Spares::new(|| Scratch::new(self.tiling, images, width_of_panel));
         let mut out = vec![0.0; batch * image_out];
         let groups = out.par_chunks_mut(together * image_out);
-        groups.zip(input.par_chunks(together * image_in)).for_each_init(
-            || (windows.buffer(), Tiles::new(together * self.tiling.len(), self.input[0])),
-            |(packed, tiles), (out, input)| {
-                for (i, image) in input.chunks_exact(image_in).enumerate() {
-                    windows.transform(image, packed, i * self.tiling.len(), tiles);
-                }
-                let images = out.len() / image_out;
-                let scratch = || Scratch::new(self.tiling, images, width_of_panel);
-                if images == 1 {
+        groups.zip(input.par_chunks(together * image_in)).for_each(|(out, input)| {
+            inputs.lend(|(packed, tiles)| {
+                windows.transform_all(input, packed, tiles);
+                let panel = |(i, (out, panel)): (usize, (&mut [f32], &WeightPanel))| {
+                    let first = i * width_of_panel;
+                    scratches.lend(|scratch| self.panel(tiles, panel, first, scratch, out));
+                };
+                if out.len() == image_out {
                     // The channels of one image lie together, so its panels can be shared out.
-                    let out = out.par_chunks_mut(width_of_panel * plane).zip(&panels).enumerate();
-                    out.for_each_init(scratch, |scratch, (i, (out, panel))| {
-                        self.panel(tiles, panel, i * width_of_panel, scratch, out);
-                    });
+                    let out = out.par_chunks_mut(width_of_panel * plane);
+                    out.zip(&panels).enumerate().for_each(panel);
                 } else {
-                    let mut scratch = scratch();
-                    for (i, panel) in panels.iter().enumerate() {
-                        let first = i * width_of_panel;
-                        self.panel(tiles, panel, first, &mut scratch, &mut out[first * plane..]);
+                    for (i, weight) in panels.iter().enumerate() {
+                        panel((i, (&mut out[i * width_of_panel * plane..], weight)));
                     }
                 }
-            },
-        );
+            });
+        });
         out
     }
 
@@ -109,9 +110,11 @@ impl Correlation<'_> {
         let ([inputs, ..], [outputs, height, width]) = (self.input, self.output);
         let width_of_panel = panel_width(outputs);
         let channels = first..outputs.min(first + width_of_panel);
-        let Scratch { images, products, strip, bias } = scratch;
+        let Scratch { products, strip, bias } = scratch;
+        let plane = height * width;
+        let images = (out.len() / plane).div_ceil(outputs);
 
-        let count = *images * self.tiling.len();
+        let count = images * self.tiling.len();
         let rows: Vec<u32> = (0..count).map(|i| (i * tiles.tile) as u32).collect();
         let cols: Vec<u32> = (0..inputs as u32).collect();
         let stride = element_stride(count, width_of_panel);
@@ -125,21 +128,20 @@ impl Correlation<'_> {
             bias[..channels.len()].copy_from_slice(&values[channels.clone()]);
         }
         let Tiling { rows, cols } = self.tiling;
-        for (image, i) in (0..*images).flat_map(|image| (0..rows).map(move |i| (image, i))) {
+        for (image, i) in (0..images).flat_map(|image| (0..rows).map(move |i| (image, i))) {
             let products = &products[(image * rows + i) * cols * width_of_panel..];
             Arch::new().dispatch(RowOfTiles { products, stride, cols, bias, strip });
             let lines = strip.chunks_exact(cols * TILE * width_of_panel);
             for (line, y) in lines.zip(i * TILE..height) {
                 let out = &mut out[(image * outputs * height + y) * width..];
-                transpose(line, width_of_panel, out, height * width, width, channels.len());
+                transpose(line, width_of_panel, out, plane, width, channels.len());
             }
         }
     }
 }
 
-/// What the work on one panel needs, kept for the next.
+/// What the work on one panel needs.
 struct Scratch {
-    images: usize,
     /// `[36, tiles, panel_width]`, with gaps.
     products: Buffer,
     /// A row of tiles: `[4, 4 tiles, panel_width]`
@@ -151,7 +153,6 @@ struct Scratch {
 impl Scratch {
     fn new(tiling: Tiling, images: usize, panel_width: usize) -> Self {
         Self {
-            images,
             products: Buffer::zeros(ELEMENTS * element_stride(images * tiling.len(), panel_width)),
             strip: Buffer::zeros(TILE * TILE * tiling.cols * panel_width),
             bias: Buffer::zeros(panel_width),

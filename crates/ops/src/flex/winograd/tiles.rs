@@ -48,21 +48,18 @@ impl Windows {
         Self { tiling, channels: image[0], padded, size }
     }
 
-    /// A buffer for [`Windows::transform`].
+    /// A buffer for [`Windows::transform_all`].
     pub(crate) fn buffer(&self) -> Buffer {
         Buffer::zeros(self.padded.len())
     }
 
-    /// Transforms all windows of an image into the tiles from `first` on.
-    pub(crate) fn transform(
-        &self,
-        image: &[f32],
-        packed: &mut Buffer,
-        first: usize,
-        to: &mut Tiles,
-    ) {
-        self.padded.pack(image, packed);
-        Arch::new().dispatch(Transform { windows: self, packed, first, to });
+    /// Transforms all windows of all images, one image after another.
+    pub(crate) fn transform_all(&self, images: &[f32], packed: &mut Buffer, to: &mut Tiles) {
+        for (i, image) in images.chunks_exact(self.padded.image()).enumerate() {
+            self.padded.pack(image, packed);
+            let first = i * self.tiling.len();
+            Arch::new().dispatch(Transform { windows: self, packed, first, to });
+        }
     }
 }
 

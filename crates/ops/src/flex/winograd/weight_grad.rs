@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::tiles::{Tiles, Tiling, Windows, images_together};
+use super::tiles::{Tiles, Tiling, Windows, element_stride, images_together};
 use super::{ELEMENTS, TAPS, WINDOW, transform};
 use crate::flex::pack::Buffer;
 use crate::flex::product::{Product, panel_width};
@@ -69,9 +69,14 @@ struct PartialSum<'a> {
 }
 
 impl PartialSum<'_> {
-    /// Values of a panel of output channels: `[36, C, panel_width]`
+    /// Values of one element of a panel of output channels: `[C, panel_width]`, and a gap.
+    fn element(&self) -> usize {
+        element_stride(self.shape.channels, panel_width(self.shape.outputs))
+    }
+
+    /// Values of such a panel: `[36, C, panel_width]`, with gaps.
     fn panel(&self) -> usize {
-        ELEMENTS * self.shape.channels * panel_width(self.shape.outputs)
+        ELEMENTS * self.element()
     }
 
     /// The sum over groups of images, panel after panel.
@@ -79,7 +84,6 @@ impl PartialSum<'_> {
         let ConvShape { batch, channels, outputs, .. } = *self.shape;
         let panel_width = panel_width(outputs);
         let panels = outputs.div_ceil(panel_width);
-        let (image_x, image_grad) = (x.len() / batch, grad.len() / batch);
         let most = self.together * self.tiling.len();
         let mut x_tiles = Tiles::new(most, channels);
         let mut grad_tiles = Tiles::in_panels(most, outputs, panel_width);
@@ -91,18 +95,21 @@ impl PartialSum<'_> {
         for group in groups.clone() {
             let images = group * self.together..((group + 1) * self.together).min(batch);
             let tiles = images.len() * self.tiling.len();
-            for (i, image) in images.enumerate() {
-                let first = i * self.tiling.len();
-                let x = &x[image * image_x..][..image_x];
-                self.of_x.transform(x, &mut x_packed, first, &mut x_tiles);
-                let grad = &grad[image * image_grad..][..image_grad];
-                self.of_grad.transform(grad, &mut grad_packed, first, &mut grad_tiles);
-            }
-            let sums = sums.par_chunks_mut(channels * panel_width).enumerate();
+            let of_images = |values: &[f32]| {
+                let each = values.len() / batch;
+                images.start * each..images.end * each
+            };
+            let (x, grad) = (&x[of_images(x)], &grad[of_images(grad)]);
+            rayon::join(
+                || self.of_x.transform_all(x, &mut x_packed, &mut x_tiles),
+                || self.of_grad.transform_all(grad, &mut grad_packed, &mut grad_tiles),
+            );
+            let sums = sums.par_chunks_mut(self.element()).enumerate();
             sums.for_each(|(i, out)| {
                 let (panel, element) = (i / ELEMENTS, i % ELEMENTS);
                 let b = &grad_tiles.of_panel(panel, element)[..tiles * panel_width];
                 let (a, accumulate) = (x_tiles.of(element), group != groups.start);
+                let out = &mut out[..channels * panel_width];
                 Product { a, rows: &rows, cols: &cols[..tiles], b, out, accumulate }.run();
             });
         }

@@ -1,0 +1,133 @@
+//! What a step asks of the chip, and what the chip can do.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use burn::tensor::{Tensor, TensorData};
+use cubecl::config::{TypeNameFormatLevel, type_name_format};
+use cubecl::logging::{LaunchObservation, LaunchObserver};
+use halfstep_data::{Purpose, noise};
+use halfstep_model::{Precision, SelectedDevice, UNet, flat_params, param_names};
+
+#[derive(Default)]
+struct Counter(Mutex<BTreeMap<&'static str, u64>>);
+
+impl LaunchObserver for Counter {
+    fn launched(&self, kernel: &'static str) {
+        // A poisoned count is still a count.
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(kernel).or_default() += 1;
+    }
+}
+
+/// Kernels launched, by name, most frequent first.
+pub struct Launches(Vec<(String, u64)>);
+
+impl Launches {
+    /// Of all names.
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The most frequent ones.
+    pub fn first(&self, count: usize) -> &[(String, u64)] {
+        &self.0[..count.min(self.0.len())]
+    }
+}
+
+/// What is launched while `work` runs; nothing on devices that launch no kernels.
+pub fn launches<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Launches)> {
+    let counter = Arc::new(Counter::default());
+    let watching = LaunchObservation::new(counter.clone());
+    let result = work()?;
+    drop(watching);
+    let counts = counter.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let short = |name| type_name_format(name, TypeNameFormatLevel::Short);
+    let mut by_name = BTreeMap::<String, u64>::new();
+    for (name, count) in counts.iter() {
+        *by_name.entry(short(name)).or_default() += count;
+    }
+    let mut launches: Vec<(String, u64)> = by_name.into_iter().collect();
+    launches.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    Ok((result, Launches(launches)))
+}
+
+/// Multiplications and additions of one image's forward pass, in convolutions, linear layers and
+/// attention; a training step takes three times as many.
+///
+/// A weight of n numbers takes part in n multiplications and n additions at each pixel of the
+/// resolution where its layer answers (its block's; the next one's for a down- or upsampler), or
+/// once an image behind the time embedding. Attention over p pixels of c channels adds two products
+/// of p x p x c. Normalisation, SiLU and sums are left out, as is usual.
+pub fn forward_flops(unet: &UNet) -> f64 {
+    let config = unet.config();
+    let size = config.sample_size.unwrap_or(config.size_multiple());
+    let last = config.block_out_channels.len() - 1;
+    let named = param_names(unet).into_iter().zip(flat_params(unet));
+    let layer = |(name, values): (String, Tensor<1>)| {
+        let parts: Vec<&str> = name.split('.').collect();
+        let block = parts.get(1).and_then(|block| block.parse::<usize>().ok()).unwrap_or(0);
+        let level = match parts[0] {
+            "down_blocks" => block + usize::from(parts.contains(&"downsamplers")),
+            "mid_block" => last,
+            "up_blocks" => last - block - usize::from(parts.contains(&"upsamplers")),
+            _ => 0,
+        };
+        let pixels = (size >> level).pow(2) as f64;
+        let numbers = values.dims()[0] as f64;
+        let is = |part: &str| parts.iter().any(|other| other.contains(part));
+        if !name.ends_with("weight") || is("norm") || is("class_embedding") {
+            return 0.0;
+        }
+        if is("time_emb") {
+            return 2.0 * numbers;
+        }
+        // One of each attention's four square weights stands for its products of pixels.
+        let scores = if is("to_q") { 4.0 * pixels.powi(2) * numbers.sqrt() } else { 0.0 };
+        2.0 * numbers * pixels + scores
+    };
+    named.map(layer).sum()
+}
+
+/// Operations a second of a large square matrix product in this type through Burn, the best of
+/// some: what the step can be held against.
+pub fn matrix_rate(
+    precision: Precision,
+    size: usize,
+    device: &SelectedDevice,
+) -> anyhow::Result<f64> {
+    let device = &device.device;
+    let values = noise(0, Purpose::Evaluation, 0..size as u64, size);
+    let matrix = Tensor::<2>::from_data(TensorData::new(values, [size, size]), device);
+    // Products keep the size of their factors.
+    let matrix = matrix.mul_scalar((size as f64).sqrt().recip()).cast(precision.dtype());
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        const AT_ONCE: usize = 4;
+        let started = Instant::now();
+        let mut product = matrix.clone();
+        for _ in 0..AT_ONCE {
+            product = matrix.clone().matmul(product.clone());
+        }
+        device.sync()?;
+        drop(product);
+        best = best.min(started.elapsed().as_secs_f64() / AT_ONCE as f64);
+    }
+    Ok(2.0 * (size as f64).powi(3) / best)
+}
+
+/// Bytes that the device's allocator holds, used or not; it gives none back by itself.
+pub fn device_bytes(device: &SelectedDevice) -> Option<u64> {
+    device.device.memory_pool_usage().map(|usage| usage.bytes_reserved)
+}
+
+/// Resident memory of this process, and the most it has been, where the system says.
+pub fn process_bytes() -> (Option<u64>, Option<u64>) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}

@@ -1,0 +1,39 @@
+//! The model: read from its folder, or made of a run's configuration with drawn weights.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use burn::tensor::Device;
+use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
+use halfstep_train::{drawn_network, load_config};
+
+/// From `--model` or `--config`, of which one must be given.
+pub fn load(
+    folder: Option<&Path>,
+    config: Option<&Path>,
+    device: &Device,
+) -> anyhow::Result<ModelFolder> {
+    match (folder, config) {
+        (Some(folder), None) => Ok(ModelFolder::load(folder, device)?),
+        (None, Some(config)) => drawn(config, device),
+        _ => bail!("give either --model or --config"),
+    }
+}
+
+/// The network that a configuration describes, no weight of it zero.
+fn drawn(config: &Path, device: &Device) -> anyhow::Result<ModelFolder> {
+    let config = load_config(config, &[])?;
+    let outline =
+        config.data.outline().context("--config: its data must be a published dataset")?;
+    let unet = config.unet(outline.shape, outline.num_classes)?;
+    let schedule = config.schedule.build()?;
+    Ok(ModelFolder {
+        unet: drawn_network(&unet, config.seed, device)?,
+        scheduler: SchedulerConfig::from_schedule(&schedule, config.teacher.prediction_type),
+        schedule,
+        halfstep: HalfstepFile {
+            schedule: Some(config.schedule.clone()),
+            ..HalfstepFile::default()
+        },
+    })
+}

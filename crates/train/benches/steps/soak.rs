@@ -1,0 +1,64 @@
+//! Many steps in a row, as a run takes them: memory must stay flat.
+
+use halfstep_data::{Dataset, EpochOrder};
+use halfstep_train::{BatchSource, Prefetch, StepStats, TimeSampling};
+
+use crate::chip::{device_bytes, process_bytes};
+use crate::tasks::Bench;
+
+/// Losses are read every so many steps, as a run does.
+const READ_EVERY: u64 = 10;
+
+/// Takes so many training steps on fresh batches and says what is held after each tenth of them.
+pub fn soak(bench: &mut Bench<'_>, steps: u64) -> anyhow::Result<()> {
+    let images = 1000;
+    let each: usize = bench.shape.iter().product();
+    let pixels = (0..images * each).map(|i| (i * 31 % 251) as u8).collect();
+    let dataset = Dataset::new("bytes", bench.shape, pixels, None, None)?;
+    let source = BatchSource {
+        dataset: &dataset,
+        order: EpochOrder::new(images, 0),
+        seed: 0,
+        batch_size: bench.batch_size(),
+        parts: 1,
+        time_sampling: TimeSampling::Stratified,
+        flip: true,
+        labels: false,
+    };
+    let tracked = bench.device.device.clone().autodiff();
+    let mut held = Vec::new();
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        let batches = Prefetch::start(scope, source, 0..steps);
+        let mut pending: Vec<StepStats> = Vec::new();
+        let mut step = 0;
+        while let Some(batch) = batches.next() {
+            pending.push(bench.train_on(&batch.upload(&tracked))?);
+            step += 1;
+            if step % READ_EVERY == 0 || step == steps {
+                StepStats::read_all(std::mem::take(&mut pending))?;
+            }
+            if step * 10 / steps > (step - 1) * 10 / steps {
+                let now = [process_bytes().0, device_bytes(bench.device)];
+                println!("soak: step {step:6}  process {}  device {}", mib(now[0]), mib(now[1]));
+                held.push(now);
+            }
+        }
+        Ok(())
+    })?;
+    if let (Some(first), Some(last)) = (held.first(), held.last()) {
+        let growth = |which: usize| match (first[which], last[which]) {
+            (Some(first), Some(last)) => format!("{:+.1} MiB", (last as f64 - first as f64) / MIB),
+            _ => "not known".to_owned(),
+        };
+        let (process, device) = (growth(0), growth(1));
+        println!("soak: from a tenth of the steps to the end: process {process}, device {device}");
+    }
+    Ok(())
+}
+
+const MIB: f64 = 1_048_576.0;
+
+/// `123.4 MiB`, or that it is not known.
+fn mib(bytes: Option<u64>) -> String {
+    bytes.map_or("not known".to_owned(), |bytes| format!("{:.1} MiB", bytes as f64 / MIB))
+}

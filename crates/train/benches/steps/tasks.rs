@@ -1,0 +1,157 @@
+//! The tasks: forward, training, distillation, sampling.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use burn::tensor::{Tensor, TensorData};
+use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
+use halfstep_data::{Purpose, noise};
+use halfstep_model::{ModelFolder, Precision, SelectedDevice, UNet, flat_params, with_flat_params};
+use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, output, quietly, student_grid};
+use halfstep_train::{
+    AdamW, DistillationRound, Ema, Learner, LossScale, OptimizerConfig, Packing, StepStats,
+    TrainingBatch, distillation_loss, teacher_loss,
+};
+
+pub const TASKS: [&str; 6] = ["forward", "train", "distill", "sample1", "sample64", "batches"];
+/// Steps of the sampling tasks.
+const SAMPLING_STEPS: usize = 4;
+
+/// A model, a learner that begins with its weights, and one batch.
+pub struct Bench<'a> {
+    pub device: &'a SelectedDevice,
+    pub model: ModelFolder,
+    pub shape: [usize; 3],
+    /// The model as it computes in the learner's precision.
+    working: UNet,
+    learner: Learner,
+    batch: TrainingBatch,
+}
+
+impl<'a> Bench<'a> {
+    pub fn new(
+        model: ModelFolder,
+        precision: Precision,
+        batch_size: usize,
+        device: &'a SelectedDevice,
+    ) -> anyhow::Result<Self> {
+        precision.check(device)?;
+        let config = model.unet.config();
+        let size = config.sample_size.context("the model has no `sample_size`")?;
+        let shape = [config.in_channels, size, size];
+        let tracked = device.device.clone().autodiff();
+        let unet = with_flat_params(UNet::zeroed(config, &tracked)?, flat_params(&model.unet));
+        let images = |purpose| {
+            let values = noise(0, purpose, 0..batch_size as u64, shape.iter().product());
+            let shape = [batch_size, shape[0], shape[1], shape[2]];
+            Tensor::from_data(TensorData::new(values, shape), &tracked)
+        };
+        let strata = 0..batch_size;
+        let batch = TrainingBatch {
+            x0: images(Purpose::Evaluation),
+            eps: images(Purpose::TrainNoise),
+            uniforms: strata.map(|k| (k as f64 + 0.5) / batch_size as f64).collect(),
+            labels: None,
+        };
+        let packing = Packing::of(&unet, device);
+        let learner = Learner {
+            ema: Some(Ema::new(EmaSchedule::new(0.9999), packing.join(flat_params(&unet)))),
+            unet,
+            packing,
+            optimizer: AdamW::new(&OptimizerConfig::default()),
+            step: 0,
+            precision,
+            loss_scale: LossScale::needed_by(precision, &device.device),
+        };
+        let working = model.unet.computing_in(precision);
+        Ok(Self { device, model, shape, working, learner, batch })
+    }
+
+    /// What the learner computes in.
+    pub fn precision(&self) -> Precision {
+        self.learner.precision
+    }
+
+    /// Images of a training step.
+    pub fn batch_size(&self) -> usize {
+        self.batch.uniforms.len()
+    }
+
+    /// Seconds that a task took, until its result is there.
+    pub fn run(&mut self, task: &str) -> anyhow::Result<f64> {
+        let started = Instant::now();
+        match task {
+            "forward" => self.forward()?,
+            "train" => drop(self.train()?.read()?),
+            "distill" => drop(self.distill()?.read()?),
+            "sample1" => drop(self.sample(1)?),
+            "sample64" => drop(self.sample(64)?),
+            "batches" => crate::host::batches()?,
+            other => bail!("`{other}` is none of {TASKS:?}"),
+        }
+        Ok(started.elapsed().as_secs_f64())
+    }
+
+    fn forward(&self) -> anyhow::Result<()> {
+        let output = self.working.forward(self.batch.x0.clone().inner(), &[500.0], None, None);
+        Images::read(output)?;
+        Ok(())
+    }
+
+    /// A teacher's step on the batch at hand, without waiting for it: v-error, backward, clipping,
+    /// AdamW, moving average.
+    pub fn train(&mut self) -> anyhow::Result<StepStats> {
+        let batch = self.batch.clone();
+        self.train_on(&batch)
+    }
+
+    /// The same on another batch.
+    pub fn train_on(&mut self, batch: &TrainingBatch) -> anyhow::Result<StepStats> {
+        let schedule = &self.model.schedule;
+        let stats = self.learner.learn(1e-4, 1.0, 1, |unet, _| {
+            let weighting = LossWeighting::SnrPlusOne;
+            Ok(teacher_loss(unet, schedule, PredictionType::VPrediction, weighting, batch, None))
+        })?;
+        Ok(stats)
+    }
+
+    /// A student's step: two steps of the teacher, then as [`train`](Self::train).
+    fn distill(&mut self) -> anyhow::Result<StepStats> {
+        let batch = &self.batch;
+        let round = DistillationRound {
+            teacher: &self.working,
+            num_steps: SAMPLING_STEPS,
+            schedule: &self.model.schedule,
+            kind: PredictionType::VPrediction,
+            weighting: LossWeighting::SnrPlusOne,
+        };
+        Ok(self.learner.learn(1e-4, 1.0, 1, |unet, _| distillation_loss(unet, &round, batch))?)
+    }
+
+    /// So many images in four steps, as the sampler draws them: in f32.
+    pub fn sample(&self, count: usize) -> anyhow::Result<Images> {
+        let draw = Draw {
+            unet: &self.model.unet,
+            prediction_type: PredictionType::VPrediction,
+            sampler: &AngularDdim::default(),
+            grid: &student_grid(&self.model.schedule, SAMPLING_STEPS)?,
+            schedule: &self.model.schedule,
+            seed: 0,
+            step_noise: StepNoise::Fresh,
+            batch_size: count.max(64),
+            shape: self.shape,
+            classes: &[],
+            device: &self.device.device,
+        };
+        Ok(draw.images(0..count as u64, &mut quietly)?)
+    }
+
+    /// The network's answer at t = 500 to the tensor `noise` of a file.
+    pub fn outputs(&self, input: &std::path::Path, to: &std::path::Path) -> anyhow::Result<()> {
+        let noise = output::read_noise(input, self.shape)?;
+        let z = TensorData::new(noise.values, noise.shape);
+        let z = Tensor::from_data(z, &self.device.device);
+        let images = Images::read(self.working.forward(z, &[500.0], None, None))?;
+        Ok(output::write_raw(to, &images)?)
+    }
+}

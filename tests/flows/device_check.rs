@@ -1,0 +1,48 @@
+//! `train --check-device`: a device that agrees passes, in every precision it has.
+
+use std::process::Command;
+
+use halfstep_model::Precision;
+
+use crate::programs::TINY;
+use crate::support::{failure, output, program, root, wgpu};
+
+fn check(device: &str, precision: &str) -> Command {
+    let mut command = program("train");
+    command.arg("--config").arg(root().join("configs/digits.toml")).arg("--check-device");
+    command.args(["--device", device, "--set", &format!("precision={precision}")]);
+    for setting in TINY {
+        command.args(["--set", setting]);
+    }
+    command
+}
+
+fn passes(device: &str, precision: &str) {
+    let table = String::from_utf8(output(&mut check(device, precision), 0).stdout).unwrap();
+    println!("{table}");
+    assert_eq!(table.matches("| agrees |").count(), 3, "{table}");
+    assert!(table.contains("computes what the CPU computes."), "{table}");
+}
+
+#[test]
+fn the_cpu_agrees_with_itself_in_every_precision() {
+    for precision in ["f32", "bf16", "f16"] {
+        passes("cpu", precision);
+    }
+}
+
+/// Through wgpu on whatever adapter there is; where it has no arithmetic in a type, it says so.
+#[test]
+fn wgpu_agrees_or_names_what_it_lacks() {
+    let Some(selected) = wgpu() else { return };
+    for precision in [Precision::F32, Precision::Bf16, Precision::F16] {
+        match precision.check(selected) {
+            Ok(()) => passes("wgpu", precision.name()),
+            Err(error) => {
+                let text = failure(&mut check("wgpu", precision.name()));
+                assert!(text.contains("config: `precision`"), "{text}");
+                assert!(text.contains(&error.to_string()), "{text}");
+            }
+        }
+    }
+}

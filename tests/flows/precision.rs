@@ -1,0 +1,188 @@
+//! Learning in 16 bits: it follows f32, survives overflow, resumes exactly; and what cannot is
+//! refused by name.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
+use halfstep_data::{Purpose, noise};
+use halfstep_model::{ModelFolder, Precision, UNet, flat_params, with_flat_params};
+use halfstep_train::{
+    AdamW, DistillationRound, Ema, Learner, LossScale, OptimizerConfig, Packing, TrainingBatch,
+    distillation_loss, teacher_loss,
+};
+
+use crate::support::tiny_model;
+
+const BATCH: usize = 16;
+
+fn learner(model: &ModelFolder, precision: Precision) -> Learner {
+    let device = Device::flex();
+    let unet = UNet::zeroed(model.unet.config(), &device.clone().autodiff()).unwrap();
+    let unet = with_flat_params(unet, flat_params(&model.unet));
+    Learner {
+        ema: Some(Ema::new(EmaSchedule::new(0.9), flat_params(&unet))),
+        packing: Packing::separate(&unet),
+        unet,
+        optimizer: AdamW::new(&OptimizerConfig::default()),
+        step: 0,
+        precision,
+        loss_scale: LossScale::needed_by(precision, &device),
+    }
+}
+
+fn batch() -> TrainingBatch {
+    let shape = [BATCH, 1, 8, 8];
+    let tensor = |purpose| {
+        let values = noise(0, purpose, 0..BATCH as u64, 64);
+        Tensor::from_data(TensorData::new(values, shape), &Device::flex().autodiff())
+    };
+    TrainingBatch {
+        x0: tensor(Purpose::Evaluation),
+        eps: tensor(Purpose::TrainNoise),
+        uniforms: (0..BATCH).map(|k| (k as f64 + 0.5) / BATCH as f64).collect(),
+        labels: Some((0..BATCH as u32).map(|k| k % 3).collect()),
+    }
+}
+
+/// Loss and gradient norm of each step of a teacher, on the same batch at every step.
+fn teach(model: &ModelFolder, learner: &mut Learner, steps: u64) -> Vec<[f64; 2]> {
+    let (batch, kind) = (batch(), PredictionType::VPrediction);
+    let one = |_| {
+        let stats = learner.learn(2e-3, 1.0, 1, |unet, _| {
+            let weighting = LossWeighting::SnrPlusOne;
+            Ok(teacher_loss(unet, &model.schedule, kind, weighting, &batch, None))
+        });
+        let [loss, _, norm] = stats.unwrap().read().unwrap();
+        [loss, norm]
+    };
+    (0..steps).map(one).collect()
+}
+
+fn values(list: &[Tensor<1>]) -> Vec<Vec<f32>> {
+    list.iter().map(|tensor| tensor.to_data().try_into_vec().unwrap()).collect()
+}
+
+/// Each loss is a mean over 1024 squares whose roots are off by some roundings of half an epsilon,
+/// most of which cancel; what is left is within one epsilon, over twenty steps. Learning makes the
+/// loss fall by much more.
+#[test]
+fn losses_in_16_bits_follow_those_in_f32() {
+    let model = tiny_model(Some(3), None);
+    let wide = teach(&model, &mut learner(&model, Precision::F32), 20);
+    assert!(wide[19][0] < 0.7 * wide[0][0], "{wide:?}");
+    for precision in [Precision::Bf16, Precision::F16] {
+        let narrow = teach(&model, &mut learner(&model, precision), 20);
+        let pairs = wide.iter().zip(&narrow);
+        let worst = pairs.map(|(a, b)| (a[0] - b[0]).abs() / a[0]).fold(0.0, f64::max);
+        println!("{precision}: largest relative difference of a loss {worst:e}");
+        assert!(worst > 0.0, "{precision}: computed in f32");
+        assert!(worst < precision.epsilon(), "{precision}: {worst:e}\n{wide:?}\n{narrow:?}");
+    }
+}
+
+/// Clipping, AdamW, the moving average and skipped steps are the same over all parameters at once as
+/// over one at a time; the norm is summed up in another order, which a step turns into a few roundings
+/// of weights below 4.
+#[test]
+fn parameters_in_one_tensor_learn_alike() {
+    let model = tiny_model(Some(3), None);
+    for precision in [Precision::F32, Precision::F16] {
+        let mut separate = learner(&model, precision);
+        let mut joined = learner(&model, precision);
+        joined.packing = Packing::joined(&joined.unet);
+        let averages = joined.packing.join(flat_params(&joined.unet));
+        joined.ema = Some(Ema::new(EmaSchedule::new(0.9), averages));
+        teach(&model, &mut separate, 1);
+        teach(&model, &mut joined, 1);
+        assert_eq!(joined.optimizer.history().1.unwrap().first.len(), 1);
+        for of in [|l: &Learner| l.unet.clone(), |l: &Learner| l.result(&Device::flex())] {
+            let pairs = values(&flat_params(&of(&separate))).concat();
+            let pairs = pairs.into_iter().zip(values(&flat_params(&of(&joined))).concat());
+            let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 2e-6, "{precision}: {worst:e}");
+        }
+    }
+}
+
+/// Asking for f32 changes nothing: the network is the same, bit for bit.
+#[test]
+fn f32_is_what_it_was() {
+    let model = tiny_model(Some(3), None);
+    let z = Tensor::<4>::ones([2, 1, 8, 8], &Device::flex());
+    let plain = model.unet.forward(z.clone(), &[5.0], Some(&[0, 1]), None);
+    let same = model.unet.computing_in(Precision::F32).forward(z, &[5.0], Some(&[0, 1]), None);
+    assert_eq!(plain.into_data(), same.into_data());
+}
+
+/// A student and its teacher, both in 16 bits: the loss is small, and its target a difference over
+/// sin(phi - phi'), which makes the teacher's roundings larger by about 1/sin(pi/8) = 2.6 twice.
+#[test]
+fn distillation_in_16_bits_follows_f32() {
+    let model = tiny_model(Some(3), None);
+    let loss = |precision: Precision| {
+        let teacher = model.unet.computing_in(precision);
+        let round = DistillationRound {
+            teacher: &teacher,
+            num_steps: 4,
+            schedule: &model.schedule,
+            kind: PredictionType::VPrediction,
+            weighting: LossWeighting::SnrPlusOne,
+        };
+        let mut learner = learner(&model, precision);
+        let stats =
+            learner.learn(1e-3, 1.0, 1, |unet, _| distillation_loss(unet, &round, &batch()));
+        stats.unwrap().read().unwrap()[0]
+    };
+    let wide = loss(Precision::F32);
+    for precision in [Precision::Bf16, Precision::F16] {
+        let narrow = loss(precision);
+        let tolerance = 16.0 * precision.epsilon();
+        assert!((narrow - wide).abs() < tolerance * wide, "{precision}: {narrow} {wide}");
+    }
+}
+
+/// A factor of 2^100 overflows f16 at once: the step is left out, the factor halved, and all is as
+/// it was but the count of steps.
+#[test]
+fn an_overflow_leaves_weights_and_moments_as_they_were() {
+    let model = tiny_model(Some(3), None);
+    let mut learner = learner(&model, Precision::F16);
+    teach(&model, &mut learner, 2);
+    let moments = |learner: &Learner| {
+        let moments = learner.optimizer.history().1.unwrap();
+        [values(&moments.first), values(&moments.second)]
+    };
+    let before = (values(&flat_params(&learner.unet)), moments(&learner));
+    learner.loss_scale = Some(LossScale::restored([2f32.powi(100), 5.0], &Device::flex()));
+    let [[loss, norm]] = teach(&model, &mut learner, 1)[..] else { panic!("one step") };
+    assert!(loss.is_finite() && norm == 0.0, "{loss} {norm}");
+    assert_eq!(before, (values(&flat_params(&learner.unet)), moments(&learner)));
+    assert_eq!(learner.step, 3);
+    let scale = learner.loss_scale.as_ref().unwrap().read().unwrap();
+    assert_eq!(scale, [2f32.powi(99), 0.0]);
+    // From a factor that fits, it goes on.
+    learner.loss_scale = Some(LossScale::new(&Device::flex()));
+    let [[_, norm]] = teach(&model, &mut learner, 1)[..] else { panic!("one step") };
+    assert!(norm > 0.0);
+    assert_ne!(before.0, values(&flat_params(&learner.unet)));
+}
+
+/// Without scaling, gradients of small losses vanish in f16; with it they do not.
+#[test]
+fn the_scale_keeps_small_gradients() {
+    let model = tiny_model(Some(3), None);
+    let norm = |scale: Option<LossScale>| {
+        let mut learner = learner(&model, Precision::F16);
+        learner.loss_scale = scale;
+        let (batch, kind) = (batch(), PredictionType::VPrediction);
+        let stats = learner.learn(1e-3, 0.0, 1, |unet, _| {
+            let weighting = LossWeighting::SnrPlusOne;
+            let mut loss = teacher_loss(unet, &model.schedule, kind, weighting, &batch, None);
+            loss.weighted = loss.weighted.mul_scalar(1e-7);
+            Ok(loss)
+        });
+        stats.unwrap().read().unwrap()[2]
+    };
+    let (without, with) = (norm(None), norm(LossScale::needed_by(Precision::F16, &Device::flex())));
+    assert!(with > 1e-8, "{with:e}");
+    assert!(without < 0.5 * with, "{without:e} {with:e}");
+}

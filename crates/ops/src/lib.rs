@@ -10,7 +10,7 @@
 //! Inputs of 16 bits are multiplied in 16 bits; what is summed up outside a product (statistics,
 //! softmax, gradients of biases) is summed up in f32 and rounded once.
 //!
-//! Programs take [`Allocator`] for their own and call [`keep_freed_memory()`] first.
+//! Programs call [`keep_freed_memory()`] first.
 //!
 //! # Architecture invariant
 //!
@@ -21,7 +21,6 @@
 // Burn's ndarray backend is deprecated; it stays here as a third opinion for parity.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
 
-mod allocator;
 mod attention;
 mod attention_backends;
 mod backends;
@@ -29,13 +28,14 @@ mod conv;
 #[cfg(feature = "flex")]
 mod flex;
 mod half;
+mod memory;
 mod norm;
 mod norm_backends;
 mod norm_composed;
 mod optimizer;
 
-pub use allocator::{Allocator, keep_freed_memory};
 pub use attention::attention;
 pub use conv::conv2d;
+pub use memory::keep_freed_memory;
 pub use norm::{group_norm, group_norm_silu, shifted_group_norm_silu};
 pub use optimizer::{AdamWStep, adamw, moving_average, sum_of_squares};

@@ -7,9 +7,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[global_allocator]
-static ALLOCATOR: halfstep_ops::Allocator = halfstep_ops::Allocator;
-
 fn main() -> ExitCode {
     halfstep_ops::keep_freed_memory();
     match program::run(&args::Args::parse()) {

@@ -22,9 +22,6 @@ use halfstep_model::{DeviceChoice, Precision};
 
 use crate::tasks::{Bench, TASKS};
 
-#[global_allocator]
-static ALLOCATOR: halfstep_ops::Allocator = halfstep_ops::Allocator;
-
 /// Times whole steps of a model.
 #[derive(Parser)]
 struct Args {

@@ -51,10 +51,10 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
     total
 }
 
-/// How many partial sums: enough to occupy threads, few enough that they fit in 32 MB or are two.
+/// How many partial sums: enough to occupy threads, few enough that they fit in 8 MB or are two.
 /// It must not depend on the number of threads: the result would.
 fn chunks(groups: usize, shape: &ConvShape) -> usize {
-    const VALUES: usize = 8 << 20;
+    const VALUES: usize = 2 << 20;
     let outputs = shape.outputs.next_multiple_of(panel_width(shape.outputs));
     let each = ELEMENTS * shape.channels * outputs;
     (VALUES / each.max(1)).clamp(2, 8).min(groups)

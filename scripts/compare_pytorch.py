@@ -201,12 +201,21 @@ def quartiles(values):
 
 
 def time_tasks(here, there, tasks, repeats):
+    if {"forward", "train", "distill"} <= set(tasks):
+        print_distillation(here, repeats)
     for task in tasks:
         here.run(task), there.run(task)  # warm up
         pairs = [(here.run(task), there.run(task)) for _ in range(repeats)]
         low, ratio, high = quartiles([a / b for a, b in pairs])
         ours, theirs = (statistics.median(side) * 1e3 for side in zip(*pairs))
         print(f"| {task} | {ours:.1f} ms | {theirs:.1f} ms | **{ratio:.2f}** | {low:.2f} to {high:.2f} |", flush=True)
+
+
+def print_distillation(here, repeats):
+    """A distillation step over what it is made of, here: a training step and two forwards."""
+    rounds = [{task: here.run(task) for task in ("forward", "train", "distill")} for _ in range(repeats + 1)][1:]
+    low, ratio, high = quartiles([r["distill"] / (r["train"] + 2 * r["forward"]) for r in rounds])
+    print(f"| distill over (train + 2 forward), here | | | **{ratio:.2f}** | {low:.2f} to {high:.2f} |", flush=True)
 
 
 def peak_memory(program, folder, batch):

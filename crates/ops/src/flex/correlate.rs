@@ -22,7 +22,12 @@ pub(crate) fn forward(
         input: [shape.channels, shape.height, shape.width],
         output: [shape.outputs, shape.out_height(), shape.out_width()],
         lattices: vec![Lattice::forward(shape)],
-        weight: Weight { values: weight, input_stride: taps, output_stride: shape.patch() },
+        weight: Weight {
+            values: weight,
+            kernel: taps,
+            input_stride: taps,
+            output_stride: shape.patch(),
+        },
         bias,
     }
     .run(x)
@@ -36,7 +41,12 @@ pub(crate) fn x_grad(shape: &ConvShape, weight: &[f32], grad: &[f32]) -> Vec<f32
         input: [shape.outputs, shape.out_height(), shape.out_width()],
         output: [shape.channels, shape.height, shape.width],
         lattices: Lattice::x_grad(shape),
-        weight: Weight { values: weight, input_stride: shape.patch(), output_stride: taps },
+        weight: Weight {
+            values: weight,
+            kernel: taps,
+            input_stride: shape.patch(),
+            output_stride: taps,
+        },
         bias: None,
     }
     .run(grad)
@@ -57,6 +67,8 @@ struct Correlation<'a> {
 /// `o * output_stride + c * input_stride + t`.
 struct Weight<'a> {
     values: &'a [f32],
+    /// Taps of the whole kernel.
+    kernel: usize,
     input_stride: usize,
     output_stride: usize,
 }
@@ -126,16 +138,22 @@ impl Correlation<'_> {
 
     /// `[patch, panel_width]`, zero where there are no more outputs.
     fn weight_panel(&self, lattice: &Lattice, first: usize, panel_width: usize) -> Buffer {
-        let Weight { values, input_stride, output_stride } = self.weight;
+        let Weight { values, kernel, input_stride, output_stride } = self.weight;
         let ([inputs, ..], [outputs, ..]) = (self.input, self.output);
-        let taps = lattice.taps.len();
+        let (taps, count) = (lattice.taps.len(), panel_width.min(outputs - first));
+        let values = &values[first * output_stride..];
         let mut panel = Buffer::zeros(inputs * taps * panel_width);
+        let as_it_is = lattice.taps.iter().map(|tap| tap.weight).eq(0..kernel);
+        if as_it_is && input_stride == kernel {
+            transpose(values, output_stride, &mut panel, panel_width, count, inputs * kernel);
+            return panel;
+        }
+        let mut lines = Buffer::zeros(kernel * panel_width);
         for (c, panel) in panel.chunks_exact_mut(taps * panel_width).enumerate() {
-            for (j, o) in (first..outputs.min(first + panel_width)).enumerate() {
-                let weights = &values[o * output_stride + c * input_stride..];
-                for (line, tap) in panel.chunks_exact_mut(panel_width).zip(&lattice.taps) {
-                    line[j] = weights[tap.weight];
-                }
+            let values = &values[c * input_stride..];
+            transpose(values, output_stride, &mut lines, panel_width, count, kernel);
+            for (to, tap) in panel.chunks_exact_mut(panel_width).zip(&lattice.taps) {
+                to.copy_from_slice(&lines[tap.weight * panel_width..][..panel_width]);
             }
         }
         panel

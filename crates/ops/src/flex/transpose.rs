@@ -39,10 +39,10 @@ impl Matrix<'_> {
         for r in (rows.start..row_rest).step_by(ROWS) {
             for c in (cols.start..col_rest).step_by(COLS) {
                 let mut tile = [[0.0; ROWS]; COLS];
-                for i in 0..ROWS {
-                    let line = &self.from[(r + i) * self.from_stride + c..][..COLS];
-                    for j in 0..COLS {
-                        tile[j][i] = line[j];
+                for (i, row) in (r..r + ROWS).enumerate() {
+                    let line = &self.from[row * self.from_stride + c..][..COLS];
+                    for (column, &value) in tile.iter_mut().zip(line) {
+                        column[i] = value;
                     }
                 }
                 for (j, line) in tile.iter().enumerate() {

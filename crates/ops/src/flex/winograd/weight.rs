@@ -39,9 +39,14 @@ impl<'a> Weight<'a> {
         let width = panel_width(self.outputs);
         let count = width.min(self.outputs - first);
         let mut taps = Buffer::zeros(self.inputs * TAPS * width); // [C, 9, width]
-        for (c, taps) in taps.chunks_exact_mut(TAPS * width).enumerate() {
-            let weights = &self.values[first * self.output_stride + c * self.input_stride..];
-            transpose(weights, self.output_stride, taps, width, count, TAPS);
+        let values = &self.values[first * self.output_stride..];
+        if self.input_stride == TAPS {
+            transpose(values, self.output_stride, &mut taps, width, count, self.inputs * TAPS);
+        } else {
+            for (c, taps) in taps.chunks_exact_mut(TAPS * width).enumerate() {
+                let values = &values[c * self.input_stride..];
+                transpose(values, self.output_stride, taps, width, count, TAPS);
+            }
         }
         let stride = element_stride(self.inputs, width);
         let mut panel = WeightPanel {

@@ -7,8 +7,8 @@ usage() {
 usage: bench.sh [--release] [MODEL]
 
 Times the parts of a batch on the host, the operations of crates/ops against
-Burn's, then forward, training, distillation and sampling steps of MODEL and the
-making of batches (default: runs/digits/teacher).
+Burn's, then forward, training, distillation and sampling steps of MODEL (default:
+runs/digits/teacher) and the making of batches.
 
   --release  build with the release profile; the default is the profile that
              `cargo run` uses, which needs no second build of Burn
@@ -35,5 +35,5 @@ if [ ! -d "$model/unet" ]; then
     exit 1
 fi
 
-cargo bench --workspace "${profile[@]}" --bench 'host' --bench 'group_norm' --bench 'attention'
+cargo bench --workspace "${profile[@]}" --bench 'host' --bench 'conv2d' --bench 'group_norm' --bench 'attention'
 cargo bench --workspace "${profile[@]}" --bench steps -- --model "$PWD/${model#"$PWD"/}"

@@ -38,6 +38,12 @@ pub enum ModelError {
         /// Which tensors are missing, left over or of the wrong shape.
         problem: String,
     },
+    /// The device failed; what is on disk may be in order.
+    #[error("the device failed: {problem}")]
+    Device {
+        /// What it said.
+        problem: String,
+    },
     /// A folder that is not a model.
     #[error("{}: {problem}", path.display())]
     Folder {

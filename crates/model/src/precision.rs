@@ -112,7 +112,7 @@ impl fmt::Display for Precision {
 
 /// A device that does not compute in a type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{device} cannot compute in {precision}: {problem}")]
+#[error("the device ({device}) cannot compute in {precision}: {problem}")]
 pub struct PrecisionError {
     /// What was asked for.
     pub precision: Precision,

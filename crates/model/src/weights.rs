@@ -62,7 +62,7 @@ pub fn load_weights(mut unet: UNet, path: &Path) -> Result<UNet, ModelError> {
     let sums = flat_params(&unet).into_iter().map(Tensor::sum).collect();
     let sums = Tensor::cat(sums, 0)
         .try_into_data()
-        .map_err(|error| wrong(format!("cannot be read back from the device: {error}")))?;
+        .map_err(|error| ModelError::Device { problem: error.to_string() })?;
     let not_finite = sums.iter::<f32>().position(|sum| !sum.is_finite());
     if let Some(name) = not_finite.and_then(|which| param_names(&unet).into_iter().nth(which)) {
         return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));

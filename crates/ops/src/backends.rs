@@ -1,5 +1,7 @@
 //! The four computations of a convolution, backend by backend.
 
+#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
+use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::ops::ConvOptions;
@@ -73,8 +75,50 @@ fn options(at: Placement) -> ConvOptions<2> {
     ConvOptions::new([at.stride; 2], [at.padding; 2], [1; 2], 1)
 }
 
+/// Without `autotune` Burn computes convolutions by a kernel that adds 16 bits up in 16 bits, a weight
+/// gradient over all pixels of all images, and has no use for matrix units: 16 bits are f32 inside.
 #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
-impl ConvKernels for burn::backend::Cube {}
+impl ConvKernels for burn::backend::Cube {
+    fn conv_forward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: Option<FloatTensor<Self>>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        let dtype = x.dtype();
+        let [x, weight] = [x, weight].map(inside);
+        let y = <Self as ModuleOps<Self>>::conv2d(x, weight, bias.map(inside), options(at));
+        in_type::<Self>(y, dtype)
+    }
+
+    fn conv_x_grad(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        let dtype = x.dtype();
+        let [x, weight, grad] = [x, weight, grad].map(inside);
+        in_type::<Self>(x_grad::<Self>(x, weight, grad, at), dtype)
+    }
+
+    fn conv_weight_grad(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        let dtype = weight.dtype();
+        let [x, weight, grad] = [x, weight, grad].map(inside);
+        let grad = <Self as ModuleOps<Self>>::conv2d_weight_backward(x, weight, grad, options(at));
+        in_type::<Self>(grad, dtype)
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
+fn inside(tensor: FloatTensor<burn::backend::Cube>) -> FloatTensor<burn::backend::Cube> {
+    if cfg!(feature = "autotune") { tensor } else { widen::<burn::backend::Cube>(tensor) }
+}
 
 #[cfg(feature = "ndarray")]
 impl ConvKernels for burn::backend::NdArray {}

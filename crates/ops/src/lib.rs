@@ -1,4 +1,4 @@
-//! Tensor operations that Burn has, made fast enough to train with.
+//! Tensor operations fast enough to train with.
 //!
 //! [`conv2d`] computes what [`burn::tensor::module::conv2d`] computes, with a backward pass of its
 //! own; [`group_norm`] what [`burn::nn::GroupNorm`] computes, and [`group_norm_silu`] and

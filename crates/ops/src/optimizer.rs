@@ -4,6 +4,11 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+#[cfg(feature = "flex")]
+use crate::backends::on_flex::ours;
+#[cfg(feature = "flex")]
+use crate::flex::{self, owned, values, values_mut};
+
 /// One step of AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2) as torch takes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamWStep {
@@ -50,7 +55,8 @@ pub(crate) struct Factors {
 /// Weights, mean of the gradient and mean of its square after one step of AdamW along
 /// `grad_scale` times `grad`. The scale, that of clipping, is a tensor so that nobody waits for it.
 ///
-/// None of the tensors is tracked. Those that nobody else holds are written over.
+/// None of the tensors is tracked. On the CPU, weights and moments that nobody else holds are written
+/// over.
 ///
 /// # Shapes
 /// - weights, grad, first, second: `[N]`
@@ -225,8 +231,3 @@ impl OptimizerKernels for burn::backend::Flex {
         flex::tensor(vec![flex::optimizer::sum_of_squares(values(&tensor)) as f32], [1])
     }
 }
-
-#[cfg(feature = "flex")]
-use crate::backends::on_flex::ours;
-#[cfg(feature = "flex")]
-use crate::flex::{self, owned, values, values_mut};

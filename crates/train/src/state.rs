@@ -126,6 +126,9 @@ pub(crate) fn load(
     let packing = Packing::of(&fresh, device);
     let read = |name: &str| -> Result<UNet, TrainError> {
         load_weights(UNet::zeroed(unet, &plain)?, &state.join(name)).map_err(|error| {
+            if matches!(error, ModelError::Device { .. }) {
+                return error.into();
+            }
             let problem =
                 format!("damaged ({error}); delete {} to begin this stage again", state.display());
             TrainError::file(&state.join(name), problem)
@@ -153,6 +156,9 @@ pub(crate) fn load(
         packing,
         step: counters.step,
         precision,
-        loss_scale: counters.loss_scale.map(|values| LossScale::restored(values, &plain)),
+        loss_scale: match counters.loss_scale {
+            Some(values) => Some(LossScale::restored(values, &plain)),
+            None => LossScale::needed_by(precision, &plain),
+        },
     })
 }

@@ -69,7 +69,7 @@ impl Trial<'_> {
         let batch = self.batch(&tracked);
         let output = self.output(&learner.unet, &batch)?;
         let gradients = self.gradients(&learner, &batch)?;
-        // The same batch at every step: the loss falls by far more than rounding changes it.
+        // The same batch at every step, so that losses differ by the steps taken alone.
         let rate = self.config.teacher.learning_rate.min(LARGEST_RATE);
         let mut losses = Vec::new();
         for _ in 0..self.steps {

@@ -1,7 +1,8 @@
 //! Kernels for the CPU: convolution, group normalisation ([`norm`]), and self-attention
 //! ([`mod@attention`]).
 //!
-//! All three computations of a convolution are one: a matrix product whose left factor is the
+//! All three computations of a convolution, as [`correlate`] and [`weight_grad`] do them, are one: a
+//! matrix product whose left factor is the
 //! matrix of image patches (im2col). That matrix is never built. With the image laid out
 //! channels-last and padded, its entry for pixel n and patch element k is found at address
 //! `pixel[n] + patch[k]`, a sum of two table entries, and so [`product::Product`] multiplies it in place:

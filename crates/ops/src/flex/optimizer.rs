@@ -111,7 +111,7 @@ impl<S: Simd> Splats<S> {
     }
 }
 
-/// `average = decay average + (1 - decay) values`
+/// `average = decay average + (1 - decay) values`; memory is what takes its time, not arithmetic.
 pub(crate) fn average(average: &mut [f32], values: &[f32], decay: f64) {
     let (kept, new) = (decay as f32, (1.0 - decay) as f32);
     average.par_chunks_mut(SHARE).zip(values.par_chunks(SHARE)).for_each(|(average, values)| {

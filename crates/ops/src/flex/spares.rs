@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 /// Lends each task a workspace that no other task is using, made where there is none. Rayon's
 /// `for_each_init` makes one for every split of the work, and clearing it takes longer than a small
-/// task; here there are about as many as threads.
+/// task; here there are as many as tasks at work at a time.
 pub(crate) struct Spares<T, F> {
     make: F,
     free: Mutex<Vec<T>>,

@@ -38,7 +38,7 @@ struct Args {
     #[arg(long)]
     flops: bool,
     /// Images of a training step
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = batch_size)]
     batch_size: usize,
     /// Repetitions of each task, of which the median is printed
     #[arg(long, default_value_t = 7)]
@@ -50,7 +50,8 @@ struct Args {
     #[arg(long, default_value = "f32", value_parser = precision)]
     precision: Precision,
     /// Print one line of a Markdown table, and its two lines of titles with `--row titles`
-    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "row")]
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "row",
+        value_parser = ["row", "titles"])]
     row: Option<String>,
     /// Side of the matrices whose product is the yardstick of `--row`
     #[arg(long, default_value_t = 4096)]
@@ -69,6 +70,10 @@ struct Args {
 
 /// Kernels that are listed by name.
 const MOST_FREQUENT: usize = 10;
+
+fn batch_size(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&size| size > 0).ok_or_else(|| "a whole number from 1".to_owned())
+}
 
 fn precision(name: &str) -> Result<Precision, String> {
     let all = [Precision::F32, Precision::Bf16, Precision::F16];

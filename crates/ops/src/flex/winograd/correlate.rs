@@ -74,6 +74,7 @@ impl Correlation<'_> {
         let (tiles, images) = (together * self.tiling.len(), together);
         let inputs = Spares::new(|| (windows.buffer(), Tiles::new(tiles, self.input[0])));
         let scratches = Spares::new(|| Scratch::new(self.tiling, images, width_of_panel));
+        let few = together == 1 && batch < rayon::current_num_threads();
         let mut out = vec![0.0; batch * image_out];
         let groups = out.par_chunks_mut(together * image_out);
         groups.zip(input.par_chunks(together * image_in)).for_each(|(out, input)| {
@@ -83,7 +84,7 @@ impl Correlation<'_> {
                     let first = i * width_of_panel;
                     scratches.lend(|scratch| self.panel(tiles, panel, first, scratch, out));
                 };
-                if out.len() == image_out {
+                if few {
                     // The channels of one image lie together, so its panels can be shared out.
                     let out = out.par_chunks_mut(width_of_panel * plane);
                     out.zip(&panels).enumerate().for_each(panel);
@@ -115,7 +116,7 @@ impl Correlation<'_> {
         let images = (out.len() / plane).div_ceil(outputs);
 
         let count = images * self.tiling.len();
-        let rows: Vec<u32> = (0..count).map(|i| (i * tiles.tile) as u32).collect();
+        let rows: Vec<u32> = (0..count).map(|i| (i * tiles.width) as u32).collect();
         let cols: Vec<u32> = (0..inputs as u32).collect();
         let stride = element_stride(count, width_of_panel);
         for element in 0..ELEMENTS {

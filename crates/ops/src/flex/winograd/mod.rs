@@ -21,7 +21,8 @@
 //! rounding: with these the error of an output is about 1e-6 of the outputs' size (root mean square),
 //! that of the plain sum 2e-7.
 //!
-//! A value that is not finite makes all 16 of its tile so, and not only those that see it.
+//! A value that is not finite makes whole tiles so, those whose windows hold it, and not only the
+//! pixels that see it; in a weight gradient all nine taps of its channel.
 
 mod correlate;
 mod tiles;

@@ -68,7 +68,7 @@ impl Windows {
 pub(crate) struct Tiles {
     values: Buffer,
     /// From a tile to the next: the width.
-    pub(crate) tile: usize,
+    pub(crate) width: usize,
     /// From an element to the next.
     element: usize,
 }
@@ -81,7 +81,7 @@ impl Tiles {
     pub(crate) fn in_panels(tiles: usize, channels: usize, width: usize) -> Self {
         let element = element_stride(tiles, width);
         let panels = channels.div_ceil(width);
-        Self { values: Buffer::zeros(panels * ELEMENTS * element), tile: width, element }
+        Self { values: Buffer::zeros(panels * ELEMENTS * element), width, element }
     }
 
     /// Those of one element: `[tiles, width]`
@@ -136,7 +136,7 @@ fn windows<S: Simd, const N: usize>(
     let channel_vectors = windows.channels.div_ceil(S::F32_LANES);
     let vectors = |floats: usize| floats / S::F32_LANES;
     let (row, pixel) = (vectors(row), vectors(pixel));
-    let (tile, element) = (vectors(to.tile), vectors(to.element));
+    let (tile, element) = (vectors(to.width), vectors(to.element));
     let packed = S::as_simd_f32s(packed).0;
     let to = S::as_mut_simd_f32s(&mut to.values).0;
     for i in 0..windows.tiling.rows {

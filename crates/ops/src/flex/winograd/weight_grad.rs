@@ -89,7 +89,7 @@ impl PartialSum<'_> {
         let mut grad_tiles = Tiles::in_panels(most, outputs, panel_width);
         let (mut x_packed, mut grad_packed) = (self.of_x.buffer(), self.of_grad.buffer());
         let rows: Vec<u32> = (0..channels as u32).collect();
-        let cols: Vec<u32> = (0..most).map(|tile| (tile * x_tiles.tile) as u32).collect();
+        let cols: Vec<u32> = (0..most).map(|tile| (tile * x_tiles.width) as u32).collect();
 
         let mut sums = Buffer::zeros(panels * self.panel());
         for group in groups.clone() {

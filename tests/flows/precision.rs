@@ -1,10 +1,10 @@
 //! Learning in 16 bits: it follows f32, survives overflow, resumes exactly; and what cannot is
 //! refused by name.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
 use halfstep_data::{Purpose, noise};
-use halfstep_model::{ModelFolder, Precision, UNet, flat_params, with_flat_params};
+use halfstep_model::{ModelFolder, Precision, UNet, flat_params, param_names, with_flat_params};
 use halfstep_train::{
     AdamW, DistillationRound, Ema, Learner, LossScale, OptimizerConfig, Packing, TrainingBatch,
     distillation_loss, teacher_loss,
@@ -111,6 +111,19 @@ fn f32_is_what_it_was() {
     let plain = model.unet.forward(z.clone(), &[5.0], Some(&[0, 1]), None);
     let same = model.unet.computing_in(Precision::F32).forward(z, &[5.0], Some(&[0, 1]), None);
     assert_eq!(plain.into_data(), same.into_data());
+}
+
+/// By their names in diffusers, whatever the network calls the modules that hold them.
+#[test]
+fn norms_and_classes_keep_their_parameters_and_all_others_are_rounded() {
+    let rounded = tiny_model(Some(3), None).unet.computing_in(Precision::Bf16);
+    let mut kept = 0;
+    for (name, values) in param_names(&rounded).into_iter().zip(flat_params(&rounded)) {
+        let keeps = name.contains("norm") || name.starts_with("class_embedding");
+        assert_eq!(values.dtype() == DType::F32, keeps, "{name}");
+        kept += usize::from(keeps);
+    }
+    assert!(kept > 0);
 }
 
 /// A student and its teacher, both in 16 bits: the loss is small, and its target a difference over

@@ -31,6 +31,7 @@ mod recipe;
 mod run;
 mod run_folder;
 mod stage;
+mod stage_ends;
 mod state;
 mod summary;
 mod trial;

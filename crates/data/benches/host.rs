@@ -1,7 +1,7 @@
 //! What a training image costs the host, part by part: random bits, normals, pixels.
 //!
 //! `cargo bench --profile dev -p halfstep-data`; the crate is optimised in that profile too. The
-//! whole pipeline is `cargo bench --profile dev -p train --bench host`.
+//! whole pipeline is the task `batches` of `cargo bench --profile dev -p train --bench steps`.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;

@@ -38,4 +38,4 @@ pub use params::{flat_grads, flat_params, param_names, with_flat_params};
 pub use precision::{Precision, PrecisionError};
 pub use scheduler::SchedulerConfig;
 pub use unet::UNet;
-pub use weights::{load_weights, save_weights};
+pub use weights::{first_not_finite, load_weights, save_weights};

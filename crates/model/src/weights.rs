@@ -58,16 +58,23 @@ pub fn load_weights(mut unet: UNet, path: &Path) -> Result<UNet, ModelError> {
             list(names)
         )));
     }
-    // One read for all: each waits for the device.
-    let sums = flat_params(&unet).into_iter().map(Tensor::sum).collect();
-    let sums = Tensor::cat(sums, 0)
-        .try_into_data()
-        .map_err(|error| ModelError::Device { problem: error.to_string() })?;
-    let not_finite = sums.iter::<f32>().position(|sum| !sum.is_finite());
-    if let Some(name) = not_finite.and_then(|which| param_names(&unet).into_iter().nth(which)) {
+    if let Some(name) = first_not_finite(&unet)? {
         return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));
     }
     Ok(unet)
+}
+
+/// The name of the first parameter that holds NaN or infinity. Reads once from the device, for all.
+///
+/// # Errors
+/// [`ModelError::Device`] if the device failed.
+pub fn first_not_finite(unet: &UNet) -> Result<Option<String>, ModelError> {
+    let sums = flat_params(unet).into_iter().map(Tensor::sum).collect();
+    let sums = Tensor::cat(sums, 0)
+        .try_into_data()
+        .map_err(|error| ModelError::Device { problem: error.to_string() })?;
+    let which = sums.iter::<f32>().position(|sum| !sum.is_finite());
+    Ok(which.and_then(|which| param_names(unet).into_iter().nth(which)))
 }
 
 /// The first few names and how many more.

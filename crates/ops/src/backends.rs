@@ -1,7 +1,5 @@
 //! The four computations of a convolution, backend by backend.
 
-#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
-use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::ops::ConvOptions;
@@ -12,8 +10,12 @@ use crate::half::{in_type, widen};
 /// A convolution and its three derivatives. What a backend does not write itself is arranged from
 /// Burn's operations.
 pub(crate) trait ConvKernels: Backend {
+    /// Whether operands of 16 bits are f32 inside, where the kernels would add them up in 16 bits: a
+    /// weight gradient is a sum over all pixels of all images.
+    const WIDE_INSIDE: bool = false;
+
     /// `[B, C, H, W] -> [B, O, H', W']`
-    fn conv_forward(
+    fn forward_kernel(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: Option<FloatTensor<Self>>,
@@ -23,7 +25,7 @@ pub(crate) trait ConvKernels: Backend {
     }
 
     /// The gradient of x: `[B, C, H, W]`
-    fn conv_x_grad(
+    fn x_grad_kernel(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         grad: FloatTensor<Self>,
@@ -33,13 +35,50 @@ pub(crate) trait ConvKernels: Backend {
     }
 
     /// The gradient of the weight: `[O, C, K, K]`
-    fn conv_weight_grad(
+    fn weight_grad_kernel(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         at: Placement,
     ) -> FloatTensor<Self> {
         Self::conv2d_weight_backward(x, weight, grad, options(at))
+    }
+
+    /// As [`forward_kernel`](Self::forward_kernel), in x's type.
+    fn conv_forward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: Option<FloatTensor<Self>>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        let dtype = x.dtype();
+        let [x, weight] = [x, weight].map(inside::<Self>);
+        let y = Self::forward_kernel(x, weight, bias.map(inside::<Self>), at);
+        in_type::<Self>(y, dtype)
+    }
+
+    /// As [`x_grad_kernel`](Self::x_grad_kernel), in x's type.
+    fn conv_x_grad(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        let dtype = x.dtype();
+        let [x, weight, grad] = [x, weight, grad].map(inside::<Self>);
+        in_type::<Self>(Self::x_grad_kernel(x, weight, grad, at), dtype)
+    }
+
+    /// As [`weight_grad_kernel`](Self::weight_grad_kernel), in the weight's type.
+    fn conv_weight_grad(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        let dtype = weight.dtype();
+        let [x, weight, grad] = [x, weight, grad].map(inside::<Self>);
+        in_type::<Self>(Self::weight_grad_kernel(x, weight, grad, at), dtype)
     }
 
     /// The gradient of the bias: `[O]`
@@ -75,49 +114,15 @@ fn options(at: Placement) -> ConvOptions<2> {
     ConvOptions::new([at.stride; 2], [at.padding; 2], [1; 2], 1)
 }
 
-/// Without `autotune` Burn computes convolutions by a kernel that adds 16 bits up in 16 bits, a weight
-/// gradient over all pixels of all images, and has no use for matrix units: 16 bits are f32 inside.
-#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
-impl ConvKernels for burn::backend::Cube {
-    fn conv_forward(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: Option<FloatTensor<Self>>,
-        at: Placement,
-    ) -> FloatTensor<Self> {
-        let dtype = x.dtype();
-        let [x, weight] = [x, weight].map(inside);
-        let y = <Self as ModuleOps<Self>>::conv2d(x, weight, bias.map(inside), options(at));
-        in_type::<Self>(y, dtype)
-    }
-
-    fn conv_x_grad(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        grad: FloatTensor<Self>,
-        at: Placement,
-    ) -> FloatTensor<Self> {
-        let dtype = x.dtype();
-        let [x, weight, grad] = [x, weight, grad].map(inside);
-        in_type::<Self>(x_grad::<Self>(x, weight, grad, at), dtype)
-    }
-
-    fn conv_weight_grad(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        grad: FloatTensor<Self>,
-        at: Placement,
-    ) -> FloatTensor<Self> {
-        let dtype = weight.dtype();
-        let [x, weight, grad] = [x, weight, grad].map(inside);
-        let grad = <Self as ModuleOps<Self>>::conv2d_weight_backward(x, weight, grad, options(at));
-        in_type::<Self>(grad, dtype)
-    }
+fn inside<B: ConvKernels>(operand: FloatTensor<B>) -> FloatTensor<B> {
+    if B::WIDE_INSIDE { widen::<B>(operand) } else { operand }
 }
 
+/// Without `autotune` Burn takes a direct kernel, which adds 16 bits up in 16 bits and has no use for
+/// matrix units.
 #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
-fn inside(tensor: FloatTensor<burn::backend::Cube>) -> FloatTensor<burn::backend::Cube> {
-    if cfg!(feature = "autotune") { tensor } else { widen::<burn::backend::Cube>(tensor) }
+impl ConvKernels for burn::backend::Cube {
+    const WIDE_INSIDE: bool = !cfg!(feature = "autotune");
 }
 
 #[cfg(feature = "ndarray")]
@@ -164,25 +169,20 @@ pub(crate) mod on_flex {
 
     use super::*;
     use crate::flex::{self, tensor, values};
-    use crate::half::is_half;
 
     type FlexTensor = FloatTensor<Flex>;
 
-    /// The kernels written here for f32, between whose borders 16 bits are f32 as well: Burn's add f16
-    /// up in f16. Burn's for f64, for tensors without values, and where the processor has no vectors
-    /// worth the name.
+    /// The kernels written here for f32. Burn's for f64, for tensors without values, and where the
+    /// processor has no vectors worth the name; they add f16 up in f16.
     impl ConvKernels for Flex {
-        fn conv_forward(
+        const WIDE_INSIDE: bool = true;
+
+        fn forward_kernel(
             x: FlexTensor,
             weight: FlexTensor,
             bias: Option<FlexTensor>,
             at: Placement,
         ) -> FlexTensor {
-            if is_half::<Flex>(&x) {
-                let (dtype, bias) = (x.dtype(), bias.map(widen::<Flex>));
-                let y = Self::conv_forward(widen::<Flex>(x), widen::<Flex>(weight), bias, at);
-                return in_type::<Flex>(y, dtype);
-            }
             if !ours(&x) {
                 return Flex::conv2d(x, weight, bias, options(at));
             }
@@ -193,16 +193,12 @@ pub(crate) mod on_flex {
             tensor(y, [shape.batch, shape.outputs, shape.out_height(), shape.out_width()])
         }
 
-        fn conv_x_grad(
+        fn x_grad_kernel(
             x: FlexTensor,
             weight: FlexTensor,
             grad: FlexTensor,
             at: Placement,
         ) -> FlexTensor {
-            if is_half::<Flex>(&x) {
-                let (dtype, [x, weight, grad]) = wide([x, weight, grad]);
-                return in_type::<Flex>(Self::conv_x_grad(x, weight, grad, at), dtype);
-            }
             if !ours(&x) {
                 return x_grad::<Flex>(x, weight, grad, at);
             }
@@ -212,16 +208,12 @@ pub(crate) mod on_flex {
             tensor(dx, [shape.batch, shape.channels, shape.height, shape.width])
         }
 
-        fn conv_weight_grad(
+        fn weight_grad_kernel(
             x: FlexTensor,
             weight: FlexTensor,
             grad: FlexTensor,
             at: Placement,
         ) -> FlexTensor {
-            if is_half::<Flex>(&x) {
-                let (dtype, [x, weight, grad]) = wide([x, weight, grad]);
-                return in_type::<Flex>(Self::conv_weight_grad(x, weight, grad, at), dtype);
-            }
             if !ours(&x) {
                 return Flex::conv2d_weight_backward(x, weight, grad, options(at));
             }
@@ -230,11 +222,6 @@ pub(crate) mod on_flex {
             let dw = flex::weight_grad(&shape, values(&x), values(&grad));
             tensor(dw, [shape.outputs, shape.channels, shape.kernel, shape.kernel])
         }
-    }
-
-    /// The type they had, and all in f32.
-    fn wide<const N: usize>(tensors: [FlexTensor; N]) -> (DType, [FlexTensor; N]) {
-        (tensors[0].dtype(), tensors.map(widen::<Flex>))
     }
 
     pub(crate) fn ours(x: &FlexTensor) -> bool {

@@ -4,8 +4,8 @@
 /// Where there are other threads already it does nothing.
 ///
 /// A step of a network on the CPU allocates and frees large tensors by the hundred. glibc gives such
-/// back to the system at once and takes their pages again one fault at a time, a sixth of the time of
-/// drawing 64 images. Other systems' allocators are left as they are.
+/// back to the system at once and takes their pages again one fault at a time, a quarter of the processor
+/// time of drawing 64 images. Other systems' allocators are left as they are.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     if std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1) {

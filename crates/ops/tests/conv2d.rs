@@ -103,7 +103,8 @@ fn assert_agree(case: Case, with_bias: bool, a: &[TensorData], b: &[TensorData],
 /// Terms are at most 1 in size and sums have at most 64 * 9 of them (fewer than 512 pixels for the
 /// weight), of random sign: results are about 8 in size (root mean square), at most 60. Added up in
 /// another order they differ by 2e-7 of that; by way of Winograd's transforms by 1e-6 (root mean
-/// square), and a result in a million by ten times that. One wrong or missing term is about 0.3.
+/// square), and the largest of a hundred thousand differences was 1e-5 of it. One wrong or missing
+/// term is about 0.3.
 const F32_TOLERANCE: f64 = 1e-4;
 
 #[test]

@@ -23,7 +23,7 @@ pub enum TrainError {
     },
     /// The model.
     #[error(transparent)]
-    Model(#[from] halfstep_model::ModelError),
+    Model(halfstep_model::ModelError),
     /// A device that cannot be had.
     #[error(transparent)]
     NoDevice(#[from] halfstep_model::DeviceError),
@@ -62,6 +62,16 @@ pub enum TrainError {
         "the device failed: {0}; the last saved state is kept, run the same command again to continue"
     )]
     Device(String),
+}
+
+/// A device that failed is one, whatever it was asked for.
+impl From<halfstep_model::ModelError> for TrainError {
+    fn from(error: halfstep_model::ModelError) -> Self {
+        match error {
+            halfstep_model::ModelError::Device { problem } => Self::Device(problem),
+            error => Self::Model(error),
+        }
+    }
 }
 
 impl TrainError {

@@ -1,8 +1,10 @@
 //! One optimiser step.
 
 use burn::tensor::{Device, Tensor};
-use halfstep_model::{Precision, UNet, flat_grads, flat_params, with_flat_params};
+use halfstep_core::EmaSchedule;
+use halfstep_model::{Precision, SelectedDevice, UNet, flat_grads, flat_params, with_flat_params};
 
+use crate::config::OptimizerConfig;
 use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::loss_scale::{LossScale, Verdict};
@@ -67,6 +69,26 @@ impl StepStats {
 }
 
 impl Learner {
+    /// One that has not learned yet.
+    pub fn new(
+        unet: UNet,
+        optimizer: &OptimizerConfig,
+        ema: Option<EmaSchedule>,
+        precision: Precision,
+        device: &SelectedDevice,
+    ) -> Self {
+        let packing = Packing::of(&unet, device);
+        Self {
+            ema: ema.map(|schedule| Ema::new(schedule, packing.join(flat_params(&unet)))),
+            unet,
+            optimizer: AdamW::new(optimizer),
+            packing,
+            step: 0,
+            precision,
+            loss_scale: LossScale::needed_by(precision, &device.device),
+        }
+    }
+
     /// Takes one step: the losses of `parts` parts of the batch, their gradients averaged, clipped to
     /// `grad_clip`, then AdamW at rate `lr`, then the moving average. `loss` is given the network as
     /// it computes in [`precision`](Self::precision).

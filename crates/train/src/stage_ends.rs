@@ -1,19 +1,15 @@
 //! How a stage begins and what it leaves: its learner, its model folder.
 
-use burn::tensor::Tensor;
+use burn::tensor::Device;
 use halfstep_core::{TimestepSpacing, timesteps};
 use halfstep_data::{Purpose, Stream};
 use halfstep_model::{
-    Distilled, HalfstepFile, ModelFolder, Provenance, SchedulerConfig, UNet, flat_params,
-    with_flat_params,
+    Distilled, HalfstepFile, ModelFolder, Provenance, SchedulerConfig, UNet, UNetConfig,
+    first_not_finite, flat_params, with_flat_params,
 };
 
-use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::learner::Learner;
-use crate::loss_scale::LossScale;
-use crate::optimizer::AdamW;
-use crate::packing::Packing;
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::stage::Stage;
@@ -40,23 +36,10 @@ impl Run<'_> {
             Some(teacher) => {
                 with_flat_params(UNet::zeroed(&self.unet, &device)?, flat_params(&teacher.unet))
             }
-            None => UNet::init(&self.unet, &device, &mut |parameter, count| {
-                let mut stream = Stream::new(self.config.seed, Purpose::WeightInit, parameter);
-                (0..count).map(|_| stream.uniform() as f32).collect()
-            })?,
+            None => initial_network(&self.unet, self.config.seed, &device)?,
         };
-        let packing = Packing::of(&unet, &self.options.device);
-        let ema = recipe.ema.map(|schedule| Ema::new(schedule, packing.join(flat_params(&unet))));
-        let precision = self.config.precision;
-        let learner = Learner {
-            unet,
-            optimizer: AdamW::new(recipe.optimizer),
-            ema,
-            packing,
-            step: 0,
-            precision,
-            loss_scale: LossScale::needed_by(precision, &self.options.device.device),
-        };
+        let (optimizer, precision) = (recipe.optimizer, self.config.precision);
+        let learner = Learner::new(unet, optimizer, recipe.ema, precision, &self.options.device);
         Ok((learner, None))
     }
 
@@ -80,7 +63,7 @@ impl Run<'_> {
             }
         };
         let unet = learner.result(&self.options.device.device);
-        if !is_finite(&unet)? {
+        if first_not_finite(&unet)?.is_some() {
             let (stage, step) = (stage.to_string(), learner.step);
             return Err(TrainError::Diverged { stage, step, saved: step });
         }
@@ -114,11 +97,21 @@ impl Run<'_> {
     }
 }
 
-/// Whether every weight is a number.
-fn is_finite(unet: &UNet) -> Result<bool, TrainError> {
-    let sums = flat_params(unet).into_iter().map(Tensor::sum).collect();
-    let sums = Tensor::cat(sums, 0)
-        .try_into_data()
-        .map_err(|error| TrainError::Device(error.to_string()))?;
-    Ok(sums.iter::<f32>().all(f32::is_finite))
+/// A network as it begins to learn: every number of it from the seed.
+///
+/// # Errors
+/// [`TrainError::Model`] for a configuration that is refused.
+pub(crate) fn initial_network(
+    unet: &UNetConfig,
+    seed: u64,
+    device: &Device,
+) -> Result<UNet, TrainError> {
+    let drawn = &mut |parameter, count| weight_uniforms(seed, parameter, count);
+    Ok(UNet::init(unet, device, drawn)?)
+}
+
+/// The uniform numbers that a parameter's first values are made of.
+pub(crate) fn weight_uniforms(seed: u64, parameter: u64, count: usize) -> Vec<f32> {
+    let mut stream = Stream::new(seed, Purpose::WeightInit, parameter);
+    (0..count).map(|_| stream.uniform() as f32).collect()
 }

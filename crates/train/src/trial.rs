@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{DiscreteSchedule, EmaSchedule, TimePoint};
-use halfstep_data::{Purpose, Stream, noise};
+use halfstep_data::{Purpose, noise};
 use halfstep_model::{
     Precision, SelectedDevice, UNet, UNetConfig, flat_grads, flat_params, param_names,
     with_flat_params,
@@ -10,13 +10,10 @@ use halfstep_model::{
 
 use crate::batches::TrainingBatch;
 use crate::config::Config;
-use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::learner::{Learner, StepStats};
-use crate::loss_scale::LossScale;
 use crate::objective::{Loss, teacher_loss};
-use crate::optimizer::AdamW;
-use crate::packing::Packing;
+use crate::stage_ends::{initial_network, weight_uniforms};
 
 /// Images of a batch: several, so that images of one batch could be mixed up.
 pub(crate) const BATCH: usize = 4;
@@ -55,17 +52,9 @@ impl Trial<'_> {
     pub fn on(&self, device: &SelectedDevice) -> Result<Outcome, TrainError> {
         let tracked = device.device.clone().autodiff();
         let unet = drawn_network(self.unet, self.config.seed, &tracked)?;
-        let packing = Packing::of(&unet, device);
         let optimizer = &self.config.teacher.optimizer;
-        let mut learner = Learner {
-            ema: Some(Ema::new(EmaSchedule::new(0.999), packing.join(flat_params(&unet)))),
-            unet,
-            packing,
-            optimizer: AdamW::new(optimizer),
-            step: 0,
-            precision: self.precision,
-            loss_scale: LossScale::needed_by(self.precision, &device.device),
-        };
+        let ema = Some(EmaSchedule::new(0.999));
+        let mut learner = Learner::new(unet, optimizer, ema, self.precision, device);
         let batch = self.batch(&tracked);
         let output = self.output(&learner.unet, &batch)?;
         let gradients = self.gradients(&learner, &batch)?;
@@ -142,14 +131,10 @@ impl Trial<'_> {
 /// # Errors
 /// [`TrainError::Model`] for a configuration that is refused.
 pub fn drawn_network(unet: &UNetConfig, seed: u64, device: &Device) -> Result<UNet, TrainError> {
-    let uniforms = |parameter, count| -> Vec<f32> {
-        let mut stream = Stream::new(seed, Purpose::WeightInit, parameter);
-        (0..count).map(|_| stream.uniform() as f32).collect()
-    };
-    let unet = UNet::init(unet, device, &mut |parameter, count| uniforms(parameter, count))?;
+    let unet = initial_network(unet, seed, device)?;
     let values = flat_params(&unet);
     let nudged = values.iter().zip(values.len() as u64..).map(|(value, stream)| {
-        let nudges = uniforms(stream, value.dims()[0]);
+        let nudges = weight_uniforms(seed, stream, value.dims()[0]);
         let nudges: Vec<f32> = nudges.iter().map(|u| NUDGE * (2.0 * u - 1.0)).collect();
         value.clone() + Tensor::from_floats(nudges.as_slice(), &value.device())
     });

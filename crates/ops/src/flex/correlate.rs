@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::lattice::Lattice;
 use super::pack::{Buffer, Padded};
 use super::product::{Product, panel_width};
-use super::shape::{ConvShape, images_together};
+use super::shape::{ConvShape, PIXELS_TOGETHER, images_together};
 use super::spares::Spares;
 use super::transpose::transpose;
 
@@ -93,7 +93,7 @@ impl Correlation<'_> {
             return out;
         }
         let padded = Padded::new(self.input, &self.lattices);
-        let together = images_together(plane).min(self.batch);
+        let together = images_together(plane, PIXELS_TOGETHER, self.batch);
         let prepared: Vec<Prepared> =
             self.lattices.iter().map(|lattice| self.prepare(lattice, &padded, together)).collect();
         let panel = panel_width(outputs) * plane;

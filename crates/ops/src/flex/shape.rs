@@ -28,9 +28,19 @@ impl ConvShape {
     }
 }
 
-/// How many images are worked on together, so that small ones make a product large enough to pay
-/// for its preparation. Depends on the shape alone.
-pub(crate) fn images_together(pixels: usize) -> usize {
-    const PIXELS: usize = 128;
-    (PIXELS / pixels.max(1)).max(1)
+/// Pixels that a plain product is over at least, if there are so many.
+pub(crate) const PIXELS_TOGETHER: usize = 128;
+
+/// How many images of so many pixels, or tiles, are worked on together to have about as many as
+/// wanted, so that small ones make a product large enough to pay for its preparation.
+pub(crate) fn images_together(each: usize, wanted: usize, batch: usize) -> usize {
+    (wanted / each.max(1)).clamp(1, batch.max(1))
+}
+
+/// How many partial sums of so many values a weight gradient is made of: enough to occupy threads, few
+/// enough that they fit in 8 MB or are two. It must not depend on the number of threads: the result
+/// would.
+pub(crate) fn partial_sums(groups: usize, values: usize) -> usize {
+    const VALUES: usize = 2 << 20;
+    (VALUES / values.max(1)).clamp(2, 8).min(groups)
 }

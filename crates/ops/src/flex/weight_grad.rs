@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::lattice::Lattice;
 use super::pack::{Buffer, Padded};
 use super::product::{Product, panel_width};
-use super::shape::{ConvShape, images_together};
+use super::shape::{ConvShape, PIXELS_TOGETHER, images_together, partial_sums};
 use super::transpose::transpose;
 
 /// The gradient of the weight, `[O, C, K, K]`, from x and the gradient of the output.
@@ -16,7 +16,7 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
     let lattice = [Lattice::forward(shape)];
     let padded = Padded::new([shape.channels, shape.height, shape.width], &lattice);
     let [lattice] = lattice;
-    let together = images_together(lattice.pixels()).min(shape.batch.max(1));
+    let together = images_together(lattice.pixels(), PIXELS_TOGETHER, shape.batch);
     let sum = PartialSum {
         shape,
         together,
@@ -25,7 +25,8 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
         padded,
     };
     let groups = shape.batch.div_ceil(together);
-    let chunks = chunks(groups, shape);
+    let outputs = shape.outputs.next_multiple_of(panel_width(shape.outputs));
+    let chunks = partial_sums(groups, shape.patch() * outputs);
     let partials: Vec<Buffer> = (0..chunks)
         .into_par_iter()
         .map(|i| {
@@ -45,14 +46,6 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
         transpose(&sum, width, total, patch, patch, total.len() / patch);
     });
     total
-}
-
-/// How many partial sums: enough to occupy threads, few enough that they fit in 32 MB or are two.
-/// It must not depend on the number of threads: the result would.
-fn chunks(groups: usize, shape: &ConvShape) -> usize {
-    const VALUES: usize = 8 << 20;
-    let each = shape.patch() * shape.outputs.next_multiple_of(panel_width(shape.outputs));
-    (VALUES / each.max(1)).clamp(2, 8).min(groups)
 }
 
 struct PartialSum<'a> {

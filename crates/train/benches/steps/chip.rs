@@ -108,7 +108,7 @@ pub fn matrix_rate(
         let started = Instant::now();
         let mut product = matrix.clone();
         for _ in 0..AT_ONCE {
-            product = matrix.clone().matmul(product.clone());
+            product = matrix.clone().matmul(product);
         }
         device.sync()?;
         drop(product);

@@ -14,7 +14,6 @@ mod tasks;
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
-use std::time::Instant;
 
 use anyhow::bail;
 use clap::Parser;
@@ -140,21 +139,13 @@ fn table(args: &Args, bench: &mut Bench<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Kernels of a training step, and how long the host takes to issue them: were anything read back
-/// within the step, it would take as long as the step.
 fn print_launches(bench: &mut Bench<'_>) -> anyhow::Result<()> {
-    let started = Instant::now();
-    let (issued, launched) = chip::launches(|| {
-        let stats = bench.train()?;
-        let issued = started.elapsed();
-        stats.read()?;
-        Ok(issued)
-    })?;
+    let (launched, issued, step) = bench.counted_step()?;
     println!(
         "launches  {:9} kernels a training step, issued in {:.1} of {:.1} ms",
         launched.total(),
-        issued.as_secs_f64() * 1e3,
-        started.elapsed().as_secs_f64() * 1e3
+        issued * 1e3,
+        step * 1e3
     );
     for (kernel, count) in launched.first(MOST_FREQUENT) {
         println!("          {count:9} {kernel}");

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::chip::{device_bytes, forward_flops, launches, matrix_rate, process_bytes};
+use crate::chip::{device_bytes, forward_flops, matrix_rate, process_bytes};
 use crate::tasks::Bench;
 
 /// What a column says, for the first line of the table.
@@ -25,13 +25,7 @@ pub fn row(bench: &mut Bench<'_>, repeats: usize, matrix: usize) -> anyhow::Resu
     let (batch, precision) = (bench.batch_size(), bench.precision());
     let forward = median(repeats, || bench.run("forward"))?;
     let training = median(repeats, || bench.run("train"))?;
-    let (issued, launched) = launches(|| {
-        let started = Instant::now();
-        let stats = bench.train()?;
-        let issued = started.elapsed().as_secs_f64();
-        stats.read()?;
-        Ok(issued)
-    })?;
+    let (launched, issued, _) = bench.counted_step()?;
     let drawing = median(repeats.min(3), || {
         let started = Instant::now();
         bench.sample(batch)?;
@@ -57,10 +51,7 @@ pub fn row(bench: &mut Bench<'_>, repeats: usize, matrix: usize) -> anyhow::Resu
 }
 
 /// After one turn that compiles, allocates and warms up.
-pub fn median(
-    repeats: usize,
-    mut seconds: impl FnMut() -> anyhow::Result<f64>,
-) -> anyhow::Result<f64> {
+fn median(repeats: usize, mut seconds: impl FnMut() -> anyhow::Result<f64>) -> anyhow::Result<f64> {
     seconds()?;
     let mut all = (0..repeats.max(1)).map(|_| seconds()).collect::<Result<Vec<f64>, _>>()?;
     all.sort_by(f64::total_cmp);

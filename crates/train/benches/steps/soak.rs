@@ -1,9 +1,9 @@
 //! Many steps in a row, as a run takes them: memory must stay flat.
 
-use halfstep_data::{Dataset, EpochOrder};
-use halfstep_train::{BatchSource, Prefetch, StepStats, TimeSampling};
+use halfstep_train::{Prefetch, StepStats};
 
 use crate::chip::{device_bytes, process_bytes};
+use crate::host::{made_up, source};
 use crate::tasks::Bench;
 
 /// Losses are read every so many steps, as a run does.
@@ -11,20 +11,8 @@ const READ_EVERY: u64 = 10;
 
 /// Takes so many training steps on fresh batches and says what is held after each tenth of them.
 pub fn soak(bench: &mut Bench<'_>, steps: u64) -> anyhow::Result<()> {
-    let images = 1000;
-    let each: usize = bench.shape.iter().product();
-    let pixels = (0..images * each).map(|i| (i * 31 % 251) as u8).collect();
-    let dataset = Dataset::new("bytes", bench.shape, pixels, None, None)?;
-    let source = BatchSource {
-        dataset: &dataset,
-        order: EpochOrder::new(images, 0),
-        seed: 0,
-        batch_size: bench.batch_size(),
-        parts: 1,
-        time_sampling: TimeSampling::Stratified,
-        flip: true,
-        labels: false,
-    };
+    let dataset = made_up(1000, bench.shape)?;
+    let source = source(&dataset, bench.batch_size());
     let tracked = bench.device.device.clone().autodiff();
     let mut held = Vec::new();
     std::thread::scope(|scope| -> anyhow::Result<()> {

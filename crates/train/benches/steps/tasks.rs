@@ -9,9 +9,11 @@ use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, SelectedDevice, UNet, flat_params, with_flat_params};
 use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, output, quietly, student_grid};
 use halfstep_train::{
-    AdamW, DistillationRound, Ema, Learner, LossScale, OptimizerConfig, Packing, StepStats,
-    TrainingBatch, distillation_loss, teacher_loss,
+    DistillationRound, Learner, OptimizerConfig, StepStats, TrainingBatch, distillation_loss,
+    teacher_loss,
 };
+
+use crate::chip::{Launches, launches};
 
 pub const TASKS: [&str; 6] = ["forward", "train", "distill", "sample1", "sample64", "batches"];
 /// Steps of the sampling tasks.
@@ -53,16 +55,8 @@ impl<'a> Bench<'a> {
             uniforms: strata.map(|k| (k as f64 + 0.5) / batch_size as f64).collect(),
             labels: None,
         };
-        let packing = Packing::of(&unet, device);
-        let learner = Learner {
-            ema: Some(Ema::new(EmaSchedule::new(0.9999), packing.join(flat_params(&unet)))),
-            unet,
-            packing,
-            optimizer: AdamW::new(&OptimizerConfig::default()),
-            step: 0,
-            precision,
-            loss_scale: LossScale::needed_by(precision, &device.device),
-        };
+        let ema = Some(EmaSchedule::new(0.9999));
+        let learner = Learner::new(unet, &OptimizerConfig::default(), ema, precision, device);
         let working = model.unet.computing_in(precision);
         Ok(Self { device, model, shape, working, learner, batch })
     }
@@ -113,6 +107,19 @@ impl<'a> Bench<'a> {
             Ok(teacher_loss(unet, schedule, PredictionType::VPrediction, weighting, batch, None))
         })?;
         Ok(stats)
+    }
+
+    /// A training step: its kernels, the seconds in which the host issued them, and all of its
+    /// seconds. Were anything read back within the step, the second would be as long as the third.
+    pub fn counted_step(&mut self) -> anyhow::Result<(Launches, f64, f64)> {
+        let started = Instant::now();
+        let (issued, launched) = launches(|| {
+            let stats = self.train()?;
+            let issued = started.elapsed().as_secs_f64();
+            stats.read()?;
+            Ok(issued)
+        })?;
+        Ok((launched, issued, started.elapsed().as_secs_f64()))
     }
 
     /// A student's step: two steps of the teacher, then as [`train`](Self::train).

@@ -3,12 +3,12 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::tiles::{Tiles, Tiling, Windows, element_stride, images_together};
+use super::tiles::{Tiles, Tiling, Windows, element_stride};
 use super::weight::{Weight, WeightPanel};
 use super::{ELEMENTS, TILE, WINDOW, transform};
 use crate::flex::pack::Buffer;
 use crate::flex::product::{Product, panel_width};
-use crate::flex::shape::ConvShape;
+use crate::flex::shape::{ConvShape, images_together};
 use crate::flex::spares::Spares;
 use crate::flex::transpose::transpose;
 
@@ -64,7 +64,7 @@ impl Correlation<'_> {
         let (plane, width_of_panel) = (height * width, panel_width(outputs));
         // How images are grouped changes no result, so that there may be a group for each thread.
         let share = batch.div_ceil(rayon::current_num_threads());
-        let together = images_together(self.tiling, share, TILES);
+        let together = images_together(self.tiling.len(), TILES, share);
         let windows = Windows::of_input(self.tiling, self.input, self.padding);
         let panels: Vec<WeightPanel> = (0..outputs.div_ceil(width_of_panel))
             .into_par_iter()

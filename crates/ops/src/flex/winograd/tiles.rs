@@ -165,8 +165,3 @@ fn windows<S: Simd, const N: usize>(
 pub(crate) fn element_stride(rows: usize, width: usize) -> usize {
     rows * width + Buffer::LINE
 }
-
-/// How many images are worked on together to have about `tiles` of them.
-pub(crate) fn images_together(tiling: Tiling, batch: usize, tiles: usize) -> usize {
-    (tiles / tiling.len()).clamp(1, batch.max(1))
-}

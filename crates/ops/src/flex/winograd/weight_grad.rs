@@ -5,11 +5,11 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::tiles::{Tiles, Tiling, Windows, element_stride, images_together};
+use super::tiles::{Tiles, Tiling, Windows, element_stride};
 use super::{ELEMENTS, TAPS, WINDOW, transform};
 use crate::flex::pack::Buffer;
 use crate::flex::product::{Product, panel_width};
-use crate::flex::shape::ConvShape;
+use crate::flex::shape::{ConvShape, images_together, partial_sums};
 use crate::flex::transpose::transpose;
 
 /// The gradient of the weight, `[O, C, 3, 3]`, from x and the gradient of the output.
@@ -24,12 +24,13 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
     let sum = PartialSum {
         shape,
         tiling,
-        together: images_together(tiling, shape.batch, TILES),
+        together: images_together(tiling.len(), TILES, shape.batch),
         of_x: Windows::of_input(tiling, [shape.channels, shape.height, shape.width], shape.padding),
         of_grad: Windows::of_output(tiling, [shape.outputs, height, width]),
     };
     let groups = shape.batch.div_ceil(sum.together);
-    let chunks = chunks(groups, shape);
+    let panels = shape.outputs.div_ceil(panel_width(shape.outputs));
+    let chunks = partial_sums(groups, panels * sum.panel());
     let partials: Vec<Buffer> = (0..chunks)
         .into_par_iter()
         .map(|i| sum.over(i * groups / chunks..(i + 1) * groups / chunks, x, grad))
@@ -49,15 +50,6 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
         transpose(&taps, panel_width, total, patch, patch, total.len() / patch);
     });
     total
-}
-
-/// How many partial sums: enough to occupy threads, few enough that they fit in 8 MB or are two.
-/// It must not depend on the number of threads: the result would.
-fn chunks(groups: usize, shape: &ConvShape) -> usize {
-    const VALUES: usize = 2 << 20;
-    let outputs = shape.outputs.next_multiple_of(panel_width(shape.outputs));
-    let each = ELEMENTS * shape.channels * outputs;
-    (VALUES / each.max(1)).clamp(2, 8).min(groups)
 }
 
 struct PartialSum<'a> {

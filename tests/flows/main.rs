@@ -1,6 +1,7 @@
 //! Whole-flow tests over the programs and the libraries, in one binary.
 
 mod device_check;
+mod faults;
 mod gamma;
 mod gamma_table;
 mod model_folder;

@@ -6,8 +6,8 @@ use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
 use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, UNet, flat_params, param_names, with_flat_params};
 use halfstep_train::{
-    AdamW, DistillationRound, Ema, Learner, LossScale, OptimizerConfig, Packing, TrainingBatch,
-    distillation_loss, teacher_loss,
+    AdamW, DistillationRound, Ema, Learner, LossScale, NonFinite, OptimizerConfig, Packing,
+    StepNumbers, TrainingBatch, distillation_loss, teacher_loss,
 };
 
 use crate::support::tiny_model;
@@ -25,6 +25,7 @@ fn learner(model: &ModelFolder, precision: Precision) -> Learner {
         optimizer: AdamW::new(&OptimizerConfig::default()),
         step: 0,
         precision,
+        non_finite: NonFinite::Stop,
         loss_scale: LossScale::needed_by(precision, &device),
     }
 }
@@ -51,7 +52,7 @@ fn teach(model: &ModelFolder, learner: &mut Learner, steps: u64) -> Vec<[f64; 2]
             let weighting = LossWeighting::SnrPlusOne;
             Ok(teacher_loss(unet, &model.schedule, kind, weighting, &batch, None))
         });
-        let [loss, _, norm] = stats.unwrap().read().unwrap();
+        let StepNumbers { loss, grad_norm: norm, .. } = stats.unwrap().read().unwrap();
         [loss, norm]
     };
     (0..steps).map(one).collect()
@@ -143,7 +144,7 @@ fn distillation_in_16_bits_follows_f32() {
         let mut learner = learner(&model, precision);
         let stats =
             learner.learn(1e-3, 1.0, 1, |unet, _| distillation_loss(unet, &round, &batch()));
-        stats.unwrap().read().unwrap()[0]
+        stats.unwrap().read().unwrap().loss
     };
     let wide = loss(Precision::F32);
     for precision in [Precision::Bf16, Precision::F16] {
@@ -193,7 +194,7 @@ fn the_scale_keeps_small_gradients() {
             loss.weighted = loss.weighted.mul_scalar(1e-7);
             Ok(loss)
         });
-        stats.unwrap().read().unwrap()[2]
+        stats.unwrap().read().unwrap().grad_norm
     };
     let (without, with) = (norm(None), norm(LossScale::needed_by(Precision::F16, &Device::flex())));
     assert!(with > 1e-8, "{with:e}");

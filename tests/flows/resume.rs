@@ -1,14 +1,14 @@
 //! A run that was interrupted ends bit for bit where an uninterrupted one ends.
 
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use crate::programs::train;
 use crate::support::{contents, output};
 
 /// Weights of the teacher and of every student.
-fn weights(out: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+pub fn weights(out: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = contents(out);
     files.retain(|(path, _)| {
         path.extension().is_some_and(|e| e == "safetensors") && !path.starts_with("state")
@@ -17,73 +17,129 @@ fn weights(out: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     files
 }
 
-fn metrics_without_speed(out: &Path) -> Vec<String> {
+/// The lines of metrics without what depends on the clock.
+pub fn metrics_without_speed(out: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     text.lines()
         .map(|line| line.split(",\"images_per_second\"").next().unwrap().to_owned())
         .collect()
 }
 
+/// Everything that a run leaves and that does not depend on the clock is alike.
+#[track_caller]
+pub fn assert_same_results(straight: &Path, broken: &Path) {
+    assert!(weights(straight) == weights(broken), "the weights differ");
+    assert_eq!(metrics_without_speed(straight), metrics_without_speed(broken));
+    let picture = |out: &Path| std::fs::read(out.join("samples/comparison.png")).unwrap();
+    assert!(picture(straight) == picture(broken), "the pictures differ");
+}
+
+/// The names in `state/`, in the order of the steps.
+pub fn saved_states(out: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(out.join("state")) else { return Vec::new() };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    names
+}
+
+/// How many kills the loop makes: a few in every run of the tests, `HALFSTEP_KILLS=100` for a proof.
+fn kills_wanted() -> usize {
+    std::env::var("HALFSTEP_KILLS").map_or(8, |count| count.parse().unwrap())
+}
+
 #[test]
-fn kill_9_at_any_moment_changes_nothing() {
-    killed_run_ends_like_an_uninterrupted_one(&[]);
+fn kill_9_at_random_moments_changes_nothing() {
+    killed_runs_end_like_an_uninterrupted_one(&[], kills_wanted());
 }
 
 /// With the loss scaled: its factor is part of the state.
 #[test]
 fn kill_9_changes_nothing_in_f16() {
-    killed_run_ends_like_an_uninterrupted_one(&["precision=f16"]);
+    killed_runs_end_like_an_uninterrupted_one(&["precision=f16"], kills_wanted().div_ceil(4));
 }
 
-fn killed_run_ends_like_an_uninterrupted_one(settings: &[&str]) {
+/// Kills short runs at random until there were `kills` of them; each run is then left to its end and
+/// compared. A life lasts from nothing to a little longer than an uninterrupted run takes: the kills
+/// fall on the start, on steps, on saving, on the end of stages and on measuring.
+fn killed_runs_end_like_an_uninterrupted_one(settings: &[&str], wanted: usize) {
+    // A state after every step: most kills fall while one is being written.
+    let settings = [settings, &["log.checkpoint_every=1"]].concat();
     let dir = tempfile::tempdir().unwrap();
-    let (straight, broken) = (dir.path().join("straight"), dir.path().join("broken"));
-    output(&mut train(&straight, settings), 0);
-    let mut kills = 0;
-    // Each life is a little longer than the one before, so the kills fall all over the run and the
-    // run comes to its end however slow the machine is.
-    for life in 1.. {
-        let mut child =
-            train(&broken, settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(150 * life));
-        match child.try_wait().unwrap() {
-            Some(status) => {
-                assert!(status.success(), "{status}");
+    let straight = dir.path().join("straight");
+    let start = std::time::Instant::now();
+    output(&mut train(&straight, &settings), 0);
+    let whole = start.elapsed();
+    let mut random = std::hash::RandomState::new(); // another sequence each time, which is the point
+    let (mut kills, mut runs) = (0, 0);
+    while kills < wanted {
+        runs += 1;
+        let broken = dir.path().join(format!("broken{runs}"));
+        loop {
+            let share = next_random(&mut random);
+            if kills == wanted || life_ended(&broken, &settings, whole.mul_f64(share)) {
                 break;
             }
-            None => {
-                child.kill().unwrap(); // SIGKILL
-                child.wait().unwrap();
-                kills += 1;
-            }
+            kills += 1;
         }
+        output(&mut train(&broken, &settings), 0);
+        assert_same_results(&straight, &broken);
+        std::fs::remove_dir_all(&broken).unwrap();
     }
-    assert!(kills > 0, "the run was over before the first kill");
-    println!("{kills} kills");
-    assert_eq!(weights(&straight), weights(&broken));
-    assert_eq!(metrics_without_speed(&straight), metrics_without_speed(&broken));
-    let picture = |out: &Path| std::fs::read(out.join("samples/comparison.png")).unwrap();
-    assert_eq!(picture(&straight), picture(&broken));
+    println!("{kills} kills in {runs} runs");
 }
 
-#[test]
-#[cfg(unix)]
-fn ctrl_c_saves_and_says_how_to_go_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let out = dir.path().join("run");
-    let long = ["teacher.train_steps=100000", "log.checkpoint_every=100000", "log.preview_every=0"];
-    let child = train(&out, &long).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    while !out.join("metrics.jsonl").exists() {
-        std::thread::sleep(Duration::from_millis(50));
+/// A number in [0, 1).
+fn next_random(state: &mut std::hash::RandomState) -> f64 {
+    use std::hash::BuildHasher;
+    let bits = state.hash_one(0);
+    *state = std::hash::RandomState::new();
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Starts the program and kills it after so long; whether it had come to its end.
+fn life_ended(out: &Path, settings: &[&str], lasts: Duration) -> bool {
+    let mut child =
+        train(out, settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(lasts);
+    if let Some(status) = child.try_wait().unwrap() {
+        assert!(status.success(), "{status}");
+        return true;
     }
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(kill.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("run the same command again"), "{text}");
-    assert!(out.join("state/state.json").is_file());
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    false
+}
+
+/// Settings of a run that is still learning when the test has come to the point.
+pub const ENDLESS: [&str; 2] = ["teacher.train_steps=100000", "log.preview_every=0"];
+
+/// Waits until the run has written a line of metrics.
+pub fn wait_until_it_learns(child: &mut Child, out: &Path) {
+    while !out.join("metrics.jsonl").metadata().is_ok_and(|file| file.len() > 0) {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_and_termination_save_and_say_how_to_go_on() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("run");
+        let settings = [&ENDLESS[..], &["log.checkpoint_every=100000"]].concat();
+        let mut child =
+            train(&out, &settings).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_until_it_learns(&mut child, &out);
+        let mut kill = std::process::Command::new("kill");
+        assert!(kill.args([signal, &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("run the same command again"), "{text}");
+        let [state] = &saved_states(&out)[..] else { panic!("one state") };
+        let step: u64 = state.split('-').nth(1).unwrap().parse().unwrap();
+        assert!(step > 0 && text.contains(&format!("after step {step}")), "{state}: {text}");
+    }
 }

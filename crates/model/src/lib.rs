@@ -8,10 +8,12 @@
 
 mod attention;
 mod blocks;
+mod checksums;
 mod config;
 mod config_check;
 mod denoiser;
 mod device;
+mod device_problem;
 mod dropout;
 mod embedding;
 mod error;
@@ -25,9 +27,11 @@ mod scheduler;
 mod unet;
 mod weights;
 
+pub use checksums::{verify_checksums, write_checksums};
 pub use config::{BlockType, UNetConfig};
 pub use denoiser::UNetDenoiser;
 pub use device::{DeviceChoice, DeviceError, SelectedDevice};
+pub use device_problem::device_problem;
 pub use dropout::DropoutMasks;
 pub use embedding::timestep_embedding;
 pub use error::ModelError;

@@ -8,6 +8,7 @@ use burn::store::{
 };
 use burn::tensor::{DType, Tensor};
 
+use crate::device_problem::device_problem;
 use crate::error::ModelError;
 use crate::params::{flat_params, param_names};
 use crate::unet::UNet;
@@ -72,7 +73,7 @@ pub fn first_not_finite(unet: &UNet) -> Result<Option<String>, ModelError> {
     let sums = flat_params(unet).into_iter().map(Tensor::sum).collect();
     let sums = Tensor::cat(sums, 0)
         .try_into_data()
-        .map_err(|error| ModelError::Device { problem: error.to_string() })?;
+        .map_err(|error| ModelError::Device { problem: device_problem(&error) })?;
     let which = sums.iter::<f32>().position(|sum| !sum.is_finite());
     Ok(which.and_then(|which| param_names(unet).into_iter().nth(which)))
 }

@@ -162,7 +162,7 @@ impl Draw<'_> {
     /// No NaN goes further than the step that made it.
     fn check(&self, step: &StepInfo<'_>) -> Result<(), SampleError> {
         let sum = step.z.clone().sum().try_into_data();
-        let sum = sum.map_err(|error| SampleError::Device(error.to_string()))?;
+        let sum = sum.map_err(SampleError::device)?;
         match sum.iter::<f64>().all(f64::is_finite) {
             true => Ok(()),
             false => Err(SampleError::NotFinite { sampler: self.sampler.name(), step: step.step }),

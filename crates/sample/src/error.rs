@@ -76,6 +76,10 @@ pub enum SampleError {
 }
 
 impl SampleError {
+    pub(crate) fn device(error: impl std::fmt::Display) -> Self {
+        Self::Device(halfstep_model::device_problem(&error))
+    }
+
     pub(crate) fn file(path: &std::path::Path, problem: impl ToString) -> Self {
         Self::File { path: path.to_path_buf(), problem: problem.to_string() }
     }

@@ -25,8 +25,7 @@ impl Images {
     /// [`SampleError::Device`] if the device lost the result.
     pub fn read(tensor: Tensor<4>) -> Result<Self, SampleError> {
         let shape = tensor.dims();
-        let data =
-            tensor.try_into_data().map_err(|error| SampleError::Device(error.to_string()))?;
+        let data = tensor.try_into_data().map_err(SampleError::device)?;
         let values = data
             .convert::<f32>()
             .try_into_vec::<f32>()

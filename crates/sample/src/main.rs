@@ -13,10 +13,15 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser;
+use halfstep_sample::{caught, note_panics};
 
 fn main() -> ExitCode {
     halfstep_ops::keep_freed_memory();
-    match program::run(&args::Args::parse()) {
+    note_panics();
+    let outcome = caught(|| program::run(&args::Args::parse())).unwrap_or_else(|panic| {
+        Err(anyhow::anyhow!("the device failed, or this is a bug worth reporting: {panic}"))
+    });
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -88,6 +88,12 @@ impl BatchSource<'_> {
         }
     }
 
+    /// Positions in the dataset of the images of `step`.
+    pub fn images(&mut self, step: u64) -> Vec<usize> {
+        let first = step * self.batch_size as u64;
+        (first..first + self.batch_size as u64).map(|at| self.order.index(at)).collect()
+    }
+
     fn uniforms(&self, step: u64, from: usize, size: usize) -> Vec<f64> {
         let batch = self.batch_size;
         match self.time_sampling {

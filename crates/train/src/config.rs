@@ -6,6 +6,7 @@ use halfstep_model::{BlockType, ModelError, Precision, UNetConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::learner::NonFinite;
 use crate::lr::LrDecay;
 
 /// A run: which images, which network, how the teacher learns, how it is halved.
@@ -20,6 +21,9 @@ pub struct Config {
     /// What networks compute in while they learn; weights are f32 in any case.
     #[serde(default)]
     pub precision: Precision,
+    /// What becomes of a step whose loss or gradient is not finite.
+    #[serde(default)]
+    pub non_finite: NonFinite,
     /// `[data]`
     pub data: DataConfig,
     /// `[model]`
@@ -167,6 +171,8 @@ pub struct LogConfig {
     pub preview_images: usize,
     /// Images drawn at once.
     pub sample_batch: usize,
+    /// TensorBoard event files too, in `tensorboard/`.
+    pub tensorboard: bool,
 }
 
 impl Default for LogConfig {
@@ -178,6 +184,7 @@ impl Default for LogConfig {
             preview_steps: 16,
             preview_images: 16,
             sample_batch: 64,
+            tensorboard: false,
         }
     }
 }

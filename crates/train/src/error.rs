@@ -43,25 +43,72 @@ pub enum TrainError {
     },
     /// Training diverged.
     #[error(
-        "{stage}: the loss or gradient is not finite at step {step}; the state of step {saved} is kept. \
-         Lower the learning rate, or set grad_clip"
+        "{stage}: {} at step {step}{}; {}. Lower the learning rate, set optimizer.grad_clip, or let such steps \
+         be left out with non_finite = \"skip\"",
+        diverged(*skipped), batch(images), kept(*saved)
     )]
     Diverged {
         /// Teacher or round.
         stage: String,
-        /// The step.
+        /// The step, from 1.
         step: u64,
-        /// Last step whose state was saved.
+        /// Last step whose state was saved; 0 if none was.
         saved: u64,
+        /// Steps left out in a row; 0 where none may be.
+        skipped: u64,
+        /// Positions in the dataset of the step's images.
+        images: Vec<usize>,
+    },
+    /// Something that can be mended ended a stage.
+    #[error(
+        "stopped in {stage} after step {step}, {}; when this is mended, the same command again continues",
+        kept(*saved)
+    )]
+    Interrupted {
+        /// Teacher or round.
+        stage: String,
+        /// The last step taken.
+        step: u64,
+        /// Last step whose state was saved; 0 if none was.
+        saved: u64,
+        /// What it was.
+        source: Box<TrainError>,
     },
     /// A device whose kernels are made at run time and came out wrong.
     #[error("{0}\nTraining does not start; `--check-device` shows what was compared")]
     Disagrees(String),
     /// The device failed.
-    #[error(
-        "the device failed: {0}; the last saved state is kept, run the same command again to continue"
-    )]
+    #[error("the device failed: {0}")]
     Device(String),
+}
+
+/// How many of a batch's images are listed.
+const LISTED: usize = 16;
+
+fn diverged(skipped: u64) -> String {
+    match skipped {
+        0 => "the loss or gradient is not finite".to_owned(),
+        count => format!("the loss or gradient is not finite for {count} steps in a row"),
+    }
+}
+
+fn batch(images: &[usize]) -> String {
+    if images.is_empty() {
+        return String::new();
+    }
+    let listed: Vec<String> = images.iter().take(LISTED).map(ToString::to_string).collect();
+    let more = match images.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(" (batch: images {}{more} of the dataset, counted from 0)", listed.join(", "))
+}
+
+fn kept(saved: u64) -> String {
+    match saved {
+        0 => "no state of this stage was saved yet".to_owned(),
+        step => format!("the state of step {step} is kept"),
+    }
 }
 
 /// A device that failed is one, whatever it was asked for.
@@ -75,6 +122,10 @@ impl From<halfstep_model::ModelError> for TrainError {
 }
 
 impl TrainError {
+    pub(crate) fn device(error: impl std::fmt::Display) -> Self {
+        Self::Device(halfstep_model::device_problem(&error))
+    }
+
     pub(crate) fn config(field: &'static str, problem: impl Into<String>) -> Self {
         Self::Config { field, problem: problem.into() }
     }

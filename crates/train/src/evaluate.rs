@@ -50,8 +50,7 @@ pub(crate) fn output_mse(
             &batch,
             None,
         );
-        let data =
-            loss.mse.try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
+        let data = loss.errors.mean().try_into_data().map_err(TrainError::device)?;
         total += data.iter::<f64>().sum::<f64>() / parts as f64;
     }
     Ok(total)

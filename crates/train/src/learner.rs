@@ -3,14 +3,18 @@
 use burn::tensor::{Device, Tensor};
 use halfstep_core::EmaSchedule;
 use halfstep_model::{Precision, SelectedDevice, UNet, flat_grads, flat_params, with_flat_params};
+use halfstep_ops::sum_of_squares;
+use serde::{Deserialize, Serialize};
 
 use crate::config::OptimizerConfig;
 use crate::ema::Ema;
 use crate::error::TrainError;
-use crate::loss_scale::{LossScale, Verdict};
+use crate::loss_scale::LossScale;
 use crate::objective::Loss;
 use crate::optimizer::{AdamW, Clipping, clip_by_global_norm};
 use crate::packing::Packing;
+use crate::step_stats::StepStats;
+use crate::verdict::Verdict;
 
 /// A network that learns: weights, optimiser, moving average, step count.
 pub struct Learner {
@@ -28,44 +32,20 @@ pub struct Learner {
     pub precision: Precision,
     /// Without one the loss is not scaled, which f16 needs.
     pub loss_scale: Option<LossScale>,
+    /// What becomes of a step whose loss or gradient is not finite.
+    pub non_finite: NonFinite,
 }
 
-/// What a step did, still on the device: reading it is what waits.
-#[derive(Clone, Debug)]
-pub struct StepStats {
-    loss: Tensor<1>,
-    mse: Tensor<1>,
-    grad_norm: Tensor<1>,
-}
-
-impl StepStats {
-    /// Weighted loss, plain error, gradient norm.
-    ///
-    /// # Errors
-    /// [`TrainError::Device`] if the device failed since.
-    pub fn read(self) -> Result<[f64; 3], TrainError> {
-        match Self::read_all(vec![self])?[..] {
-            [values] => Ok(values),
-            _ => Err(TrainError::Device("a step's numbers did not come back".to_owned())),
-        }
-    }
-
-    /// The same of many steps, waiting for the device once.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub fn read_all(steps: Vec<Self>) -> Result<Vec<[f64; 3]>, TrainError> {
-        if steps.is_empty() {
-            return Ok(Vec::new());
-        }
-        let scalars =
-            steps.into_iter().flat_map(|Self { loss, mse, grad_norm }| [loss, mse, grad_norm]);
-        let data = Tensor::cat(scalars.collect(), 0)
-            .try_into_data()
-            .map_err(|error| TrainError::Device(error.to_string()))?;
-        let values: Vec<f64> = data.iter::<f64>().collect();
-        Ok(values.chunks_exact(3).map(|step| [step[0], step[1], step[2]]).collect())
-    }
+/// What becomes of a step whose loss or gradient is not finite, where that is not the work of a
+/// [`LossScale`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NonFinite {
+    /// The run ends with an error; what was saved before stays.
+    #[default]
+    Stop,
+    /// Weights and moments stay as they were, the step is counted as skipped.
+    Skip,
 }
 
 impl Learner {
@@ -86,6 +66,7 @@ impl Learner {
             step: 0,
             precision,
             loss_scale: LossScale::needed_by(precision, &device.device),
+            non_finite: NonFinite::default(),
         }
     }
 
@@ -93,9 +74,9 @@ impl Learner {
     /// `grad_clip`, then AdamW at rate `lr`, then the moving average. `loss` is given the network as
     /// it computes in [`precision`](Self::precision).
     ///
-    /// Where the loss is scaled and a gradient overflows, weights and moments stay as they were; the
-    /// step counts, for the learning rate and for AdamW's bias correction, and the moving average
-    /// takes the weights once more.
+    /// Where a step is left out, because the loss is scaled and a gradient overflows or by
+    /// [`NonFinite::Skip`], weights and moments stay as they were; the step counts, for the learning
+    /// rate and for AdamW's bias correction, and the moving average takes the weights once more.
     ///
     /// # Errors
     /// What `loss` returns.
@@ -106,9 +87,13 @@ impl Learner {
         parts: usize,
         mut loss: impl FnMut(&UNet, usize) -> Result<Loss, TrainError>,
     ) -> Result<StepStats, TrainError> {
-        let mut total: Option<(Vec<Tensor<1>>, Tensor<1>, Tensor<1>)> = None;
+        let mut total: Option<(Vec<Tensor<1>>, Tensor<1>)> = None;
+        let (mut errors, mut levels) = (Vec::new(), Vec::new());
         for part in 0..parts {
-            let Loss { weighted, mse } = loss(&self.unet.computing_in(self.precision), part)?;
+            let loss = loss(&self.unet.computing_in(self.precision), part)?;
+            let Loss { weighted, errors: of_part, u } = loss;
+            errors.push(of_part);
+            levels.extend(u);
             let mut gradients = match &self.loss_scale {
                 Some(scale) => scale.scaled(weighted.clone()).backward(),
                 None => weighted.backward(),
@@ -116,25 +101,30 @@ impl Learner {
             let grads = self.packing.join(flat_grads(&self.unet, &mut gradients));
             let weighted = weighted.inner();
             total = Some(match total {
-                None => (grads, weighted, mse),
-                Some((sum, loss, error)) => {
+                None => (grads, weighted),
+                Some((sum, loss)) => {
                     let sum = sum.into_iter().zip(grads).map(|(a, b)| a + b).collect();
-                    (sum, loss + weighted, error + mse)
+                    (sum, loss + weighted)
                 }
             });
         }
-        let Some((grads, loss, mse)) = total else {
-            return Err(TrainError::Device("a step without parts".to_owned()));
+        let Some((grads, loss)) = total else {
+            return Err(TrainError::config("accumulate", "is 0; at least 1 is needed"));
         };
-        let share = 1.0 / parts as f64;
+        let loss = loss.mul_scalar(share_of(parts));
+        let share = share_of(parts);
         let clipping = clip_by_global_norm(&grads, share, self.loss_scale.as_ref(), grad_clip);
         let Clipping { mut norm, scale } = clipping;
         let params = self.packing.join(flat_params(&self.unet));
-        let updated = match &mut self.loss_scale {
-            Some(loss_scale) => {
-                let verdict = loss_scale.judge(norm);
+        let verdict = match (&mut self.loss_scale, self.non_finite) {
+            (Some(loss_scale), _) => Some(loss_scale.judge(norm.clone())),
+            (None, NonFinite::Skip) => Some(Verdict::on(norm.clone(), &loss)),
+            (None, NonFinite::Stop) => None,
+        };
+        let updated = match &verdict {
+            Some(verdict) => {
                 norm = verdict.norm();
-                self.update_if(&verdict, lr, params, grads, &scale)
+                self.update_if(verdict, lr, params, grads, &scale)
             }
             None => self.optimizer.step(lr, params, grads, &scale),
         };
@@ -143,7 +133,8 @@ impl Learner {
             ema.update(&updated, self.step);
         }
         self.unet = with_flat_params(self.unet.clone(), self.packing.split(&updated));
-        Ok(StepStats { loss: loss.mul_scalar(share), mse: mse.mul_scalar(share), grad_norm: norm })
+        let taken = verdict.map(|verdict| verdict.taken());
+        Ok(StepStats { loss, grad_norm: norm, taken, errors, levels })
     }
 
     /// The parameters after AdamW's step, or as they are, moments likewise.
@@ -164,6 +155,20 @@ impl Learner {
         verdict.choose(updated, params)
     }
 
+    /// How far the moving average is from the weights, `|ema - w| / |w|` over all of them, `[1]`;
+    /// `None` without one.
+    pub fn ema_distance(&self) -> Option<Tensor<1>> {
+        let weights = self.packing.join(flat_params(&self.unet));
+        let averages = self.ema.as_ref()?.values().iter().zip(&weights);
+        let differences: Vec<Tensor<1>> =
+            averages.map(|(average, weight)| average.clone() - weight.clone()).collect();
+        let norm = |list: &[Tensor<1>]| {
+            let squares = list.iter().map(|values| sum_of_squares(values.clone())).collect();
+            Tensor::cat(squares, 0).sum().sqrt()
+        };
+        Some(norm(&differences) / norm(&weights))
+    }
+
     /// The network that the stage results in, without autodiff: the moving average if there is one.
     pub fn result(&self, device: &Device) -> UNet {
         use burn::module::Module;
@@ -174,4 +179,9 @@ impl Learner {
         };
         unet.fork(device)
     }
+}
+
+/// What each of so many parts counts in their mean.
+fn share_of(parts: usize) -> f64 {
+    1.0 / parts as f64
 }

@@ -1,10 +1,10 @@
 //! Loss scaling for f16, decided on the device.
 
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Device, Tensor};
 use halfstep_model::Precision;
 
 use crate::error::TrainError;
-use crate::optimizer::Moments;
+use crate::verdict::{Verdict, all_finite};
 
 /// torch's `GradScaler`: what it begins with, and its growth interval. It halves and doubles.
 const FIRST: f32 = 65536.0;
@@ -46,7 +46,7 @@ impl LossScale {
     /// [`TrainError::Device`] if the device failed.
     pub fn read(&self) -> Result<[f32; 2], TrainError> {
         let both = Tensor::cat(vec![self.factor.clone(), self.good_steps.clone()], 0);
-        let data = both.try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
+        let data = both.try_into_data().map_err(TrainError::device)?;
         let values: Vec<f32> = data.iter().collect();
         <[f32; 2]>::try_from(values)
             .map_err(|_| TrainError::Device("a scalar of the wrong shape came back".to_owned()))
@@ -64,9 +64,7 @@ impl LossScale {
 
     /// Judges a step by the norm `[1]` of its gradients, and changes the factor accordingly.
     pub fn judge(&mut self, norm: Tensor<1>) -> Verdict {
-        // An ordered comparison is false for infinity and NaN on every backend; a shader compiler may
-        // take it that there are none, and drop a test for them.
-        let finite = norm.clone().lower_equal_elem(f32::MAX);
+        let finite = all_finite(&norm, &[]);
         let overflowed = finite.clone().bool_not();
         let exhausted = self.factor.clone().lower_elem(1.0);
         let norm = norm.mask_fill(overflowed.clone().bool_and(exhausted.bool_not()), 0.0);
@@ -77,51 +75,14 @@ impl LossScale {
         let factor = factor.clone().mask_where(overflowed, factor.mul_scalar(0.5));
         self.factor = factor.clone().mask_where(grown.clone(), factor.mul_scalar(2.0));
         self.good_steps = good.mask_fill(grown, 0.0);
-        Verdict { finite, norm }
-    }
-}
-
-/// Whether a step is taken, on the device.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    finite: Tensor<1, Bool>,
-    norm: Tensor<1>,
-}
-
-impl Verdict {
-    /// The gradient's norm `[1]`; 0 for a step that is not taken. Not finite once the factor has come
-    /// below 1: then it is not the factor that is too large.
-    pub fn norm(&self) -> Tensor<1> {
-        self.norm.clone()
-    }
-
-    /// `after` if the step is taken, else `before`, tensor by tensor.
-    pub fn choose(&self, after: Vec<Tensor<1>>, before: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
-        let pairs = before.into_iter().zip(after);
-        pairs.map(|(before, after)| self.choose_one(after, before)).collect()
-    }
-
-    /// The same of AdamW's moments; before the first step there are none, which is zero.
-    pub fn choose_moments(&self, after: Moments, before: Option<Moments>) -> Moments {
-        let before = before.unwrap_or_else(|| {
-            let zeros = |of: &[Tensor<1>]| of.iter().map(Tensor::zeros_like).collect();
-            Moments { first: zeros(&after.first), second: zeros(&after.second) }
-        });
-        Moments {
-            first: self.choose(after.first, before.first),
-            second: self.choose(after.second, before.second),
-        }
-    }
-
-    fn choose_one(&self, after: Tensor<1>, before: Tensor<1>) -> Tensor<1> {
-        let mask = self.finite.clone().expand(before.dims());
-        before.mask_where(mask, after)
+        Verdict::new(finite, norm)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimizer::Moments;
 
     fn tensor(values: &[f32]) -> Tensor<1> {
         Tensor::from_floats(values, &Device::flex())

@@ -26,8 +26,17 @@ pub(crate) struct Metrics {
     pub grad_norm: f64,
     /// Learning rate of the last step.
     pub lr: f64,
+    /// Steps since the line before whose update was left out, because it was not finite.
+    pub skipped: u64,
+    /// `|ema - w| / |w|` after the step; none in a round, which has no moving average.
+    pub ema_distance: Option<f64>,
+    /// Error in the network's own output by noise level, mean since the line before: eight equal parts
+    /// of `u = (t + 1)/T`, clean to noise; none where no image fell.
+    pub levels: Vec<Option<f64>>,
     /// Over the steps since the line before.
     pub images_per_second: f64,
+    /// Seconds since 1970.
+    pub time: f64,
 }
 
 /// Appends lines.
@@ -81,7 +90,11 @@ mod tests {
             mse: 0.5,
             grad_norm: 1.0,
             lr: 1e-3,
+            skipped: 0,
+            ema_distance: None,
+            levels: vec![Some(0.25), None],
             images_per_second: 9.0,
+            time: 1e9,
         }
     }
 

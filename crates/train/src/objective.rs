@@ -14,8 +14,10 @@ use crate::error::TrainError;
 pub struct Loss {
     /// Mean of weight times squared error, `[1]`, tracked.
     pub weighted: Tensor<1>,
-    /// Mean squared error in the network's own output, `[1]`, detached.
-    pub mse: Tensor<1>,
+    /// Mean squared error of each image in the network's own output, `[B]`, detached.
+    pub errors: Tensor<1>,
+    /// Where the images stand between clean and noise, `u = (t + 1)/T` in `(0, 1]`.
+    pub u: Vec<f64>,
 }
 
 /// The teacher's loss: the network's output against eps, x0 or v at times drawn from all of T.
@@ -39,7 +41,12 @@ pub fn teacher_loss(
     let target = training_target(kind, batch.x0.clone(), batch.eps.clone(), &levels);
     let output = unet.forward(z, &times, batch.labels.as_deref(), masks);
     let weights = levels.iter().map(|&level| weighting.output_weight(kind, level));
-    weighted_mse(output, target, weights)
+    weighted_mse(output, target, weights, fractions(schedule, &points))
+}
+
+/// `u = (t + 1)/T` of each point.
+fn fractions(schedule: &DiscreteSchedule, points: &[TimePoint]) -> Vec<f64> {
+    points.iter().map(|point| (point.t + 1.0) / schedule.len() as f64).collect()
 }
 
 /// A halving: a student of `num_steps`, a teacher of twice as many, both on the schedule's trailing
@@ -109,14 +116,19 @@ pub fn distillation_loss(
     let output = student.forward(z, &student_times, batch.labels.as_deref(), None);
     let target = Tensor::from_inner(target);
     let weights = from.iter().map(|&level| round.weighting.output_weight(round.kind, level));
-    Ok(weighted_mse(output, target, weights))
+    Ok(weighted_mse(output, target, weights, fractions(round.schedule, &start)))
 }
 
-fn weighted_mse(output: Tensor<4>, target: Tensor<4>, weights: impl Iterator<Item = f64>) -> Loss {
+fn weighted_mse(
+    output: Tensor<4>,
+    target: Tensor<4>,
+    weights: impl Iterator<Item = f64>,
+    u: Vec<f64>,
+) -> Loss {
     let square = (output - target).square(); // [B, C, H, W]
-    let mse = square.clone().inner().mean();
+    let errors = square.clone().inner().flatten::<2>(1, 3).mean_dim(1).flatten(0, 1); // [B]
     let weights = column(weights, &square); // [B, 1, 1, 1]
-    Loss { weighted: (square * weights).mean(), mse }
+    Loss { weighted: (square * weights).mean(), errors, u }
 }
 
 #[cfg(test)]
@@ -193,7 +205,8 @@ mod tests {
                 (half_step.tan() / 2.0 * (phi.cos() + phi.sin())).powi(2) / 4.0
             })
             .sum();
-        let found = f64::from(loss.mse.into_scalar::<f32>());
+        assert_eq!(loss.u, [0.25, 0.5, 0.75, 1.0]);
+        let found = f64::from(loss.errors.mean().into_scalar::<f32>());
         // f32 through two steps and a division by sin(2d) = 0.38.
         assert!((found - expected).abs() < 1e-6, "{found} {expected}");
     }

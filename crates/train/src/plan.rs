@@ -157,7 +157,7 @@ impl Speed {
         let size = config.sample_size.unwrap_or(config.size_multiple());
         let shape = [batch.max(1), config.in_channels, size, size];
         let tracked = device.clone().autodiff();
-        let sync = || device.sync().map_err(|error| TrainError::Device(error.to_string()));
+        let sync = || device.sync().map_err(TrainError::device);
         let mut speed = Self { forward: f64::INFINITY, training: f64::INFINITY };
         let plain = network.valid().computing_in(precision);
         // The first turn compiles kernels and fills caches; the best of the others counts.

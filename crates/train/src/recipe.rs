@@ -3,6 +3,7 @@
 use halfstep_core::EmaSchedule;
 
 use crate::config::{Config, OptimizerConfig, TimeSampling};
+use crate::learner::NonFinite;
 use crate::lr::{LrDecay, LrSchedule};
 use crate::stage::Stage;
 
@@ -16,6 +17,7 @@ pub(crate) struct Recipe<'a> {
     pub ema: Option<EmaSchedule>,
     pub time_sampling: TimeSampling,
     pub preview_steps: usize,
+    pub non_finite: NonFinite,
 }
 
 impl<'a> Recipe<'a> {
@@ -37,6 +39,7 @@ impl<'a> Recipe<'a> {
                 ema: Some(teacher.ema),
                 time_sampling: teacher.time_sampling,
                 preview_steps: config.log.preview_steps,
+                non_finite: config.non_finite,
             },
             Stage::Round { num_steps, .. } => {
                 let steps = config.round_train_steps(num_steps);
@@ -54,6 +57,7 @@ impl<'a> Recipe<'a> {
                     ema: None,
                     time_sampling: teacher.time_sampling,
                     preview_steps: num_steps,
+                    non_finite: config.non_finite,
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use halfstep_core::DiscreteSchedule;
 use halfstep_data::{Dataset, EpochOrder, Purpose, Stream};
 use halfstep_model::{DropoutMasks, ModelFolder, SelectedDevice, UNet, UNetConfig};
-use halfstep_sample::{SampleError, StopFlag};
+use halfstep_sample::{SampleError, StopFlag, caught};
 
 use crate::batches::BatchSource;
 use crate::config::Config;
@@ -16,6 +16,7 @@ use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss}
 use crate::prefetch::Prefetch;
 use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
+use crate::saved_states::SavedStates;
 use crate::stage::Stage;
 use crate::state;
 use crate::summary::Summary;
@@ -58,6 +59,7 @@ pub struct Run<'a> {
     pub(crate) folder: RunFolder,
     pub(crate) unet: UNetConfig,
     pub(crate) schedule: DiscreteSchedule,
+    pub(crate) states: SavedStates,
     stages: Vec<Stage>,
 }
 
@@ -81,8 +83,9 @@ impl<'a> Run<'a> {
             .build()
             .map_err(|error| TrainError::config("schedule", error.to_string()))?;
         let folder = RunFolder::open(&options.out, config, &dataset.sha256())?;
+        let states = SavedStates::open(folder.file("state"))?;
         let stages = Stage::all(&config.rounds());
-        Ok(Self { config, dataset, options, folder, unet, schedule, stages })
+        Ok(Self { config, dataset, options, folder, unet, schedule, states, stages })
     }
 
     /// The results, if there is nothing left to do.
@@ -122,10 +125,7 @@ impl<'a> Run<'a> {
             Err(TrainError::Sample(SampleError::Stopped)) => return Ok(Outcome::StoppedMeasuring),
             summary => summary?,
         };
-        let state = self.folder.file("state");
-        if state.exists() {
-            std::fs::remove_dir_all(&state).map_err(|error| TrainError::file(&state, error))?;
-        }
+        self.states.remove()?;
         Ok(Outcome::Finished(summary))
     }
 
@@ -140,7 +140,7 @@ impl<'a> Run<'a> {
             .transpose()?;
         let (mut learner, saved) = self.learner(stage, &recipe, teacher.as_ref())?;
         let (seconds_before, window) =
-            saved.map_or((0.0, Vec::new()), |saved| (saved.seconds, saved.window));
+            saved.map_or_else(Default::default, |saved| (saved.seconds, saved.window));
         let mut watch = Watch::start(
             &self.folder,
             stage,
@@ -152,18 +152,46 @@ impl<'a> Run<'a> {
         watch.continue_window(window);
         let clock = Clock { before: seconds_before, started: Instant::now() };
         let teacher = teacher.map(|teacher| teacher.unet.computing_in(self.config.precision));
-        let stopped = std::thread::scope(|scope| {
-            let steps = learner.step..recipe.steps;
-            let batches = Prefetch::start(scope, self.source(stage, &recipe), steps);
-            self.steps(stage, &recipe, teacher.as_ref(), &mut learner, &mut watch, &batches, &clock)
-        })?;
-        if stopped {
-            return Ok(Some(learner.step));
+        let (unet, teacher) = (&mut learner, teacher.as_ref());
+        let stopped = caught(|| {
+            std::thread::scope(|scope| {
+                let steps = unet.step..recipe.steps;
+                let batches = Prefetch::start(scope, self.source(stage, &recipe), steps);
+                if self.steps(stage, &recipe, teacher, unet, &mut watch, &batches, &clock)? {
+                    return Ok(true);
+                }
+                watch.finish();
+                self.save_model(stage, unet, clock.seconds())?;
+                Ok(false)
+            })
+        });
+        let stopped = stopped
+            .unwrap_or_else(|panic| Err(TrainError::Device(panic)))
+            .map_err(|error| self.interrupted(error, stage, &recipe, learner.step, &watch))?;
+        Ok(stopped.then_some(learner.step))
+    }
+
+    /// With all that who has to mend it wants to know.
+    fn interrupted(
+        &self,
+        error: TrainError,
+        stage: Stage,
+        recipe: &Recipe<'_>,
+        step: u64,
+        watch: &Watch,
+    ) -> TrainError {
+        match error {
+            TrainError::Diverged { stage: name, step, saved, skipped, .. } => {
+                let images = self.source(stage, recipe).images(step - 1);
+                TrainError::Diverged { stage: name, step, saved, skipped, images }
+            }
+            error => TrainError::Interrupted {
+                stage: stage.to_string(),
+                step,
+                saved: watch.last_saved(),
+                source: Box::new(error),
+            },
         }
-        watch.flush(learner.step, recipe.lr.at(learner.step.saturating_sub(1)))?;
-        watch.finish();
-        self.save_model(stage, &learner, clock.seconds())?;
-        Ok(None)
     }
 
     /// Takes the steps that are left, or returns true when asked to stop, with the state saved.
@@ -191,12 +219,11 @@ impl<'a> Run<'a> {
                     self.loss(stage, teacher, unet, &batch.upload(&device), part)
                 })?;
             let stopping = self.options.stop.is_raised();
-            watch.step(stats, learner.step, lr)?;
+            watch.step(stats, learner, lr)?;
             let save_due = learner.step.is_multiple_of(self.config.log.checkpoint_every);
             if stopping || save_due {
                 watch.check()?; // never save what is not finite
-                let state = self.folder.file("state");
-                state::save(&state, learner, stage, clock.seconds(), watch.window())?;
+                state::save(&self.states, learner, stage, clock.seconds(), watch.window())?;
                 watch.saved(learner.step);
             }
             if stopping {
@@ -204,6 +231,7 @@ impl<'a> Run<'a> {
             }
             self.preview(stage, recipe, learner)?;
         }
+        watch.flush(learner, recipe.lr.at(learner.step.saturating_sub(1)))?;
         Ok(false)
     }
 

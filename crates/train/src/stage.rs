@@ -33,6 +33,14 @@ impl Stage {
         }
     }
 
+    /// Sampling steps of the student; `None` for the teacher.
+    pub fn num_steps(self) -> Option<usize> {
+        match self {
+            Self::Teacher => None,
+            Self::Round { num_steps, .. } => Some(num_steps),
+        }
+    }
+
     /// The model's folder inside the run folder: `teacher`, `students/0032`.
     pub fn folder(self) -> String {
         match self {

@@ -24,9 +24,13 @@ impl Run<'_> {
         teacher: Option<&ModelFolder>,
     ) -> Result<(Learner, Option<Counters>), TrainError> {
         let device = self.options.device.device.clone().autodiff();
-        let state = self.folder.file("state");
-        state::recover(&state)?;
-        if let Some(counters) = Counters::read(&state)?.filter(|counters| counters.stage == stage) {
+        let found = self.states.newest(stage)?;
+        for damage in &found.damaged {
+            // Said whatever the verbosity: who was saved from a loss should know.
+            eprintln!("note: {damage}; the saved state before it is used");
+        }
+        if let Some(state) = found.whole {
+            let counters = Counters::read(&state)?;
             let device = &self.options.device;
             let precision = self.config.precision;
             let learner = state::load(&state, &counters, &self.unet, recipe, precision, device)?;
@@ -39,7 +43,9 @@ impl Run<'_> {
             None => initial_network(&self.unet, self.config.seed, &device)?,
         };
         let (optimizer, precision) = (recipe.optimizer, self.config.precision);
-        let learner = Learner::new(unet, optimizer, recipe.ema, precision, &self.options.device);
+        let mut learner =
+            Learner::new(unet, optimizer, recipe.ema, precision, &self.options.device);
+        learner.non_finite = recipe.non_finite;
         Ok((learner, None))
     }
 
@@ -65,7 +71,8 @@ impl Run<'_> {
         let unet = learner.result(&self.options.device.device);
         if first_not_finite(&unet)?.is_some() {
             let (stage, step) = (stage.to_string(), learner.step);
-            return Err(TrainError::Diverged { stage, step, saved: step });
+            let (skipped, images) = (0, Vec::new());
+            return Err(TrainError::Diverged { stage, step, saved: step, skipped, images });
         }
         let model = ModelFolder {
             unet,

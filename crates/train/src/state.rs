@@ -1,10 +1,10 @@
-//! `state/`: everything a stage needs to go on after the last saved step.
+//! A saved state: everything a stage needs to go on after the step it was saved at.
 
 use std::path::Path;
 
 use halfstep_model::{
     ModelError, Precision, SelectedDevice, UNet, UNetConfig, flat_params, load_weights,
-    recover_folder, save_weights, with_flat_params, write_atomically,
+    save_weights, with_flat_params,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +15,11 @@ use crate::loss_scale::LossScale;
 use crate::optimizer::{AdamW, Moments};
 use crate::packing::Packing;
 use crate::recipe::Recipe;
+use crate::saved_states::SavedStates;
 use crate::stage::Stage;
+use crate::window::Window;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const COUNTERS: &str = "state.json";
 
 /// `state.json`
@@ -30,10 +32,8 @@ pub(crate) struct Counters {
     pub step: u64,
     /// Seconds of learning it took, over all starts.
     pub seconds: f64,
-    /// Loss, error and gradient norm of the steps since the last line of metrics: with them a resumed
-    /// run writes the lines that an uninterrupted one writes.
-    #[serde(default)]
-    pub window: Vec<[f64; 3]>,
+    /// What the steps since the last line of metrics did.
+    pub window: Window,
     has_ema: bool,
     has_moments: bool,
     /// Factor and finite steps since it changed, where the loss is scaled.
@@ -42,12 +42,9 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Reads the counters of a saved state; `None` if there is none.
-    pub fn read(state: &Path) -> Result<Option<Self>, TrainError> {
+    /// Reads the counters of a saved state.
+    pub fn read(state: &Path) -> Result<Self, TrainError> {
         let path = state.join(COUNTERS);
-        if !path.exists() {
-            return Ok(None);
-        }
         let text =
             std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
         let counters: Self = serde_json::from_str(&text).map_err(|error| {
@@ -60,22 +57,17 @@ impl Counters {
             let problem = format!("has format {}; this version reads {FORMAT}", counters.format);
             return Err(TrainError::file(&path, problem));
         }
-        Ok(Some(counters))
+        Ok(counters)
     }
-}
-
-/// Puts the previous state back if the process died between the two renames of a save.
-pub(crate) fn recover(state: &Path) -> Result<(), TrainError> {
-    Ok(recover_folder(state)?)
 }
 
 /// Saves a learner, all or nothing.
 pub(crate) fn save(
-    state: &Path,
+    states: &SavedStates,
     learner: &Learner,
     stage: Stage,
     seconds: f64,
-    window: &[[f64; 3]],
+    window: &Window,
 ) -> Result<(), TrainError> {
     use burn::module::Module;
     let unet = learner.unet.clone().valid();
@@ -85,12 +77,12 @@ pub(crate) fn save(
         stage,
         step: learner.step,
         seconds,
-        window: window.to_vec(),
+        window: window.clone(),
         has_ema: learner.ema.is_some(),
         has_moments: moments.is_some(),
         loss_scale: learner.loss_scale.as_ref().map(LossScale::read).transpose()?,
     };
-    write_atomically(state, |folder| {
+    states.save(stage, learner.step, |folder| {
         // Moments and averages have the parameters' shapes: each is a weights file of its own.
         let list = |name: &str, values: &[burn::tensor::Tensor<1>]| {
             let values = learner.packing.split(values);
@@ -108,8 +100,7 @@ pub(crate) fn save(
         let path = folder.join(COUNTERS);
         let text = serde_json::to_string_pretty(&counters).unwrap_or_default();
         std::fs::write(&path, text).map_err(ModelError::io(&path))
-    })?;
-    Ok(())
+    })
 }
 
 /// Loads a learner onto an autodiff device.
@@ -160,5 +151,6 @@ pub(crate) fn load(
             Some(values) => Some(LossScale::restored(values, &plain)),
             None => LossScale::needed_by(precision, &plain),
         },
+        non_finite: recipe.non_finite,
     })
 }

@@ -11,9 +11,10 @@ use halfstep_model::{
 use crate::batches::TrainingBatch;
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::learner::{Learner, StepStats};
+use crate::learner::Learner;
 use crate::objective::{Loss, teacher_loss};
 use crate::stage_ends::{initial_network, weight_uniforms};
+use crate::step_stats::StepStats;
 
 /// Images of a batch: several, so that images of one batch could be mixed up.
 pub(crate) const BATCH: usize = 4;
@@ -67,7 +68,7 @@ impl Trial<'_> {
             losses.push(stats);
         }
         // Read at the end: as in a run, no step waits for the one before.
-        let losses = StepStats::read_all(losses)?.iter().map(|[loss, ..]| *loss as f32).collect();
+        let losses = StepStats::read_all(losses)?.iter().map(|step| step.loss as f32).collect();
         Ok(Outcome { output, gradients, losses })
     }
 
@@ -143,6 +144,6 @@ pub fn drawn_network(unet: &UNetConfig, seed: u64, device: &Device) -> Result<UN
 }
 
 fn on_host(tensor: Tensor<1>) -> Result<Vec<f32>, TrainError> {
-    let data = tensor.try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
+    let data = tensor.try_into_data().map_err(TrainError::device)?;
     Ok(data.iter::<f32>().collect())
 }

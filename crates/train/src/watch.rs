@@ -1,20 +1,26 @@
 //! Watching a stage learn: the bar, the metrics, divergence.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use burn::tensor::Tensor;
 use indicatif::ProgressBar;
 
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::learner::StepStats;
+use crate::learner::{Learner, NonFinite};
 use crate::metrics::{Metrics, MetricsFile};
 use crate::progress::{human_time, training_bar};
 use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
 use crate::stage::Stage;
+use crate::step_stats::{StepNumbers, StepStats};
+use crate::window::Window;
 
 /// Without a terminal a line is printed this often.
 const QUIET_INTERVAL: Duration = Duration::from_secs(30);
+
+/// So many steps skipped in a row are no accident: nothing is learned any more.
+const MOST_SKIPPED: u64 = 100;
 
 pub(crate) struct Watch {
     bar: ProgressBar,
@@ -23,8 +29,9 @@ pub(crate) struct Watch {
     every: u64,
     total: u64,
     batch_size: usize,
+    non_finite: NonFinite,
     pending: Vec<StepStats>,
-    read: Vec<[f64; 3]>,
+    window: Window,
     taken: u64,
     window_start: Instant,
     last_line: Instant,
@@ -53,8 +60,9 @@ impl Watch {
             every: config.log.every,
             total: recipe.steps,
             batch_size: recipe.batch_size,
+            non_finite: recipe.non_finite,
             pending: Vec::new(),
-            read: Vec::new(),
+            window: Window::default(),
             taken: step,
             window_start: Instant::now(),
             last_line: Instant::now(),
@@ -63,43 +71,41 @@ impl Watch {
     }
 
     /// Notes a step; writes a line when one is due.
-    pub fn step(&mut self, stats: StepStats, step: u64, lr: f64) -> Result<(), TrainError> {
+    pub fn step(&mut self, stats: StepStats, learner: &Learner, lr: f64) -> Result<(), TrainError> {
         self.pending.push(stats);
-        self.taken = step;
-        self.bar.set_position(step);
-        if step.is_multiple_of(self.every) { self.flush(step, lr) } else { Ok(()) }
+        self.taken = learner.step;
+        self.bar.set_position(learner.step);
+        if learner.step.is_multiple_of(self.every) { self.flush(learner, lr) } else { Ok(()) }
     }
 
     /// Reads what the device still owes, checks it and writes it down.
-    pub fn flush(&mut self, step: u64, lr: f64) -> Result<(), TrainError> {
+    pub fn flush(&mut self, learner: &Learner, lr: f64) -> Result<(), TrainError> {
         self.check()?;
-        let count = self.read.len();
-        if count == 0 {
-            return Ok(());
-        }
-        let mean = |which: usize| self.read.iter().map(|v| v[which]).sum::<f64>() / count as f64;
-        let (loss, mse, grad_norm) = (mean(0), mean(1), mean(2));
-        self.read.clear();
+        let steps = self.window.steps();
+        // Without a single update there is nothing to tell yet but how many were left out.
+        let Some(means) = self.window.means() else { return Ok(()) };
         let seconds = self.window_start.elapsed().as_secs_f64();
         self.window_start = Instant::now();
-        let images_per_second = (count * self.batch_size) as f64 / seconds.max(1e-9);
-        let num_steps = match self.stage {
-            Stage::Teacher => 0,
-            Stage::Round { num_steps, .. } => num_steps,
-        };
-        let stage = self.stage.index();
-        self.metrics.write(&Metrics {
-            stage,
-            num_steps,
-            step,
-            loss,
-            mse,
-            grad_norm,
+        let images_per_second = (steps * self.batch_size as u64) as f64 / seconds.max(1e-9);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let line = Metrics {
+            stage: self.stage.index(),
+            num_steps: self.stage.num_steps().unwrap_or(0),
+            step: learner.step,
+            loss: means.loss,
+            mse: means.mse,
+            grad_norm: means.grad_norm,
             lr,
+            skipped: self.window.skipped,
+            ema_distance: learner.ema_distance().map(read).transpose()?,
+            levels: means.levels,
             images_per_second,
-        })?;
-        self.bar.set_message(format!("loss {loss:.4}"));
-        self.line(step, loss, images_per_second);
+            time: now.as_secs_f64(),
+        };
+        self.window.clear();
+        self.metrics.write(&line)?;
+        self.bar.set_message(format!("loss {:.4}", line.loss));
+        self.line(learner.step, line.loss, images_per_second);
         Ok(())
     }
 
@@ -107,14 +113,30 @@ impl Watch {
     pub fn check(&mut self) -> Result<(), TrainError> {
         let first = self.taken + 1 - self.pending.len() as u64;
         let pending = std::mem::take(&mut self.pending);
-        for (i, values) in StepStats::read_all(pending)?.into_iter().enumerate() {
-            if values.iter().any(|value| !value.is_finite()) {
+        for (step, numbers) in (first..).zip(StepStats::read_all(pending)?) {
+            let numbers = self.judged(numbers);
+            let finite =
+                !numbers.taken || numbers.loss.is_finite() && numbers.grad_norm.is_finite();
+            self.window.add(&numbers);
+            if !finite || self.window.skipped_in_a_row >= MOST_SKIPPED {
                 let (stage, saved) = (self.stage.to_string(), self.saved);
-                return Err(TrainError::Diverged { stage, step: first + i as u64, saved });
+                let skipped = self.window.skipped_in_a_row;
+                let images = Vec::new();
+                return Err(TrainError::Diverged { stage, step, saved, skipped, images });
             }
-            self.read.push(values);
         }
         Ok(())
+    }
+
+    /// A step that was left out because of the loss scale is none of the user's business, unless no
+    /// scale explains it: then it counts as taken, and as not finite.
+    fn judged(&self, numbers: StepNumbers) -> StepNumbers {
+        let finite = numbers.loss.is_finite() && numbers.grad_norm.is_finite();
+        let taken = match self.non_finite {
+            NonFinite::Skip => numbers.taken,
+            NonFinite::Stop => numbers.taken || !finite,
+        };
+        StepNumbers { taken, ..numbers }
     }
 
     /// For logs: a line now and then where there is no bar.
@@ -132,13 +154,18 @@ impl Watch {
     }
 
     /// What was read since the last line.
-    pub fn window(&self) -> &[[f64; 3]] {
-        &self.read
+    pub fn window(&self) -> &Window {
+        &self.window
     }
 
     /// Goes on with what a saved state had read since its last line.
-    pub fn continue_window(&mut self, window: Vec<[f64; 3]>) {
-        self.read = window;
+    pub fn continue_window(&mut self, window: Window) {
+        self.window = window;
+    }
+
+    /// The last step whose state is safe.
+    pub fn last_saved(&self) -> u64 {
+        self.saved
     }
 
     /// The state of this step is safe.
@@ -149,6 +176,12 @@ impl Watch {
     pub fn finish(&self) {
         self.bar.finish();
     }
+}
+
+/// A single number from the device.
+fn read(value: Tensor<1>) -> Result<f64, TrainError> {
+    let data = value.try_into_data().map_err(TrainError::device)?;
+    Ok(data.iter::<f64>().sum())
 }
 
 /// Mean weighted loss over the last tenth of a stage, from the metrics; `None` if they are gone.

@@ -134,9 +134,10 @@ impl GammaEstimate<'_> {
         let z = add_noise(to_device(x0.images), to_device(eps), &[point.level]);
         let eps_hat = denoiser(x0.labels)?.predict(z, &[point]).eps();
         let sums = eps_hat.square().sum_dims(&[1, 2, 3]); // [B, 1, 1, 1]
-        let sums = sums
-            .try_into_data()
-            .map_err(|error| GammaError::Device { t, problem: error.to_string() })?;
+        let sums = sums.try_into_data().map_err(|error| GammaError::Device {
+            t,
+            problem: halfstep_model::device_problem(&error),
+        })?;
         let norms: Vec<f64> = sums.iter::<f64>().map(|sum| sum / d as f64).collect();
         match norms.iter().all(|norm| norm.is_finite()) {
             true => Ok(norms.into_iter().zip(controls).map(<[f64; 2]>::from).collect()),

@@ -276,7 +276,7 @@ impl<'a> Walk<'a> {
         let [batch, c, h, w] = error.dims();
         let squares = (error / (size * relative + absolute)).powi_scalar(2);
         let means = squares.reshape([batch, c * h * w]).mean_dim(1);
-        let data = means.try_into_data().map_err(|error| SampleError::Device(error.to_string()))?;
+        let data = means.try_into_data().map_err(SampleError::device)?;
         Ok(data.iter::<f64>().map(f64::sqrt).collect())
     }
 }

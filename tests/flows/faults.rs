@@ -1,0 +1,248 @@
+//! What a run does when its surroundings fail: the disk, the device, another run, somebody's hands.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::programs::{TINY, train, train_on};
+use crate::resume::{ENDLESS, assert_same_results, saved_states, wait_until_it_learns};
+use crate::support::{failure, output, wgpu};
+
+const EVERY_STEP: &str = "log.checkpoint_every=1";
+
+/// The folder of a run that was killed while its teacher learned, with saved states.
+fn interrupted(out: &Path) {
+    let mut child =
+        train(out, &[EVERY_STEP]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while saved_states(out).last().is_none_or(|last| last.as_str() < "00-0000000003") {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!saved_states(out).is_empty());
+}
+
+#[test]
+fn a_damaged_state_is_recognised_and_the_one_before_it_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let straight = dir.path().join("straight");
+    output(&mut train(&straight, &[EVERY_STEP]), 0);
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 5] = [
+        ("model.safetensors", |file| {
+            let mut bytes = std::fs::read(file).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            std::fs::write(file, bytes).unwrap();
+        }),
+        ("exp_avg.safetensors", |file| {
+            let bytes = std::fs::read(file).unwrap();
+            std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        ("state.json", |file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            std::fs::write(file, text.replace("\"step\": ", "\"step\": 1")).unwrap();
+        }),
+        ("ema.safetensors", |file| std::fs::remove_file(file).unwrap()),
+        ("SHA256SUMS", |file| std::fs::write(file, "").unwrap()),
+    ];
+    for (k, (name, damage)) in damages.into_iter().enumerate() {
+        let out = dir.path().join(format!("run{k}"));
+        interrupted(&out);
+        let newest = out.join("state").join(saved_states(&out).pop().unwrap());
+        damage(&newest.join(name));
+        let said = output(&mut train(&out, &[EVERY_STEP]), 0).stderr;
+        let said = String::from_utf8(said).unwrap();
+        assert!(
+            said.contains("note: ") && said.contains("the saved state before it is used"),
+            "{said}"
+        );
+        assert!(said.contains(newest.file_name().unwrap().to_str().unwrap()), "{said}");
+        assert_same_results(&straight, &out);
+    }
+}
+
+#[test]
+fn without_a_whole_state_the_run_asks_rather_than_begins_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    interrupted(&out);
+    for state in saved_states(&out) {
+        std::fs::write(out.join("state").join(state).join("model.safetensors"), "").unwrap();
+    }
+    let before = saved_states(&out);
+    let message = failure(&mut train(&out, &[EVERY_STEP]));
+    assert!(message.contains("state") && message.contains("delete the folder"), "{message}");
+    assert_eq!(saved_states(&out), before, "nothing is deleted unasked");
+}
+
+#[test]
+fn a_second_run_into_the_same_folder_is_refused_and_a_dead_one_holds_no_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let mut child =
+        train(&out, &ENDLESS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until_it_learns(&mut child, &out);
+    let message = failure(&mut train(&out, &ENDLESS));
+    assert!(
+        message.contains("another run is using this folder") && message.contains("--out"),
+        "{message}"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let settings = [&ENDLESS[..], &["name=renamed"]].concat();
+    let mut next =
+        train(&out, &settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until_it_learns(&mut next, &out);
+    next.kill().unwrap();
+    next.wait().unwrap();
+}
+
+/// What changes no result may change between a stop and going on; what does is refused by name.
+#[test]
+fn settings_that_change_no_result_may_change_while_a_run_is_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let straight = dir.path().join("straight");
+    output(&mut train(&straight, &[]), 0);
+    let out = dir.path().join("run");
+    interrupted(&out);
+    let refused: [(&str, &str); 5] = [
+        ("seed=3", "seed: 0 -> 3"),
+        ("teacher.train_steps=13", "teacher.train_steps: 12 -> 13"),
+        ("distill.learning_rate=1e-5", "distill.learning_rate: "),
+        ("non_finite=skip", "non_finite: \"stop\" -> \"skip\""),
+        ("model.block_out_channels=[8,32]", "model.block_out_channels: [8, 16] -> [8, 32]"),
+    ];
+    for (setting, said) in refused {
+        let message = failure(&mut train(&out, &[setting]));
+        assert!(message.contains(said) && message.contains("--out"), "{said}: {message}");
+    }
+    let moved = dir.path().join("moved");
+    std::fs::rename(&out, &moved).unwrap();
+    let free =
+        ["name=other", "log.checkpoint_every=4", "log.preview_every=0", "log.sample_batch=3"];
+    output(&mut train(&moved, &free), 0);
+    assert_same_results(&straight, &moved);
+}
+
+/// Every file the run writes, cut off after so many KiB: the write fails half-way, as on a full disk.
+#[cfg(unix)]
+#[test]
+fn a_write_that_fails_half_way_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let straight = dir.path().join("straight");
+    output(&mut train(&straight, &[EVERY_STEP]), 0);
+    for kib in [0, 1, 4, 8, 16, 32] {
+        let out = dir.path().join(format!("run{kib}"));
+        interrupted(&out);
+        let before = saved_states(&out);
+        // Ignoring SIGXFSZ makes the write an error instead of an end.
+        let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"");
+        let command = train(&out, &[EVERY_STEP]);
+        let mut limited = Command::new("bash"); // bash counts in KiB
+        limited.args(["-c", &script, "bash"]).arg(command.get_program()).args(command.get_args());
+        let message = failure(&mut limited);
+        assert!(message.contains("File too large"), "{kib}: {message}");
+        let after = saved_states(&out);
+        assert!(after >= before, "{kib}: {before:?} {after:?}");
+        output(&mut train(&out, &[EVERY_STEP]), 0);
+        assert_same_results(&straight, &out);
+    }
+}
+
+/// The same on a file system that fills up, where one can be mounted: inside a namespace of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_loses_nothing() {
+    let mount = |kib: usize| {
+        // The rest of the script finds the small disk at $1.
+        let script = format!(
+            "mount -t tmpfs -o size={kib}k tmpfs \"$1\" && cp -r \"$2\"/. \"$1\" || exit 77; shift 2; \"$@\"; \
+             code=$?; cp -r \"$DISK\"/. \"$RESULT\"; exit $code"
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user", "bash", "-c", &script, "bash"]);
+        command
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (straight, disk) = (dir.path().join("straight"), dir.path().join("disk"));
+    std::fs::create_dir(&disk).unwrap();
+    output(&mut train(&straight, &[EVERY_STEP]), 0);
+    let mut told = 0;
+    for kib in [400, 600, 800] {
+        let (begun, result) =
+            (dir.path().join(format!("begun{kib}")), dir.path().join(format!("{kib}")));
+        interrupted(&begun);
+        std::fs::create_dir(&result).unwrap();
+        let command = train(&disk, &[EVERY_STEP]);
+        let mut limited = mount(kib);
+        limited.arg(&disk).arg(&begun).arg(command.get_program()).args(command.get_args());
+        limited.env("DISK", &disk).env("RESULT", &result);
+        let ended = limited.output().unwrap();
+        let text = String::from_utf8_lossy(&ended.stderr);
+        match ended.status.code() {
+            Some(77) | None => {
+                println!("not run: no file system can be mounted here: {text}");
+                return;
+            }
+            Some(0) => continue, // it was large enough
+            code => assert_eq!(code, Some(1), "{text}"),
+        }
+        told += 1;
+        assert!(!text.contains("panicked"), "{text}");
+        assert!(text.contains("No space left on device"), "{text}");
+        assert!(text.contains("the same command again continues"), "{text}");
+        // With room again.
+        output(&mut train(&result, &[EVERY_STEP]), 0);
+        assert_same_results(&straight, &result);
+    }
+    assert!(told > 0, "no disk was too small");
+}
+
+/// A device that really fails in the middle of a run: it is asked for more memory than it has.
+#[test]
+fn a_device_that_fails_is_told_in_a_line_and_the_run_goes_on_afterwards() {
+    if wgpu().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let huge = [
+        EVERY_STEP,
+        "log.preview_every=2",
+        "log.preview_images=4000000",
+        "log.sample_batch=4000000",
+        "log.preview_steps=1",
+    ];
+    let message = failure(&mut train_on("wgpu", &out, &huge));
+    assert!(message.contains("the device failed while drawing: "), "{message}");
+    assert!(message.contains("the state of step 2 is kept"), "{message}");
+    assert!(message.contains("out of memory") && !message.contains("Caused by"), "{message}");
+    output(&mut train_on("wgpu", &out, &[EVERY_STEP]), 0);
+}
+
+#[test]
+fn a_step_that_is_not_finite_is_skipped_and_counted_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    // A rate of 1e30 makes weights whose loss overflows: every later step is left out.
+    let settings = [
+        "teacher.learning_rate=1e30",
+        "teacher.warmup_steps=0",
+        "teacher.train_steps=150",
+        "teacher.optimizer.grad_clip=0.0",
+        "log.preview_every=0",
+        "log.every=1",
+        EVERY_STEP,
+    ];
+    let stopped = failure(&mut train(&out.join("stop"), &settings));
+    for said in
+        ["teacher: the loss or gradient is not finite at step ", "batch: images ", "non_finite"]
+    {
+        assert!(stopped.contains(said), "{said}: {stopped}");
+    }
+    let skip = [&settings[..], &["non_finite=skip"]].concat();
+    let skipped = failure(&mut train(&out.join("skip"), &skip));
+    assert!(skipped.contains("for 100 steps in a row"), "{skipped}");
+    assert!(TINY.contains(&"teacher.batch_size=8"), "the message lists a batch of eight");
+    let images = stopped.split("batch: images ").nth(1).unwrap().split(" of").next().unwrap();
+    assert_eq!(images.split(", ").count(), 8, "{stopped}");
+}

@@ -6,8 +6,8 @@ usage() {
     cat <<'HELP'
 usage: check.sh [--fast]
 
-Runs, cheapest first: cargo fmt, clippy with warnings as errors, shellcheck (if
-installed), the documentation with warnings as errors, all tests.
+Runs, cheapest first: cargo fmt, shellcheck and cargo deny (if installed), clippy
+with warnings as errors, the documentation with warnings as errors, all tests.
 
   --fast  stop before the tests
 HELP
@@ -32,6 +32,17 @@ cargo fmt --all --check
 if command -v shellcheck > /dev/null; then
     step "shellcheck"
     shellcheck scripts/*.sh .ci/run
+fi
+
+if command -v cargo-deny > /dev/null; then
+    step "dependencies: licences, duplicates, sources"
+    cargo deny --log-level error check bans licenses sources
+    # The list is a repository on GitHub, which not every machine reaches.
+    if cargo deny --log-level off fetch db > /dev/null 2>&1; then
+        cargo deny --log-level error check advisories
+    else
+        echo "advisories: not checked, their database cannot be reached from here"
+    fi
 fi
 
 step "clippy"

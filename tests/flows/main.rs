@@ -1,5 +1,6 @@
 //! Whole-flow tests over the programs and the libraries, in one binary.
 
+mod bad_input;
 mod device_check;
 mod faults;
 mod gamma;

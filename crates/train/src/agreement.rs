@@ -11,9 +11,9 @@ use crate::progress::drawing_bar;
 
 /// Draws the same noises with different models. *Teacher agreement* is the mean squared distance
 /// between a model's N-step images and the teacher's full-grid images, pixels in `[-1, 1]`.
-pub struct Agreement<'a> {
-    teacher: &'a ModelFolder,
-    device: &'a Device,
+pub struct Agreement {
+    teacher: ModelFolder,
+    device: Device,
     options: AgreementOptions,
     reference: Images,
 }
@@ -33,19 +33,19 @@ pub struct AgreementOptions {
     pub stop: StopFlag,
 }
 
-impl<'a> Agreement<'a> {
+impl Agreement {
     /// Draws the teacher's full-grid images.
     ///
     /// # Errors
     /// [`TrainError::Sample`].
     pub fn new(
-        teacher: &'a ModelFolder,
-        device: &'a Device,
+        teacher: ModelFolder,
+        device: Device,
         teacher_steps: usize,
         options: AgreementOptions,
     ) -> Result<Self, TrainError> {
         let label = format!("teacher {teacher_steps}");
-        let reference = draw_images(teacher, device, teacher_steps, &options, &label)?;
+        let reference = draw_images(&teacher, &device, teacher_steps, &options, &label)?;
         Ok(Self { teacher, device, options, reference })
     }
 
@@ -60,7 +60,7 @@ impl<'a> Agreement<'a> {
     /// [`TrainError::Sample`].
     pub fn teacher_images(&self, num_steps: usize) -> Result<Images, TrainError> {
         let label = format!("teacher {num_steps}");
-        draw_images(self.teacher, self.device, num_steps, &self.options, &label)
+        draw_images(&self.teacher, &self.device, num_steps, &self.options, &label)
     }
 
     /// A student's images on its own grid.
@@ -73,7 +73,7 @@ impl<'a> Agreement<'a> {
         num_steps: usize,
     ) -> Result<Images, TrainError> {
         let label = format!("student {num_steps}");
-        draw_images(student, self.device, num_steps, &self.options, &label)
+        draw_images(student, &self.device, num_steps, &self.options, &label)
     }
 
     /// Mean squared distance to the teacher's full-grid images.

@@ -1,119 +1,135 @@
-//! Previews while a run learns; its table and comparison picture when it has.
+//! What a finished stage reached: its row of the table, its pictures.
 
-use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
-use halfstep_sample::{Images, SampleError, output, picture};
+use std::path::PathBuf;
 
-use crate::agreement::{Agreement, AgreementOptions, draw_images};
+use halfstep_model::ModelFolder;
+use halfstep_sample::{Images, output, picture};
+
+use crate::agreement::Agreement;
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
-use crate::learner::Learner;
-use crate::recipe::Recipe;
 use crate::run::Run;
+use crate::run_folder::RunFolder;
 use crate::stage::Stage;
 use crate::summary::{RoundResult, Summary};
 use crate::watch::final_loss;
 
-/// Images a row in the comparison picture.
+/// Images a row in the pictures.
 const COMPARED: usize = 10;
 
+/// A row of images from the noises that all rows of a run share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// The teacher's, in so many steps.
+    Teacher(usize),
+    /// A student's, in its own.
+    Student(usize),
+}
+
+impl Row {
+    /// `samples/rows/student_0004.png`
+    pub fn path(self, folder: &RunFolder) -> PathBuf {
+        let (who, num_steps) = match self {
+            Self::Teacher(num_steps) => ("teacher", num_steps),
+            Self::Student(num_steps) => ("student", num_steps),
+        };
+        folder.file(&format!("samples/rows/{who}_{num_steps:04}.png"))
+    }
+
+    /// The rows that belong to a stage.
+    pub fn of(stage: Stage, teacher_steps: usize) -> Vec<Self> {
+        match stage {
+            Stage::Teacher => vec![Self::Teacher(teacher_steps)],
+            Stage::Round { num_steps, .. } => {
+                vec![Self::Teacher(num_steps), Self::Student(num_steps)]
+            }
+        }
+    }
+}
+
 impl Run<'_> {
-    /// Draws a preview if one is due.
-    pub(crate) fn preview(
+    /// Whether a stage's row and pictures are there. The row is written last.
+    pub(crate) fn is_measured(&self, stage: Stage, summary: &Summary) -> bool {
+        let rows = Row::of(stage, self.config.distill.teacher_steps);
+        summary.of_stage(stage.index()).is_some()
+            && rows.into_iter().all(|row| row.path(&self.folder).is_file())
+            && (!self.is_last(stage) || self.comparison_path().is_file())
+    }
+
+    /// Measures a stage whose model is there, against the teacher's images, which are drawn the first
+    /// time they are needed.
+    pub(crate) fn measure(
         &self,
         stage: Stage,
-        recipe: &Recipe<'_>,
-        learner: &Learner,
+        agreement: &mut Option<Agreement>,
+        summary: &mut Summary,
     ) -> Result<(), TrainError> {
-        let log = &self.config.log;
-        if log.preview_every == 0
-            || !learner.step.is_multiple_of(log.preview_every)
-            || log.preview_images == 0
-        {
+        let device = &self.options.device.device;
+        let teacher_steps = self.config.distill.teacher_steps;
+        let load = |stage| ModelFolder::load(&self.folder.model(stage), device);
+        let agreement = match agreement {
+            Some(agreement) => agreement,
+            None => {
+                let options = self.agreement_options(self.config.distill.agreement_images);
+                let teacher = load(Stage::Teacher)?;
+                agreement.insert(Agreement::new(teacher, device.clone(), teacher_steps, options)?)
+            }
+        };
+        let model = load(stage)?;
+        let pair = match stage.num_steps() {
+            None => None,
+            Some(num_steps) => {
+                let own = agreement.student_images(&model, num_steps)?;
+                Some((agreement.teacher_images(num_steps)?, own))
+            }
+        };
+        let output_mse = match stage {
+            Stage::Teacher => {
+                let labels = self.config.model.class_conditional;
+                Some(output_mse(&model, self.dataset, labels, self.config.seed, device)?)
+            }
+            Stage::Round { .. } => None,
+        };
+        self.draw_rows(stage, agreement.reference(), pair.as_ref())?;
+        let provenance = &model.halfstep.provenance;
+        summary.set(RoundResult {
+            output_mse,
+            stage: stage.index(),
+            num_steps: stage.num_steps().unwrap_or(teacher_steps),
+            train_steps: provenance.train_steps,
+            loss: final_loss(&self.folder, stage, provenance.train_steps),
+            seconds: provenance.train_seconds,
+            agreement: pair.as_ref().map(|(_, own)| agreement.distance(own)),
+            teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
+        });
+        summary.write(&self.folder)
+    }
+
+    /// The stage's rows; after the last one the picture that compares, and the nearest training images.
+    fn draw_rows(
+        &self,
+        stage: Stage,
+        reference: &Images,
+        pair: Option<&(Images, Images)>,
+    ) -> Result<(), TrainError> {
+        let scale = picture::comfortable_scale(reference.shape[2]);
+        let images: Vec<&Images> = match pair {
+            Some((teacher, student)) => vec![teacher, student],
+            None => vec![reference],
+        };
+        for (row, images) in Row::of(stage, self.config.distill.teacher_steps).iter().zip(&images) {
+            let drawn = picture::rows(&[&images.first(COMPARED)], scale)?;
+            output::write_png(&row.path(&self.folder), drawn)?;
+        }
+        if !self.is_last(stage) {
             return Ok(());
         }
-        let device = &self.options.device.device;
-        let model = ModelFolder {
-            unet: learner.result(device),
-            schedule: self.schedule.clone(),
-            scheduler: SchedulerConfig::from_schedule(
-                &self.schedule,
-                self.config.teacher.prediction_type,
-            ),
-            halfstep: HalfstepFile::default(),
-        };
-        let options = self.agreement_options(log.preview_images);
-        let label = format!("preview of {stage}");
-        let images = match draw_images(&model, device, recipe.preview_steps, &options, &label) {
-            // The state is saved, and the run left, after the next step.
-            Err(TrainError::Sample(SampleError::Stopped)) => return Ok(()),
-            images => images?,
-        };
-        let name = stage.folder().replace('/', "_");
-        let path = self.folder.file(&format!("samples/{name}_{:06}.png", learner.step));
-        let columns = picture::square_columns(images.len());
-        output::write_png(
-            &path,
-            picture::grid(&images, columns, picture::comfortable_scale(images.shape[2]))?,
-        )?;
+        let best = images[images.len() - 1];
+        self.nearest(stage, best)?;
+        let mut rows = vec![reference.first(COMPARED)];
+        rows.extend(pair.into_iter().flat_map(|(a, b)| [a.first(COMPARED), b.first(COMPARED)]));
+        let rows: Vec<&Images> = rows.iter().collect();
+        output::write_png(&self.comparison_path(), picture::rows(&rows, scale)?)?;
         Ok(())
-    }
-
-    fn agreement_options(&self, count: usize) -> AgreementOptions {
-        AgreementOptions {
-            seed: self.config.seed,
-            count,
-            batch_size: self.config.log.sample_batch,
-            quiet: self.options.quiet,
-            stop: self.options.stop.clone(),
-        }
-    }
-
-    /// Fills the table and draws the comparison picture.
-    pub(crate) fn measure(&self, stages: &[Stage]) -> Result<Summary, TrainError> {
-        let mut summary = Summary::default();
-        let device = &self.options.device.device;
-        let teacher = ModelFolder::load(&self.folder.model(Stage::Teacher), device)?;
-        let options = self.agreement_options(self.config.distill.agreement_images);
-        let agreement =
-            Agreement::new(&teacher, device, self.config.distill.teacher_steps, options)?;
-        let mut last: Option<(Images, Images)> = None;
-        for &stage in stages {
-            let model = ModelFolder::load(&self.folder.model(stage), device)?;
-            let (num_steps, pair) = match stage {
-                Stage::Teacher => (self.config.distill.teacher_steps, None),
-                Stage::Round { num_steps, .. } => {
-                    let own = agreement.student_images(&model, num_steps)?;
-                    (num_steps, Some((agreement.teacher_images(num_steps)?, own)))
-                }
-            };
-            let output_mse = (stage == Stage::Teacher)
-                .then(|| {
-                    let labels = self.config.model.class_conditional;
-                    output_mse(&model, self.dataset, labels, self.config.seed, device)
-                })
-                .transpose()?;
-            summary.set(RoundResult {
-                output_mse,
-                stage: stage.index(),
-                num_steps,
-                train_steps: model.halfstep.provenance.train_steps,
-                loss: final_loss(&self.folder, stage, model.halfstep.provenance.train_steps),
-                seconds: model.halfstep.provenance.train_seconds,
-                agreement: pair.as_ref().map(|(_, own)| agreement.distance(own)),
-                teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
-            });
-            summary.write(&self.folder)?;
-            last = pair.or(last);
-        }
-        let mut rows = vec![agreement.reference().first(COMPARED)];
-        if let Some((teacher, student)) = last {
-            rows.extend([teacher.first(COMPARED), student.first(COMPARED)]);
-        }
-        let scale = picture::comfortable_scale(rows[0].shape[2]);
-        output::write_png(
-            &self.comparison_path(),
-            picture::rows(&rows.iter().collect::<Vec<_>>(), scale)?,
-        )?;
-        Ok(summary)
     }
 }

@@ -47,7 +47,7 @@ pub enum Outcome {
         /// Optimiser steps taken in it.
         step: u64,
     },
-    /// Asked to stop while the finished models were measured.
+    /// Asked to stop while a finished model was measured.
     StoppedMeasuring,
 }
 
@@ -94,10 +94,9 @@ impl<'a> Run<'a> {
     /// [`TrainError::File`] if the summary is damaged.
     pub fn finished(&self) -> Result<Option<Summary>, TrainError> {
         let summary = Summary::read(&self.folder)?;
-        let complete = |stage: &Stage| {
-            self.folder.has_model(*stage) && summary.of_stage(stage.index()).is_some()
-        };
-        let finished = self.stages.iter().all(complete) && self.comparison_path().is_file();
+        let complete =
+            |stage: &Stage| self.folder.has_model(*stage) && self.is_measured(*stage, &summary);
+        let finished = self.stages.iter().all(complete);
         Ok(finished.then_some(summary))
     }
 
@@ -110,6 +109,7 @@ impl<'a> Run<'a> {
             return Ok(Outcome::Finished(summary));
         }
         self.trust_device()?;
+        let (mut summary, mut agreement) = (Summary::read(&self.folder)?, None);
         for (i, &stage) in self.stages.iter().enumerate() {
             if !self.folder.has_model(stage) {
                 let before = i.checked_sub(1).map(|before| self.stages[before]);
@@ -120,11 +120,15 @@ impl<'a> Run<'a> {
             if self.options.stop.is_raised() {
                 return Ok(Outcome::Stopped { stage, step: Recipe::new(self.config, stage).steps });
             }
+            if !self.is_measured(stage, &summary) {
+                match self.measure(stage, &mut agreement, &mut summary) {
+                    Err(TrainError::Sample(SampleError::Stopped)) => {
+                        return Ok(Outcome::StoppedMeasuring);
+                    }
+                    measured => measured?,
+                }
+            }
         }
-        let summary = match self.measure(&self.stages) {
-            Err(TrainError::Sample(SampleError::Stopped)) => return Ok(Outcome::StoppedMeasuring),
-            summary => summary?,
-        };
         self.states.remove()?;
         Ok(Outcome::Finished(summary))
     }
@@ -146,10 +150,10 @@ impl<'a> Run<'a> {
             stage,
             &recipe,
             learner.step,
+            window,
             self.config,
             self.options.quiet,
         )?;
-        watch.continue_window(window);
         let clock = Clock { before: seconds_before, started: Instant::now() };
         let teacher = teacher.map(|teacher| teacher.unet.computing_in(self.config.precision));
         let (unet, teacher) = (&mut learner, teacher.as_ref());
@@ -284,6 +288,10 @@ impl<'a> Run<'a> {
             flip: self.config.teacher.flip,
             labels: self.config.model.class_conditional,
         }
+    }
+
+    pub(crate) fn is_last(&self, stage: Stage) -> bool {
+        self.stages.last() == Some(&stage)
     }
 
     pub(crate) fn comparison_path(&self) -> PathBuf {

@@ -40,11 +40,13 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// Begins, or goes on after `step` with the window that was saved with it.
     pub fn start(
         folder: &RunFolder,
         stage: Stage,
         recipe: &Recipe<'_>,
         step: u64,
+        window: Window,
         config: &Config,
         quiet: bool,
     ) -> Result<Self, TrainError> {
@@ -52,8 +54,11 @@ impl Watch {
         if step > 0 && !quiet {
             bar.suspend(|| eprintln!("{stage}: continuing after step {step} of {}", recipe.steps));
         }
+        // The last line of a stage covers less than a full window. If the process died after it and
+        // before the stage's end, the saved window still has its steps: it is written again.
+        let written = step.saturating_sub(window.steps());
         Ok(Self {
-            metrics: MetricsFile::resume(&folder.file("metrics.jsonl"), stage.index(), step)?,
+            metrics: MetricsFile::resume(&folder.file("metrics.jsonl"), stage.index(), written)?,
             silent: quiet || !bar.is_hidden(),
             bar,
             stage,
@@ -62,7 +67,7 @@ impl Watch {
             batch_size: recipe.batch_size,
             non_finite: recipe.non_finite,
             pending: Vec::new(),
-            window: Window::default(),
+            window,
             taken: step,
             window_start: Instant::now(),
             last_line: Instant::now(),
@@ -156,11 +161,6 @@ impl Watch {
     /// What was read since the last line.
     pub fn window(&self) -> &Window {
         &self.window
-    }
-
-    /// Goes on with what a saved state had read since its last line.
-    pub fn continue_window(&mut self, window: Window) {
-        self.window = window;
     }
 
     /// The last step whose state is safe.

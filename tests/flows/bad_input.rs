@@ -270,7 +270,7 @@ fn things_that_are_no_model_folder() {
 fn toml_of_runs() {
     let digits = std::fs::read_to_string(root().join("configs/digits.toml")).unwrap();
     // What is replaced, by what, words of the error.
-    let cases: [(&str, &str, &[&str]); 37] = [
+    let cases: [(&str, &str, &[&str]); 38] = [
         ("seed = 0", "seed = ", &["line 3"]),
         ("seed = 0", "seed = -1", &["seed = -1", "invalid value"]),
         ("seed = 0", "seed = 1.5", &["seed = 1.5", "invalid type"]),
@@ -293,6 +293,7 @@ fn toml_of_runs() {
         ("[16, 32]", "[16, -32]", &["invalid value"]),
         ("[16, 32]", "[16, 33]", &["norm_num_groups", "33"]),
         ("[16, 32]", "[16, 1000000000]", &["block_out_channels", "accepted"]),
+        ("[16, 32]", "[16384, 16384]", &["model.block_out_channels", "this machine has"]),
         ("[false, true]", "[false]", &["model.attention"]),
         ("[false, true]", "\"none\"", &["invalid type"]),
         ("layers_per_block = 1", "layers_per_block = 0", &["layers_per_block"]),

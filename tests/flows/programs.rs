@@ -53,6 +53,11 @@ fn a_run_ends_with_models_pictures_and_a_table_and_then_says_it_is_finished() {
         "metrics.jsonl",
         "samples/comparison.png",
         "samples/teacher_000006.png",
+        "samples/nearest.png",
+        "samples/rows/student_0004.png",
+        "samples/rows/teacher_0004.png",
+        "report/index.html",
+        "report/run.json",
         "report/summary.json",
         "report/summary.md",
     ] {
@@ -66,6 +71,54 @@ fn a_run_ends_with_models_pictures_and_a_table_and_then_says_it_is_finished() {
     let again = output(&mut train(&out, &[]), 0);
     let text = String::from_utf8(again.stdout).unwrap();
     assert!(text.contains("finished already") && text.contains(table.trim()), "{text}");
+}
+
+#[test]
+fn the_report_tells_of_a_run_and_can_be_made_again_from_its_folder_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    output(&mut train(&out, &["log.tensorboard=true"]), 0);
+    let page = out.join("report/index.html");
+    let first = std::fs::read_to_string(&page).unwrap();
+    for said in
+        ["Finished", "student, 4 steps", "not distilled", "Error by noise level", "Is it copying?"]
+    {
+        assert!(first.contains(said), "{said}");
+    }
+    assert!(!first.contains("<script") && !first.contains("src=\"http"), "it needs nothing else");
+    assert_eq!(first.matches("data:image/png;base64,").count(), 9, "rows, previews, nearest");
+    for stage in ["teacher", "students_0008", "students_0004"] {
+        let files = std::fs::read_dir(out.join("tensorboard").join(stage)).unwrap();
+        assert_eq!(files.count(), 1, "{stage}");
+    }
+
+    std::fs::remove_file(&page).unwrap();
+    let moved = dir.path().join("moved");
+    std::fs::rename(&out, &moved).unwrap();
+    let again = output(program("train").arg("--report").arg(&moved), 0);
+    let path = String::from_utf8(again.stdout).unwrap();
+    let second = std::fs::read_to_string(path.trim()).unwrap();
+    let without_paths = |page: &str, out: &Path| {
+        let page = page.replace(out.to_str().unwrap(), "RUN");
+        page.lines().filter(|line| !line.contains("Written by")).collect::<String>()
+    };
+    let cut = |page: String| page.split("Written by").next().unwrap().to_owned();
+    assert!(
+        cut(without_paths(&first, &out)) == cut(without_paths(&second, &moved)),
+        "the same page but for where and when"
+    );
+}
+
+#[test]
+fn the_report_of_a_run_that_failed_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let settings = ["teacher.learning_rate=1e30", "teacher.optimizer.grad_clip=0.0"];
+    failure(&mut train(&out, &settings));
+    let page = std::fs::read_to_string(out.join("report/index.html")).unwrap();
+    assert!(page.contains("the loss or gradient is not finite at step"), "{page}");
+    let message = failure(program("train").arg("--report").arg(dir.path()));
+    assert!(message.contains("no run folder"), "{message}");
 }
 
 #[test]

@@ -61,6 +61,13 @@ pub struct HalfstepFile {
     pub class_names: Vec<String>,
 }
 
+impl HalfstepFile {
+    /// Reads that of a model folder; `None` if there is none or it does not parse.
+    pub fn read(dir: &Path) -> Option<Self> {
+        read_json(&dir.join(HALFSTEP)).ok()
+    }
+}
+
 /// A model in memory, with all that is needed to sample it.
 #[derive(Clone, Debug)]
 pub struct ModelFolder {

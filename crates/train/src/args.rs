@@ -13,8 +13,8 @@ use halfstep_model::DeviceChoice;
 #[command(name = "train", version, after_help = EXAMPLES)]
 pub struct Args {
     /// Configuration file
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "report")]
+    pub config: Option<PathBuf>,
 
     /// Override a setting; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -37,6 +37,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "dry_run")]
     pub check_device: bool,
 
+    /// Write report/index.html of a run folder again and do nothing else; also while the run is going
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "overrides", "out", "dry_run", "check_device"])]
+    pub report: Option<PathBuf>,
+
     /// No progress bars
     #[arg(long)]
     pub quiet: bool,
@@ -46,6 +50,7 @@ const EXAMPLES: &str = "Examples:
   train --config configs/digits.toml
   train --config configs/cifar.toml --out runs/try --set teacher.train_steps=2000
   train --config configs/cifar.toml --dry-run
+  train --report runs/digits
   train --config configs/cifar.toml --set precision=f16 --device wgpu --check-device";
 
 #[cfg(test)]

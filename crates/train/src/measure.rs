@@ -1,6 +1,6 @@
 //! What a finished stage reached: its row of the table, its pictures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use halfstep_model::ModelFolder;
 use halfstep_sample::{Images, output, picture};
@@ -9,7 +9,6 @@ use crate::agreement::Agreement;
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
 use crate::run::Run;
-use crate::run_folder::RunFolder;
 use crate::stage::Stage;
 use crate::summary::{RoundResult, Summary};
 use crate::watch::final_loss;
@@ -28,12 +27,12 @@ pub(crate) enum Row {
 
 impl Row {
     /// `samples/rows/student_0004.png`
-    pub fn path(self, folder: &RunFolder) -> PathBuf {
+    pub fn path(self, folder: &Path) -> PathBuf {
         let (who, num_steps) = match self {
             Self::Teacher(num_steps) => ("teacher", num_steps),
             Self::Student(num_steps) => ("student", num_steps),
         };
-        folder.file(&format!("samples/rows/{who}_{num_steps:04}.png"))
+        folder.join(format!("samples/rows/{who}_{num_steps:04}.png"))
     }
 
     /// The rows that belong to a stage.
@@ -52,7 +51,7 @@ impl Run<'_> {
     pub(crate) fn is_measured(&self, stage: Stage, summary: &Summary) -> bool {
         let rows = Row::of(stage, self.config.distill.teacher_steps);
         summary.of_stage(stage.index()).is_some()
-            && rows.into_iter().all(|row| row.path(&self.folder).is_file())
+            && rows.into_iter().all(|row| row.path(self.folder.path()).is_file())
             && (!self.is_last(stage) || self.comparison_path().is_file())
     }
 
@@ -102,7 +101,7 @@ impl Run<'_> {
             agreement: pair.as_ref().map(|(_, own)| agreement.distance(own)),
             teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
         });
-        summary.write(&self.folder)
+        summary.write(self.folder.path())
     }
 
     /// The stage's rows; after the last one the picture that compares, and the nearest training images.
@@ -119,7 +118,7 @@ impl Run<'_> {
         };
         for (row, images) in Row::of(stage, self.config.distill.teacher_steps).iter().zip(&images) {
             let drawn = picture::rows(&[&images.first(COMPARED)], scale)?;
-            output::write_png(&row.path(&self.folder), drawn)?;
+            output::write_png(&row.path(self.folder.path()), drawn)?;
         }
         if !self.is_last(stage) {
             return Ok(());

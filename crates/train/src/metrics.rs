@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::TrainError;
 
 /// A line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Metrics {
     /// 0 for the teacher, then the rounds.
     pub stage: usize,
@@ -37,6 +37,17 @@ pub(crate) struct Metrics {
     pub images_per_second: f64,
     /// Seconds since 1970.
     pub time: f64,
+}
+
+/// The lines of a file, which need not exist. A last line that is not whole yet is left out: the run may
+/// be writing it.
+pub(crate) fn read_metrics(path: &Path) -> Result<Vec<Metrics>, TrainError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let reader = BufReader::new(File::open(path).map_err(|error| TrainError::file(path, error))?);
+    let lines = reader.lines().map_while(Result::ok);
+    Ok(lines.filter_map(|line| serde_json::from_str(&line).ok()).collect())
 }
 
 /// Appends lines.

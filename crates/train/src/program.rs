@@ -7,7 +7,8 @@ use anyhow::Context;
 use halfstep_data::{Outline, Progress};
 use halfstep_model::SelectedDevice;
 use halfstep_train::{
-    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, StopFlag, Summary, load_config,
+    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, Stage, StopFlag, Summary, load_config,
+    write_report,
 };
 
 use crate::args::Args;
@@ -16,7 +17,12 @@ use crate::args::Args;
 const CHECKED_STEPS: u64 = 20;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = load_config(&args.config, &args.overrides)?;
+    if let Some(folder) = &args.report {
+        println!("{}", write_report(folder)?.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let path = args.config.as_deref().context("--config is missing")?;
+    let config = load_config(path, &args.overrides)?;
     let device = args.device.select()?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.name));
     if args.dry_run {
@@ -42,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if !args.quiet {
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
-        announce(&Plan::new(&config, &unet, dataset.len(), &device)?, &out);
+        announce(&Plan::new(&config, &unet, dataset.len(), &run.left()?, &device)?, &out);
     }
     match run.go()? {
         Outcome::Finished(summary) => report(&summary, &out),
@@ -82,7 +88,9 @@ fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Resu
     let outline = outline(config)?;
     config.validate_flip(outline.allows_flip, &config.data.describe())?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
-    announce(&Plan::new(config, &unet, outline.len, device)?, out);
+    let whole = config.stages().into_iter().map(|stage| (stage, config.stage_steps(stage)));
+    let left: Vec<(Stage, u64)> = whole.collect();
+    announce(&Plan::new(config, &unet, outline.len, &left, device)?, out);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -104,4 +112,5 @@ fn report(summary: &Summary, out: &Path) {
         _ => "teacher, full grid".to_owned(),
     };
     println!("{}  ({rows})", comparison.display());
+    println!("{}", out.join("report/index.html").display());
 }

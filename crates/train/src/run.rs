@@ -1,7 +1,8 @@
 //! The whole run: every stage in turn, from where the folder says it stopped.
 
+use std::cell::Cell;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use halfstep_core::DiscreteSchedule;
 use halfstep_data::{Dataset, EpochOrder, Purpose, Stream};
@@ -13,14 +14,20 @@ use crate::config::Config;
 use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
+use crate::plan::PlanText;
 use crate::prefetch::Prefetch;
 use crate::recipe::Recipe;
+use crate::report::write_report;
 use crate::run_folder::RunFolder;
+use crate::run_info::{RunClock, RunInfo};
 use crate::saved_states::SavedStates;
 use crate::stage::Stage;
 use crate::state;
 use crate::summary::Summary;
 use crate::watch::Watch;
+
+/// While a stage learns, the report is brought up to date this often.
+const REPORTED_EVERY: Duration = Duration::from_secs(30);
 
 /// Where and how to run; nothing here changes results on the CPU.
 #[derive(Clone, Debug)]
@@ -60,6 +67,8 @@ pub struct Run<'a> {
     pub(crate) unet: UNetConfig,
     pub(crate) schedule: DiscreteSchedule,
     pub(crate) states: SavedStates,
+    clock: RunClock,
+    reported: Cell<Instant>,
     stages: Vec<Stage>,
 }
 
@@ -78,14 +87,30 @@ impl<'a> Run<'a> {
         config.validate_flip(dataset.allows_flip(), dataset.name())?;
         config.validate_precision(&options.device)?;
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
+        config.validate_memory(&unet, &options.device.device)?;
         let schedule = config
             .schedule
             .build()
             .map_err(|error| TrainError::config("schedule", error.to_string()))?;
         let folder = RunFolder::open(&options.out, config, &dataset.sha256())?;
         let states = SavedStates::open(folder.file("state"))?;
-        let stages = Stage::all(&config.rounds());
-        Ok(Self { config, dataset, options, folder, unet, schedule, states, stages })
+        let plan = PlanText::new(config, &unet, dataset.len(), &options.device.device)?;
+        let sha256 = dataset.sha256();
+        let info = RunInfo::new(&options.device.description, plan, dataset.name(), &sha256);
+        let clock = RunClock::start(folder.path(), info);
+        let (stages, reported) = (config.stages(), Cell::new(Instant::now()));
+        Ok(Self {
+            config,
+            dataset,
+            options,
+            folder,
+            unet,
+            schedule,
+            states,
+            clock,
+            reported,
+            stages,
+        })
     }
 
     /// The results, if there is nothing left to do.
@@ -93,11 +118,26 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`TrainError::File`] if the summary is damaged.
     pub fn finished(&self) -> Result<Option<Summary>, TrainError> {
-        let summary = Summary::read(&self.folder)?;
+        let summary = Summary::read(self.folder.path())?;
         let complete =
             |stage: &Stage| self.folder.has_model(*stage) && self.is_measured(*stage, &summary);
         let finished = self.stages.iter().all(complete);
         Ok(finished.then_some(summary))
+    }
+
+    /// The optimiser steps that each stage has left.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] if the saved states cannot be read.
+    pub fn left(&self) -> Result<Vec<(Stage, u64)>, TrainError> {
+        let left = |&stage: &Stage| {
+            let done = match self.folder.has_model(stage) {
+                true => u64::MAX,
+                false => self.states.newest_step(stage)?,
+            };
+            Ok((stage, self.config.stage_steps(stage).saturating_sub(done)))
+        };
+        self.stages.iter().map(left).collect()
     }
 
     /// Goes on from where the folder says it stopped, to the end.
@@ -108,8 +148,30 @@ impl<'a> Run<'a> {
         if let Some(summary) = self.finished()? {
             return Ok(Outcome::Finished(summary));
         }
+        self.report()?;
+        let outcome = self.run_stages();
+        match &outcome {
+            Ok(_) => self.report()?,
+            Err(error) => {
+                // The error is what matters, also where neither can be written.
+                let _ = self.clock.write(Some(with_causes(error)));
+                let _ = write_report(self.folder.path());
+            }
+        }
+        outcome
+    }
+
+    /// Brings `report/` up to date.
+    pub(crate) fn report(&self) -> Result<(), TrainError> {
+        self.reported.set(Instant::now());
+        self.clock.write(None)?;
+        write_report(self.folder.path())?;
+        Ok(())
+    }
+
+    fn run_stages(&self) -> Result<Outcome, TrainError> {
         self.trust_device()?;
-        let (mut summary, mut agreement) = (Summary::read(&self.folder)?, None);
+        let (mut summary, mut agreement) = (Summary::read(self.folder.path())?, None);
         for (i, &stage) in self.stages.iter().enumerate() {
             if !self.folder.has_model(stage) {
                 let before = i.checked_sub(1).map(|before| self.stages[before]);
@@ -118,7 +180,7 @@ impl<'a> Run<'a> {
                 }
             }
             if self.options.stop.is_raised() {
-                return Ok(Outcome::Stopped { stage, step: Recipe::new(self.config, stage).steps });
+                return Ok(Outcome::Stopped { stage, step: self.config.stage_steps(stage) });
             }
             if !self.is_measured(stage, &summary) {
                 match self.measure(stage, &mut agreement, &mut summary) {
@@ -127,6 +189,7 @@ impl<'a> Run<'a> {
                     }
                     measured => measured?,
                 }
+                self.report()?;
             }
         }
         self.states.remove()?;
@@ -234,6 +297,9 @@ impl<'a> Run<'a> {
                 return Ok(true);
             }
             self.preview(stage, recipe, learner)?;
+            if self.reported.get().elapsed() >= REPORTED_EVERY {
+                self.report()?;
+            }
         }
         watch.flush(learner, recipe.lr.at(learner.step.saturating_sub(1)))?;
         Ok(false)
@@ -297,6 +363,17 @@ impl<'a> Run<'a> {
     pub(crate) fn comparison_path(&self) -> PathBuf {
         self.folder.file("samples/comparison.png")
     }
+}
+
+/// An error and what lies beneath it, in one line.
+fn with_causes(error: &TrainError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// How long a stage has been learning, over all its runs.

@@ -38,6 +38,7 @@ impl RunFolder {
             Err(TryLockError::Error(error)) => return Err(TrainError::file(&lock_path, error)),
         }
         let folder = Self { path: path.to_path_buf(), _lock: lock };
+        folder.sweep()?;
         folder.check_dataset(dataset_sha256)?;
         folder.check_config(config)?;
         Ok(folder)
@@ -111,8 +112,28 @@ impl RunFolder {
 
     /// Whether the stage's model is complete: its folder appears by a rename.
     pub fn has_model(&self, stage: Stage) -> bool {
-        self.model(stage).join("model_index.json").is_file()
+        has_model(&self.model(stage))
     }
+
+    /// Clears away what a process that died was writing: [`write_file`]'s temporary files. Nobody else
+    /// writes here while the lock is held.
+    fn sweep(&self) -> Result<(), TrainError> {
+        for folder in ["", "report", "samples", "samples/rows"].map(|name| self.file(name)) {
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if name.starts_with(".tmp") && path.is_file() {
+                    std::fs::remove_file(&path).map_err(|error| TrainError::file(&path, error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a model folder is there, which appears by a rename.
+pub(crate) fn has_model(folder: &Path) -> bool {
+    folder.join("model_index.json").is_file()
 }
 
 /// Settings that change neither weights nor results: where things lie and how often they are said.
@@ -209,6 +230,19 @@ mod tests {
         let problem = RunFolder::open(dir.path(), &changed, "1234").unwrap_err().to_string();
         assert!(problem.contains("precision: \"f32\" -> \"bf16\""), "{problem}");
         RunFolder::open(dir.path(), &config(&[]), "1234").unwrap();
+    }
+
+    #[test]
+    fn half_written_files_of_a_dead_process_are_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("report")).unwrap();
+        for name in [".tmpAb12", "report/.tmpXy", "report/mine"] {
+            std::fs::write(dir.path().join(name), "half").unwrap();
+        }
+        drop(RunFolder::open(dir.path(), &config(&[]), "1234").unwrap());
+        let left =
+            ["report/.tmpXy", ".tmpAb12", "report/mine"].map(|name| dir.path().join(name).exists());
+        assert_eq!(left, [false, false, true]);
     }
 
     #[test]

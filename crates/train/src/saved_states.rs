@@ -104,6 +104,18 @@ impl SavedStates {
         }
     }
 
+    /// The step of the newest state of a stage, by its name alone; 0 if there is none.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] if the folder cannot be read.
+    pub fn newest_step(&self, stage: Stage) -> Result<u64, TrainError> {
+        let of_stage = prefix(stage);
+        let steps = self.entries()?.into_iter().filter_map(|(name, _)| {
+            name.strip_prefix(&of_stage).and_then(|step| step.parse().ok())
+        });
+        Ok(steps.max().unwrap_or(0))
+    }
+
     /// Deletes all of them: the run is complete.
     ///
     /// # Errors

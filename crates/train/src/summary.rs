@@ -1,13 +1,13 @@
 //! What a run reached: a row a round, and the pictures.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use halfstep_sample::output::write_file;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 use crate::progress::human_time;
-use crate::run_folder::RunFolder;
 
 const FILE: &str = "report/summary.json";
 
@@ -47,8 +47,8 @@ impl Summary {
     ///
     /// # Errors
     /// [`TrainError::File`] if it is damaged.
-    pub fn read(folder: &RunFolder) -> Result<Self, TrainError> {
-        let path = folder.file(FILE);
+    pub fn read(folder: &Path) -> Result<Self, TrainError> {
+        let path = folder.join(FILE);
         if !path.exists() {
             return Ok(Self::default());
         }
@@ -63,12 +63,12 @@ impl Summary {
     ///
     /// # Errors
     /// [`TrainError::Sample`] naming the file.
-    pub fn write(&self, folder: &RunFolder) -> Result<(), TrainError> {
-        let path = folder.file(FILE);
+    pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
+        let path = folder.join(FILE);
         let text =
             serde_json::to_string_pretty(self).map_err(|error| TrainError::file(&path, error))?;
         write_file(&path, text.as_bytes())?;
-        write_file(&folder.file("report/summary.md"), self.table().as_bytes())?;
+        write_file(&folder.join("report/summary.md"), self.table().as_bytes())?;
         Ok(())
     }
 

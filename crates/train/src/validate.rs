@@ -1,10 +1,14 @@
 //! What a configuration must satisfy beyond the type of each field.
 
+use burn::module::Module;
+use burn::tensor::Device;
 use halfstep_core::{EmaWarmup, PredictionType};
-use halfstep_model::SelectedDevice;
+use halfstep_model::{SelectedDevice, UNet, UNetConfig};
 
 use crate::config::{Config, DistillConfig, OptimizerConfig};
 use crate::error::TrainError;
+use crate::estimate::machine_memory;
+use crate::progress::human_bytes;
 
 impl Config {
     /// Checks what no single field shows.
@@ -131,6 +135,28 @@ impl Config {
                 format!("is \"{}\", but {error}; \"f32\" works everywhere", self.precision);
             TrainError::config("precision", problem)
         })
+    }
+
+    /// Refuses a network that cannot learn in this machine's memory, before any of it is taken: the
+    /// parameters of a network on `device` are made when they are first used.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`].
+    pub fn validate_memory(&self, unet: &UNetConfig, device: &Device) -> Result<(), TrainError> {
+        let parameters = UNet::zeroed(unet, device)?.num_params();
+        // f32 weights, gradients and AdamW's two moments.
+        let (least, machine) = (16.0 * parameters as f64, machine_memory() as f64);
+        if least <= machine || machine == 0.0 {
+            return Ok(());
+        }
+        let problem = format!(
+            "make a network of {:.0} million parameters, which takes {} to learn without a single image; \
+             this machine has {}",
+            parameters as f64 / 1e6,
+            human_bytes(least),
+            human_bytes(machine)
+        );
+        Err(TrainError::config("model.block_out_channels", problem))
     }
 
     fn validate_ema(&self) -> Result<(), TrainError> {

@@ -7,8 +7,9 @@ use indicatif::ProgressBar;
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::events::Events;
 use crate::learner::{Learner, NonFinite};
-use crate::metrics::{Metrics, MetricsFile};
+use crate::metrics::{Metrics, MetricsFile, read_metrics};
 use crate::progress::{human_time, training_bar};
 use crate::recipe::Recipe;
 use crate::run_folder::RunFolder;
@@ -25,6 +26,7 @@ const MOST_SKIPPED: u64 = 100;
 pub(crate) struct Watch {
     bar: ProgressBar,
     metrics: MetricsFile,
+    events: Option<Events>,
     stage: Stage,
     every: u64,
     total: u64,
@@ -57,8 +59,11 @@ impl Watch {
         // The last line of a stage covers less than a full window. If the process died after it and
         // before the stage's end, the saved window still has its steps: it is written again.
         let written = step.saturating_sub(window.steps());
+        let metrics = MetricsFile::resume(&folder.file("metrics.jsonl"), stage.index(), written)?;
+        let events = (config.log.tensorboard).then(|| Events::begin(folder, stage, written));
         Ok(Self {
-            metrics: MetricsFile::resume(&folder.file("metrics.jsonl"), stage.index(), written)?,
+            metrics,
+            events: events.transpose()?,
             silent: quiet || !bar.is_hidden(),
             bar,
             stage,
@@ -109,6 +114,9 @@ impl Watch {
         };
         self.window.clear();
         self.metrics.write(&line)?;
+        if let Some(events) = &mut self.events {
+            events.write(&line)?;
+        }
         self.bar.set_message(format!("loss {:.4}", line.loss));
         self.line(learner.step, line.loss, images_per_second);
         Ok(())
@@ -186,10 +194,9 @@ fn read(value: Tensor<1>) -> Result<f64, TrainError> {
 
 /// Mean weighted loss over the last tenth of a stage, from the metrics; `None` if they are gone.
 pub(crate) fn final_loss(folder: &RunFolder, stage: Stage, steps: u64) -> Option<f64> {
-    let text = std::fs::read_to_string(folder.file("metrics.jsonl")).ok()?;
-    let losses: Vec<f64> = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Metrics>(line).ok())
+    let lines = read_metrics(&folder.file("metrics.jsonl")).ok()?;
+    let losses: Vec<f64> = lines
+        .iter()
         .filter(|line| line.stage == stage.index() && line.step as f64 > steps as f64 * 0.9)
         .map(|line| line.loss)
         .collect();

@@ -65,6 +65,16 @@ pub enum DataError {
         problem: String,
     },
 
+    /// Two processes fetch into one folder.
+    #[error(
+        "{} is being filled by another process; wait until it is done, then run this again",
+        dir.display()
+    )]
+    Busy {
+        /// The folder.
+        dir: PathBuf,
+    },
+
     /// A published dataset is not on disk and could not be fetched.
     #[error(
         "{title} is not in {} (missing: {}) and could not be fetched; put the files there, or run {script} {}",
@@ -110,6 +120,10 @@ impl DataError {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn download(url: &str, problem: impl ToString) -> Self {
+        Self::Download { url: url.to_owned(), problem: problem.to_string() }
     }
 
     pub(crate) fn malformed(

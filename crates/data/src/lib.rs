@@ -20,10 +20,12 @@
 //! **Invariant.** Nothing here depends on a device or on a tensor library, nothing panics on what a
 //! file or a server holds, and no file is read into more memory than its real content takes.
 
+mod archive;
 mod cifar;
 mod config;
 mod dataset;
 mod digits;
+mod download;
 mod error;
 mod fetch;
 mod folder;
@@ -41,6 +43,7 @@ mod release;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod workspace;
 
 pub use cifar::CIFAR10;
 pub use config::{DataConfig, Outline, Split};

@@ -82,7 +82,8 @@ impl Release {
     /// Fetches what is missing in `dir` from the official address.
     ///
     /// # Errors
-    /// [`DataError::Unavailable`] if that does not succeed.
+    /// [`DataError::Busy`] if another process is doing so; [`DataError::Unavailable`] if that does
+    /// not succeed.
     pub fn ensure(&self, dir: &Path, progress: Progress) -> Result<(), DataError> {
         self.ensure_from(self.base_url, dir, progress)
     }
@@ -93,12 +94,15 @@ impl Release {
         dir: &Path,
         progress: Progress,
     ) -> Result<(), DataError> {
-        fetch(self, dir, base_url, progress).map_err(|error| DataError::Unavailable {
-            title: self.title,
-            dir: dir.to_owned(),
-            missing: self.missing(dir).iter().map(|file| file.name.to_owned()).collect(),
-            script: self.script,
-            source: Box::new(error),
+        fetch(self, dir, base_url, progress).map_err(|error| match error {
+            DataError::Busy { .. } => error,
+            error => DataError::Unavailable {
+                title: self.title,
+                dir: dir.to_owned(),
+                missing: self.missing(dir).iter().map(|file| file.name.to_owned()).collect(),
+                script: self.script,
+                source: Box::new(error),
+            },
         })
     }
 

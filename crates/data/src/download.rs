@@ -78,12 +78,16 @@ impl Download<'_> {
     pub(crate) fn run(&self) -> Result<Came, DataError> {
         let part = self.part();
         let mut pauses = self.patience.pauses.iter();
+        let mut from_zero = false;
         loop {
-            match self.attempt(&part) {
+            let here = if from_zero { 0 } else { length(&part)? };
+            match self.attempt(&part, here) {
                 Ok(came) => {
                     fs::rename(&part, self.path).map_err(DataError::io("create", self.path))?;
                     return Ok(came);
                 }
+                // It may be the range that is refused, not the file. Nothing is lost by asking.
+                Err(Trouble::Final(DataError::Download { .. })) if here > 0 => from_zero = true,
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Passing(problem)) => match pauses.next() {
                     Some(&pause) => thread::sleep(pause),
@@ -99,8 +103,8 @@ impl Download<'_> {
         self.path.with_file_name(name)
     }
 
-    fn attempt(&self, part: &Path) -> Result<Came, Trouble> {
-        let here = length(part)?;
+    /// Fetches what comes after the first `here` bytes, which are in the file `part`, or all of it.
+    fn attempt(&self, part: &Path, here: u64) -> Result<Came, Trouble> {
         let Some(answer) = self.ask(here)? else {
             return Ok(Came::InParts);
         };
@@ -186,6 +190,7 @@ impl Download<'_> {
                 let seconds = self.patience.silence.as_secs_f32();
                 return Trouble::Passing(format!("nothing came for {seconds} s"));
             }
+            ureq::Error::StatusCode(501) => false, // "not implemented"
             ureq::Error::StatusCode(status) => *status >= 500,
             ureq::Error::Io(error) => CUT.contains(&error.kind()),
             _ => false,

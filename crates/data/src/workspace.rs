@@ -27,7 +27,7 @@ impl Workspace {
         fs::create_dir_all(dir).map_err(DataError::io("create", dir))?;
         let path = dir.join(FOLDER);
         // Who had it until just now may remove the folder or the lock between two lines of ours.
-        // A second loss of this race is hardly possible; of a hundredth one nothing is known.
+        // Who loses that race a hundred times is kept out by others that come and go.
         for _ in 0..100 {
             fs::create_dir_all(&path).map_err(DataError::io("create", &path))?;
             let lock = path.join(LOCK);

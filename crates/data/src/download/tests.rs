@@ -110,6 +110,23 @@ fn a_server_without_ranges_sends_all_and_nothing_is_appended() {
 }
 
 #[test]
+fn a_server_that_refuses_ranges_is_asked_for_all() {
+    for status in [400, 403, 501] {
+        let server = Server::new(move |request| match request.from {
+            Some(_) => Reply::status(status),
+            None => Reply::whole(FILE),
+        });
+        comes(&server, Some(&FILE[..HALF]), Came::Whole, &[Some(HALF), None]);
+    }
+    // One that refuses the file too has cost nothing.
+    let server = Server::new(|_| Reply::status(404));
+    let outcome = download(&server, Some(&FILE[..HALF]), PATIENT);
+    assert!(outcome.result.unwrap_err().to_string().contains("404"));
+    assert_eq!(outcome.part.as_deref(), Some(&FILE[..HALF]));
+    assert_eq!(server.asked_from(), [Some(HALF as u64), None]);
+}
+
+#[test]
 fn another_part_than_asked_for_is_not_appended() {
     let whole = FILE.len();
     for range in [
@@ -118,6 +135,9 @@ fn another_part_than_asked_for_is_not_appended() {
         format!("lines {HALF}-{}/{whole}", whole - 1),
         format!("bytes {HALF}-/{whole}"),
         format!("bytes -{HALF}/{whole}"),
+        format!("bytes {HALF}-{}/18446744073709551616", whole - 1),
+        format!("bytes {HALF}-18446744073709551616/*"),
+        format!("bytes {HALF}-3/*"),
         "bytes".into(),
     ] {
         let server = Server::replying([Reply::part(b"wrong", &range), Reply::whole(FILE)]);
@@ -212,8 +232,11 @@ fn a_flood_is_not_stored_announced_or_not() {
     let reply = Reply::unannounced(flood.clone());
     let server = Server::new(move |_| reply.clone());
     assert_eq!(fails(&server, None, "sends more than 1000 bytes", 1), None);
-    let server = Server::new(move |_| Reply::part(&flood, "bytes 19-1019/*"));
-    assert_eq!(fails(&server, Some(&FILE[..HALF]), "sends more than 1000 bytes", 1), None);
+    let server = Server::new(move |request| match request.from {
+        Some(_) => Reply::part(&flood, "bytes 19-1019/*"),
+        None => Reply::unannounced(flood.clone()),
+    });
+    assert_eq!(fails(&server, Some(&FILE[..HALF]), "sends more than 1000 bytes", 2), None);
 }
 
 #[test]

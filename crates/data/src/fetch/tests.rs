@@ -256,7 +256,7 @@ mod killed {
     }
 
     #[test]
-    fn at_any_byte_the_next_fetch_goes_on() {
+    fn at_any_byte_its_lock_ends_and_the_next_fetch_goes_on() {
         let whole = gzip(ONE);
         for at in [0, 1, whole.len() / 2, whole.len() - 1] {
             let dir = tempfile::tempdir().unwrap();
@@ -274,6 +274,8 @@ mod killed {
                 assert_eq!(child.try_wait().unwrap(), None, "it ended before it was killed");
                 std::thread::sleep(Duration::from_millis(1));
             }
+            let result = try_fetch(&gzip_release(), dir.path(), &server);
+            assert!(matches!(result, Err(DataError::Busy { .. })), "{result:?}");
             child.kill().unwrap();
             child.wait().unwrap();
 

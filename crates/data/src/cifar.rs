@@ -79,7 +79,11 @@ pub(crate) fn load(release: &Release, dir: &Path, split: Split) -> Result<Datase
 }
 
 /// Appends the records of a file.
-fn parse(bytes: &[u8], pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<(), String> {
+pub(crate) fn parse(
+    bytes: &[u8],
+    pixels: &mut Vec<u8>,
+    labels: &mut Vec<u32>,
+) -> Result<(), String> {
     if !bytes.len().is_multiple_of(RECORD) {
         return Err(format!(
             "{} bytes are not a whole number of {RECORD}-byte records",

@@ -29,6 +29,9 @@ mod download;
 mod error;
 mod fetch;
 mod folder;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod idx;
 mod inflate;

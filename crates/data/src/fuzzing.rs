@@ -1,0 +1,52 @@
+//! The private parsers, as the targets in `fuzz/` see them; built with `--cfg fuzzing` only.
+
+use std::path::{Path, PathBuf};
+
+use crate::picture::{self, Colour};
+use crate::{DataError, PublishedFile, archive, cifar, idx, inflate};
+
+/// The idx parser.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn idx<const RANK: usize>(bytes: &[u8]) -> Result<([usize; RANK], &[u8]), String> {
+    idx::parse(bytes)
+}
+
+/// The pixels and the labels of a file of CIFAR-10.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn cifar(bytes: &[u8]) -> Result<(Vec<u8>, Vec<u32>), String> {
+    let (mut pixels, mut labels) = (vec![], vec![]);
+    cifar::parse(bytes, &mut pixels, &mut labels)?;
+    Ok((pixels, labels))
+}
+
+/// At most `limit` bytes of a file that may be gzipped.
+///
+/// # Errors
+/// As when a dataset is read.
+pub fn gzip(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
+    inflate::read(path, limit)
+}
+
+/// One picture as `[1, size, size]` or, with `rgb`, `[3, size, size]` bytes.
+///
+/// # Errors
+/// As when a folder of pictures is read.
+pub fn picture(path: &Path, size: u32, rgb: bool) -> Result<Vec<u8>, DataError> {
+    picture::read(path, size, if rgb { Colour::Rgb } else { Colour::Grey })
+}
+
+/// Unpacks the wanted files of a gzipped tar archive into `work`: where they lie, and their names.
+///
+/// # Errors
+/// As when a dataset is fetched.
+pub fn archive(
+    path: &Path,
+    wanted: &[&'static PublishedFile],
+    work: &Path,
+) -> Result<Vec<(PathBuf, String)>, DataError> {
+    archive::unpack("the archive", path, wanted, work)
+}

@@ -150,6 +150,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_not_the_published_one_is_named() {
+        let published = [record(9, 0), record(3, 7)].concat();
+        let release = release(Packing::Archive("x"), &[("a.bin", &published), ("test.bin", b"")]);
+        let mut other = published.clone();
+        other[RECORD] = 4;
+        for (bytes, said) in [
+            (&other[..], "not the published file"),
+            (&published[..RECORD], "is 3073 bytes long, not 6146"),
+            (&published[..6145], "is 6145 bytes long, not 6146"),
+            (&[&published[..], &record(1, 1)].concat(), "is longer than the 6146 bytes"),
+            (b"", "is 0 bytes long"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            write(dir.path(), "a.bin", bytes);
+            let message = load(&release, dir.path(), Split::Train).unwrap_err().to_string();
+            assert!(message.contains(said) && message.contains("a.bin"), "{message}");
+        }
+    }
+
+    #[test]
     fn an_empty_split_is_an_error() {
         let message = load_tiny(&record(0, 0), &[], Split::Test).unwrap_err().to_string();
         assert!(message.contains("there are no images"), "{message}");

@@ -35,6 +35,7 @@ pub mod fuzzing;
 mod hash;
 mod idx;
 mod inflate;
+mod jpeg;
 mod log;
 mod mnist;
 mod nearest;

@@ -148,10 +148,31 @@ mod tests {
 
     #[test]
     fn a_malformed_file_is_named() {
+        let [images, labels, ..] = tiny();
+        for (at, bytes, said) in [
+            (1, images.clone(), "3 dimensions instead of 1"),
+            (0, labels.clone(), "1 dimensions instead of 3"),
+            (0, vec![], "0 bytes are too few"),
+            (0, images[..9].to_vec(), "the header is cut short"),
+            (0, images[..27].to_vec(), "11 elements, but the header says [2, 2, 3]"),
+            (1, [&labels[..], &[7]].concat(), "3 elements, but the header says [2]"),
+            (1, vec![0, 0, 9, 1, 0, 0, 0, 0], "elements of type 0x09"),
+            (0, b"GIF89a".to_vec(), "not an idx file"),
+        ] {
+            let mut contents = tiny();
+            contents[at] = bytes;
+            let message = load_tiny(contents, Split::Train).unwrap_err().to_string();
+            let named = format!("{}{}: ", NAMES[at], if at == 1 { ".gz" } else { "" });
+            assert!(message.contains(&named) && message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_label_of_no_class_is_an_error() {
         let mut contents = tiny();
-        contents[1] = contents[0].clone();
+        contents[1] = idx::encode(&[2], &[4, 10]);
         let message = load_tiny(contents, Split::Train).unwrap_err().to_string();
-        assert!(message.contains("train-labels-idx1-ubyte.gz: 3 dimensions"), "{message}");
+        assert!(message.contains("image 1 has label 10"), "{message}");
     }
 
     #[test]

@@ -204,6 +204,30 @@ mod tests {
     }
 
     #[test]
+    fn a_gzipped_file_is_held_against_what_it_unpacks_to() {
+        let whole = gzip(CONTENT);
+        let mut damaged = whole.clone();
+        let crc = damaged.len() - 8;
+        damaged[crc] ^= 1;
+        let gz = one_file(Packing::Gzip);
+        for (bytes, said) in [
+            (&whole[..whole.len() - 1], "not a whole gzip file"),
+            (&whole[..3], "not a whole gzip file"),
+            (&damaged, "not a whole gzip file"),
+            (&gzip(b"publisheD content"), "not the published file"),
+            (&gzip(&CONTENT[..5]), "is 5 bytes long, not 17"),
+            (&gzip(&[7; 1_000_000]), "is longer than the 17 bytes"),
+            (&[whole.clone(), whole.clone()].concat(), "is longer than the 17 bytes"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            write(dir.path(), "file.gz", bytes);
+            let message = gz.read(dir.path(), &gz.files[0]).unwrap_err().to_string();
+            assert!(message.contains(said) && message.contains("file.gz"), "{message}");
+            assert!(message.contains("delete it"), "{message}");
+        }
+    }
+
+    #[test]
     fn a_folder_in_the_place_of_a_file_is_an_error_and_stays() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("file")).unwrap();

@@ -19,6 +19,7 @@ mod error;
 mod estimate;
 mod evaluate;
 mod events;
+mod learn_stage;
 mod learner;
 mod levels;
 mod loss_scale;

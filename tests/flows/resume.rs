@@ -138,6 +138,8 @@ fn ctrl_c_and_termination_save_and_say_how_to_go_on() {
         assert_eq!(output.status.code(), Some(code));
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains("run the same command again"), "{text}");
+        let page = std::fs::read_to_string(out.join("report/index.html")).unwrap();
+        assert!(page.contains("Stopped: teacher"), "the report says so too");
         let [state] = &saved_states(&out)[..] else { panic!("one state") };
         let step: u64 = state.split('-').nth(1).unwrap().parse().unwrap();
         assert!(step > 0 && text.contains(&format!("after step {step}")), "{state}: {text}");

@@ -74,6 +74,16 @@ pub enum TrainError {
         /// What it was.
         source: Box<TrainError>,
     },
+    /// A finished model could not be measured.
+    #[error(
+        "cannot measure {stage}, whose model is saved; when this is mended, the same command again continues"
+    )]
+    Measuring {
+        /// Teacher or round.
+        stage: String,
+        /// Why.
+        source: Box<TrainError>,
+    },
     /// A device whose kernels are made at run time and came out wrong.
     #[error("{0}\nTraining does not start; `--check-device` shows what was compared")]
     Disagrees(String),

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use halfstep_core::DiscreteSchedule;
 use halfstep_data::Dataset;
 use halfstep_model::{SelectedDevice, UNetConfig};
-use halfstep_sample::{SampleError, StopFlag};
+use halfstep_sample::{SampleError, StopFlag, caught};
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::plan::PlanText;
 use crate::report::write_report;
 use crate::run_folder::RunFolder;
-use crate::run_info::{RunClock, RunInfo};
+use crate::run_info::{RunClock, RunInfo, Standing};
 use crate::saved_states::SavedStates;
 use crate::stage::Stage;
 use crate::summary::Summary;
@@ -141,23 +141,21 @@ impl<'a> Run<'a> {
         if let Some(summary) = self.finished()? {
             return Ok(Outcome::Finished(summary));
         }
-        self.report()?;
+        self.report(Standing::Running)?;
         let outcome = self.run_stages();
         match &outcome {
-            Ok(_) => self.report()?,
-            Err(error) => {
-                // The error is what matters, also where neither can be written.
-                let _ = self.clock.write(Some(with_causes(error)));
-                let _ = write_report(self.folder.path());
-            }
+            Ok(Outcome::Finished(_)) => self.report(Standing::Finished)?,
+            Ok(_) => self.report(Standing::Stopped)?,
+            // The error is what matters, also where this cannot be written.
+            Err(error) => drop(self.report(Standing::Failed(with_causes(error)))),
         }
         outcome
     }
 
     /// Brings `report/` up to date.
-    pub(crate) fn report(&self) -> Result<(), TrainError> {
+    pub(crate) fn report(&self, standing: Standing) -> Result<(), TrainError> {
         self.reported.set(Instant::now());
-        self.clock.write(None)?;
+        self.clock.write(standing)?;
         write_report(self.folder.path())?;
         Ok(())
     }
@@ -181,13 +179,18 @@ impl<'a> Run<'a> {
                 return Ok(Outcome::Stopped { stage, step: self.config.stage_steps(stage) });
             }
             if !self.is_measured(stage, &summary) {
-                match self.measure(stage, &mut agreement, &mut summary) {
+                let measured = caught(|| self.measure(stage, &mut agreement, &mut summary));
+                match measured.unwrap_or_else(|panic| Err(TrainError::Device(panic))) {
+                    Ok(()) => {}
                     Err(TrainError::Sample(SampleError::Stopped)) => {
                         return Ok(Outcome::StoppedMeasuring);
                     }
-                    measured => measured?,
+                    Err(error) => {
+                        let (stage, source) = (stage.to_string(), Box::new(error));
+                        return Err(TrainError::Measuring { stage, source });
+                    }
                 }
-                self.report()?;
+                self.report(Standing::Running)?;
             }
         }
         self.states.remove()?;

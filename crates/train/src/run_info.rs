@@ -35,8 +35,23 @@ pub(crate) struct RunInfo {
     pub seconds: f64,
     /// The most memory the process ever had; `None` where the system does not say.
     pub peak_memory_bytes: Option<u64>,
-    /// What ended it last, if that was an error.
-    pub problem: Option<String>,
+    /// Whether it is under way.
+    pub standing: Standing,
+}
+
+/// How a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    /// Under way, or killed.
+    #[default]
+    Running,
+    /// Asked to stop.
+    Stopped,
+    /// All is done.
+    Finished,
+    /// Ended by this error.
+    Failed(String),
 }
 
 impl RunInfo {
@@ -59,7 +74,7 @@ impl RunInfo {
             starts: 0,
             seconds: 0.0,
             peak_memory_bytes: None,
-            problem: None,
+            standing: Standing::Running,
         }
     }
 }
@@ -89,11 +104,11 @@ impl RunClock {
     ///
     /// # Errors
     /// [`TrainError::Sample`] naming the file.
-    pub fn write(&self, problem: Option<String>) -> Result<(), TrainError> {
+    pub fn write(&self, standing: Standing) -> Result<(), TrainError> {
         let mut info = self.info.borrow_mut();
         info.seconds = self.before + self.started.elapsed().as_secs_f64();
         info.peak_memory_bytes = info.peak_memory_bytes.max(peak_memory());
-        info.problem = problem;
+        info.standing = standing;
         let text = serde_json::to_string_pretty(&*info)
             .map_err(|error| TrainError::file(&self.path, error))?;
         Ok(write_file(&self.path, text.as_bytes())?)
@@ -123,12 +138,13 @@ mod tests {
         let plan = PlanText::default();
         let start =
             || RunClock::start(dir.path(), RunInfo::new("cpu", plan.clone(), "digits", "12"));
-        start().write(Some("no space".to_owned())).unwrap();
+        let failed = Standing::Failed("no space".to_owned());
+        start().write(failed.clone()).unwrap();
         let first = RunInfo::read(dir.path()).unwrap();
-        assert_eq!((first.starts, first.problem.as_deref()), (1, Some("no space")));
-        start().write(None).unwrap();
+        assert_eq!((first.starts, first.standing), (1, failed));
+        start().write(Standing::Stopped).unwrap();
         let second = RunInfo::read(dir.path()).unwrap();
-        assert_eq!((second.starts, second.problem), (2, None));
+        assert_eq!((second.starts, second.standing), (2, Standing::Stopped));
         assert!(second.seconds > first.seconds);
         if cfg!(target_os = "linux") {
             assert!(second.peak_memory_bytes.unwrap() > 1 << 20);

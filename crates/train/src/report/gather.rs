@@ -14,7 +14,7 @@ use crate::measure;
 use crate::metrics::{Metrics, read_metrics};
 use crate::progress::{human_bytes, human_time};
 use crate::run_folder::has_model;
-use crate::run_info::RunInfo;
+use crate::run_info::{RunInfo, Standing};
 use crate::stage::Stage;
 use crate::summary::Summary;
 
@@ -51,7 +51,11 @@ impl ReportData {
             name: config.name.clone(),
             written: utc(SystemTime::now()),
             finished: complete && summary.len() == stages.len(),
-            problem: info.as_ref().and_then(|info| info.problem.clone()),
+            stopped: info.as_ref().is_some_and(|info| info.standing == Standing::Stopped),
+            problem: info.as_ref().and_then(|info| match &info.standing {
+                Standing::Failed(problem) => Some(problem.clone()),
+                _ => None,
+            }),
             plan: info.as_ref().map(plan).unwrap_or_default(),
             stages,
             metrics,

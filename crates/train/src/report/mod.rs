@@ -47,6 +47,8 @@ pub(crate) struct ReportData {
     pub written: String,
     /// The run has done all it was to do. Otherwise the page says so and loads itself again.
     pub finished: bool,
+    /// The run was asked to stop, and did.
+    pub stopped: bool,
     /// The error that the run stopped with.
     pub problem: Option<String>,
     /// What -> how: `network`, `teacher`, `rounds`, ...

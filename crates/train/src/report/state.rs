@@ -8,7 +8,7 @@ use crate::progress::human_time;
 
 /// Whether the page loads itself again: only a run under way changes it.
 pub(super) fn reloads(data: &ReportData) -> bool {
-    !data.finished && data.problem.is_none()
+    !data.finished && !data.stopped && data.problem.is_none()
 }
 
 /// For the window's title: `finished`, `stopped`, `43 %`.
@@ -16,6 +16,7 @@ pub(super) fn in_a_word(data: &ReportData) -> String {
     match (&data.problem, data.finished) {
         (Some(_), _) => "stopped".to_owned(),
         (None, true) => "finished".to_owned(),
+        (None, false) if data.stopped => "stopped".to_owned(),
         (None, false) => format!("{} %", percent(&data.stages)),
     }
 }
@@ -38,6 +39,12 @@ pub(super) fn banner(data: &ReportData) -> Markup {
         },
         (None, true) => html! {
             p.banner.finished { strong { "Finished." } (learning_time(&data.stages)) }
+        },
+        (None, false) if data.stopped => html! {
+            p.banner.stopped {
+                strong { "Stopped: " (doing(&data.stages)) }
+                " The state is saved; the same command continues it."
+            }
         },
         (None, false) => html! {
             p.banner.running {

@@ -55,6 +55,7 @@ fn run() -> ReportData {
         name: "digits".to_owned(),
         written: "2026-11-24 23:17 UTC".to_owned(),
         finished: true,
+        stopped: false,
         problem: None,
         plan: text("network", "UNet2DModel"),
         stages: vec![stage("teacher", 64), stage("student 32", 32), stage("student 16", 16)],
@@ -224,8 +225,11 @@ fn only_a_run_under_way_loads_its_page_again() {
     let reloads = |data: &ReportData| html(data).contains("http-equiv=\"refresh\" content=\"30\"");
     let finished = run();
     let running = ReportData { finished: false, ..run() };
-    let stopped = ReportData { problem: Some("no device".to_owned()), ..running.clone() };
-    assert_eq!([finished, running, stopped].map(|data| reloads(&data)), [false, true, false]);
+    let failed = ReportData { problem: Some("no device".to_owned()), ..running.clone() };
+    let stopped = ReportData { stopped: true, ..running.clone() };
+    assert!(html(&stopped).contains("Stopped: "));
+    let all = [finished, running, failed, stopped];
+    assert_eq!(all.map(|data| reloads(&data)), [false, true, false, false]);
 }
 
 #[test]

@@ -270,7 +270,7 @@ fn things_that_are_no_model_folder() {
 fn toml_of_runs() {
     let digits = std::fs::read_to_string(root().join("configs/digits.toml")).unwrap();
     // What is replaced, by what, words of the error.
-    let cases: [(&str, &str, &[&str]); 38] = [
+    let cases: [(&str, &str, &[&str]); 39] = [
         ("seed = 0", "seed = ", &["line 3"]),
         ("seed = 0", "seed = -1", &["seed = -1", "invalid value"]),
         ("seed = 0", "seed = 1.5", &["seed = 1.5", "invalid type"]),
@@ -303,6 +303,11 @@ fn toml_of_runs() {
         ("train_timesteps = 1024", "train_timesteps = 1000", &["distill.teacher_steps", "1000"]),
         ("train_steps = 1500", "train_steps = 0", &["teacher.train_steps", "at least 1"]),
         ("batch_size = 64", "batch_size = 64\naccumulate = 3", &["teacher.accumulate", "divide"]),
+        (
+            "batch_size = 64",
+            "batch_size = 1000000000000",
+            &["teacher.batch_size", "this machine has"],
+        ),
         ("learning_rate = 2e-3", "learning_rate = 0", &["teacher.learning_rate", "positive"]),
         ("learning_rate = 2e-3", "learning_rate = inf", &["teacher.learning_rate"]),
         ("learning_rate = 2e-3", "learning_rate = nan", &["teacher.learning_rate"]),

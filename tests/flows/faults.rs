@@ -15,6 +15,7 @@ fn interrupted(out: &Path) {
         train(out, &[EVERY_STEP]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while saved_states(out).last().is_none_or(|last| last.as_str() < "00-0000000003") {
         assert!(child.try_wait().unwrap().is_none(), "the run ended");
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -75,6 +76,60 @@ fn without_a_whole_state_the_run_asks_rather_than_begins_again() {
 }
 
 #[test]
+fn a_model_that_was_changed_is_not_learned_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let straight = dir.path().join("straight");
+    output(&mut train(&straight, &[]), 0);
+    let out = dir.path().join("run");
+    output(&mut train(&out, &[]), 0);
+    // The last student is made again, from this one.
+    std::fs::remove_dir_all(out.join("students/0004")).unwrap();
+    let weights = out.join("students/0008/unet/diffusion_pytorch_model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    let message = failure(&mut train(&out, &[]));
+    assert!(message.contains("students/0008 is damaged; delete that folder"), "{message}");
+    std::fs::remove_dir_all(out.join("students/0008")).unwrap();
+    output(&mut train(&out, &[]), 0);
+    assert_same_results(&straight, &out);
+}
+
+#[test]
+fn a_run_whose_settings_were_lost_is_not_continued_with_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    interrupted(&out);
+    for name in ["config.toml", "dataset.sha256"] {
+        let whole = std::fs::read(out.join(name)).unwrap();
+        std::fs::remove_file(out.join(name)).unwrap();
+        let message = failure(&mut train(&out, &["seed=7"]));
+        assert!(message.contains(name) && message.contains("is missing or empty"), "{message}");
+        std::fs::write(out.join(name), whole).unwrap();
+    }
+    let foreign = dir.path().join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("students"), "mine").unwrap();
+    let message = failure(&mut train(&foreign, &[]));
+    assert!(message.contains("students: is a file where the run needs a folder"), "{message}");
+}
+
+/// Both streams into the device that is always full: as after `| head`, or with a full disk under a log.
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_listening_is_no_reason_to_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let (straight, out) = (dir.path().join("straight"), dir.path().join("run"));
+    output(&mut train(&straight, &[]), 0);
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let quiet = train(&out, &[]);
+    let mut loud = Command::new(quiet.get_program());
+    loud.args(quiet.get_args().filter(|argument| *argument != "--quiet"));
+    assert!(loud.stdout(full()).stderr(full()).status().unwrap().success());
+    assert_same_results(&straight, &out);
+}
+
+#[test]
 fn a_second_run_into_the_same_folder_is_refused_and_a_dead_one_holds_no_lock() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
@@ -104,11 +159,10 @@ fn settings_that_change_no_result_may_change_while_a_run_is_stopped() {
     output(&mut train(&straight, &[]), 0);
     let out = dir.path().join("run");
     interrupted(&out);
-    let refused: [(&str, &str); 5] = [
+    let refused: [(&str, &str); 4] = [
         ("seed=3", "seed: 0 -> 3"),
         ("teacher.train_steps=13", "teacher.train_steps: 12 -> 13"),
         ("distill.learning_rate=1e-5", "distill.learning_rate: "),
-        ("non_finite=skip", "non_finite: \"stop\" -> \"skip\""),
         ("model.block_out_channels=[8,32]", "model.block_out_channels: [8, 16] -> [8, 32]"),
     ];
     for (setting, said) in refused {
@@ -117,8 +171,13 @@ fn settings_that_change_no_result_may_change_while_a_run_is_stopped() {
     }
     let moved = dir.path().join("moved");
     std::fs::rename(&out, &moved).unwrap();
-    let free =
-        ["name=other", "log.checkpoint_every=4", "log.preview_every=0", "log.sample_batch=3"];
+    let free = [
+        "name=other",
+        "log.checkpoint_every=4",
+        "log.preview_every=0",
+        "log.sample_batch=3",
+        "non_finite=skip",
+    ];
     output(&mut train(&moved, &free), 0);
     assert_same_results(&straight, &moved);
 }
@@ -142,7 +201,7 @@ fn a_write_that_fails_half_way_loses_nothing() {
         let message = failure(&mut limited);
         assert!(message.contains("File too large"), "{kib}: {message}");
         let after = saved_states(&out);
-        assert!(after >= before, "{kib}: {before:?} {after:?}");
+        assert!(before.iter().any(|state| after.contains(state)), "{kib}: {before:?} {after:?}");
         output(&mut train(&out, &[EVERY_STEP]), 0);
         assert_same_results(&straight, &out);
     }
@@ -220,7 +279,7 @@ fn a_device_that_fails_is_told_in_a_line_and_the_run_goes_on_afterwards() {
 }
 
 #[test]
-fn a_step_that_is_not_finite_is_skipped_and_counted_when_asked() {
+fn a_loss_that_is_not_finite_stops_by_step_and_batch_and_skipping_gives_up_after_a_hundred() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     // A rate of 1e30 makes weights whose loss overflows: every later step is left out.

@@ -180,6 +180,35 @@ fn an_overflow_leaves_weights_and_moments_as_they_were() {
     assert_ne!(before.0, values(&flat_params(&learner.unet)));
 }
 
+/// In f32 there is no scale to blame: a step is left out because it was asked for, counted, and the
+/// next one is taken.
+#[test]
+fn a_step_that_is_not_finite_is_left_out_when_asked() {
+    let model = tiny_model(Some(3), None);
+    let mut learner = learner(&model, Precision::F32);
+    learner.non_finite = NonFinite::Skip;
+    let (batch, kind) = (batch(), PredictionType::VPrediction);
+    let step = |learner: &mut Learner, factor: f32| {
+        let stats = learner.learn(1e-3, 1.0, 1, |unet, _| {
+            let weighting = LossWeighting::SnrPlusOne;
+            let mut loss = teacher_loss(unet, &model.schedule, kind, weighting, &batch, None);
+            loss.weighted = loss.weighted.mul_scalar(factor);
+            Ok(loss)
+        });
+        stats.unwrap().read().unwrap()
+    };
+    assert!(step(&mut learner, 1.0).taken);
+    for factor in [f32::NAN, f32::INFINITY] {
+        let moments = values(&learner.optimizer.history().1.unwrap().first);
+        let before = (values(&flat_params(&learner.unet)), moments);
+        assert!(!step(&mut learner, factor).taken);
+        let moments = values(&learner.optimizer.history().1.unwrap().first);
+        assert_eq!(before, (values(&flat_params(&learner.unet)), moments));
+    }
+    assert_eq!(learner.step, 3);
+    assert!(step(&mut learner, 1.0).taken);
+}
+
 /// Without scaling, gradients of small losses vanish in f16; with it they do not.
 #[test]
 fn the_scale_keeps_small_gradients() {

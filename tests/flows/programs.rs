@@ -186,7 +186,7 @@ fn diverged_training_stops_by_step_and_keeps_the_saved_state() {
     ];
     let message = failure(&mut train(&out, &extra));
     assert!(
-        message.contains("not finite at step") && message.contains("learning rate"),
+        message.contains("not finite at step") && message.contains("lower learning_rate"),
         "{message}"
     );
     let saved: u64 = message

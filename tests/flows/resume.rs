@@ -84,6 +84,9 @@ fn killed_runs_end_like_an_uninterrupted_one(settings: &[&str], wanted: usize) {
         }
         output(&mut train(&broken, &settings), 0);
         assert_same_results(&straight, &broken);
+        // Previews too: one may be due at the very step that was saved last.
+        let pictures = |out: &Path| contents(&out.join("samples"));
+        assert!(pictures(&straight) == pictures(&broken), "the pictures differ");
         std::fs::remove_dir_all(&broken).unwrap();
     }
     println!("{kills} kills in {runs} runs");

@@ -56,6 +56,11 @@ pub fn verify_checksums(dir: &Path) -> Result<(), ModelError> {
     }
 }
 
+/// Whether a folder has checksums.
+pub(crate) fn has_checksums(dir: &Path) -> bool {
+    dir.join(FILE).is_file()
+}
+
 /// The files of a folder, without the checksums themselves, in order.
 fn names(dir: &Path) -> Result<Vec<String>, ModelError> {
     let mut names = Vec::new();

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::checksums::{has_checksums, verify_checksums, write_checksums};
 use crate::config::UNetConfig;
 use crate::error::ModelError;
 use crate::scheduler::SchedulerConfig;
@@ -136,8 +137,19 @@ impl ModelFolder {
             write_json(&folder.join("unet/config.json"), &unet_config_json(self.unet.config()))?;
             write_json(&folder.join("scheduler/scheduler_config.json"), &self.scheduler)?;
             write_json(&folder.join(HALFSTEP), &self.halfstep)?;
-            save_weights(&self.unet, &folder.join("unet").join(WEIGHTS))
+            save_weights(&self.unet, &folder.join("unet").join(WEIGHTS))?;
+            write_checksums(&folder.join("unet"))
         })
+    }
+
+    /// Checks the network's files against the checksums that [`save`](Self::save) left; a folder of
+    /// another program has none, and passes.
+    ///
+    /// # Errors
+    /// [`ModelError::Folder`] naming the file that is not what was written.
+    pub fn verify(dir: &Path) -> Result<(), ModelError> {
+        let unet = dir.join("unet");
+        if has_checksums(&unet) { verify_checksums(&unet) } else { Ok(()) }
     }
 
     /// What the network predicts.
@@ -219,20 +231,22 @@ fn sync_files(dir: &Path) -> Result<(), ModelError> {
         if path.is_dir() {
             sync_files(&path)?;
         } else {
-            let file = std::fs::File::open(&path).map_err(ModelError::io(&path))?;
-            file.sync_all().map_err(ModelError::io(&path))?;
+            sync(&path)?;
         }
     }
-    Ok(())
+    // The names in it too; only Unix can sync a folder.
+    if cfg!(unix) { sync(dir) } else { Ok(()) }
+}
+
+fn sync(path: &Path) -> Result<(), ModelError> {
+    let file = std::fs::File::open(path).map_err(ModelError::io(path))?;
+    file.sync_all().map_err(ModelError::io(path))
 }
 
 /// Makes sure the renames are on the disk before the old folder goes. Only Unix can sync a folder.
 fn sync_parent(dir: &Path) -> Result<(), ModelError> {
     match dir.parent().filter(|parent| cfg!(unix) && !parent.as_os_str().is_empty()) {
-        Some(parent) => {
-            let folder = std::fs::File::open(parent).map_err(ModelError::io(parent))?;
-            folder.sync_all().map_err(ModelError::io(parent))
-        }
+        Some(parent) => sync(parent),
         None => Ok(()),
     }
 }

@@ -51,7 +51,7 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<()> {
     let comparison = bench.measure(&plan, &columns)?;
     output::write_png(out, comparison.picture(picture::comfortable_scale(bench.shape[1]))?)?;
     print!("{}", comparison.table());
-    println!("\n{}", out.display());
+    halfstep_sample::answer!("\n{}", out.display());
     Ok(())
 }
 
@@ -125,7 +125,7 @@ impl<'a> Bench<'a> {
     }
 
     fn announce(&self, samplers: &[SamplerKind], students: &[Student<'_>], columns: &[usize]) {
-        eprintln!(
+        halfstep_sample::say!(
             "comparing {} samplers and {} students of {} in {columns:?} steps: {} images a cell, \
              converged images in {} steps, seed {}, on {}",
             samplers.len(),

@@ -55,7 +55,7 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     refuse_other_data(job, &model, &dataset)?;
     let source = GammaSource::new(job.model, &dataset, job.samples, job.seed)?;
     if is_done(job, &model, &source) {
-        println!("{}", GammaTable::path(job.model).display());
+        halfstep_sample::answer!("{}", GammaTable::path(job.model).display());
         return Ok(ExitCode::SUCCESS);
     }
     let estimate = GammaEstimate {
@@ -72,8 +72,11 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     match measure(&estimate, &model, stop)? {
         Some(table) => report(job, &table),
         None => {
-            eprintln!("stopped; what was measured is saved in {}.", job.model.display());
-            eprintln!("run the same command again to continue.");
+            halfstep_sample::say!(
+                "stopped; what was measured is saved in {}.",
+                job.model.display()
+            );
+            halfstep_sample::say!("run the same command again to continue.");
             return Ok(ExitCode::from(stop.exit_code()));
         }
     }
@@ -124,8 +127,10 @@ fn is_done(job: &GammaJob<'_>, model: &ModelFolder, source: &GammaSource) -> boo
         Err(_) => Some("it cannot be read".to_owned()),
     };
     match problem {
-        None => eprintln!("{} is estimated already; nothing was done.", path.display()),
-        Some(ref problem) => eprintln!("{} will be replaced: {problem}.", path.display()),
+        None => halfstep_sample::say!("{} is estimated already; nothing was done.", path.display()),
+        Some(ref problem) => {
+            halfstep_sample::say!("{} will be replaced: {problem}.", path.display())
+        }
     }
     problem.is_none()
 }
@@ -133,7 +138,7 @@ fn is_done(job: &GammaJob<'_>, model: &ModelFolder, source: &GammaSource) -> boo
 fn announce(job: &GammaJob<'_>, estimate: &GammaEstimate<'_>, device: &SelectedDevice) {
     let (times, samples) = (estimate.schedule.len(), job.samples);
     let calls = times * samples.div_ceil(job.batch_size.max(1));
-    eprintln!(
+    halfstep_sample::say!(
         "estimating Gamma of {} at {times} times from {samples} images of {} each: {} images in \
          {calls} network calls, seed {}, on {}",
         job.model.display(),
@@ -184,7 +189,8 @@ impl Watch {
             self.started = Some((Instant::now(), done));
             self.bar.reset_eta();
             if done > 0 {
-                self.bar.suspend(|| eprintln!("continuing after {done} of {total} images"));
+                self.bar
+                    .suspend(|| halfstep_sample::say!("continuing after {done} of {total} images"));
             }
             return;
         };
@@ -193,21 +199,21 @@ impl Watch {
             let rate = (done - first) as f64 / start.elapsed().as_secs_f64();
             let left = Duration::try_from_secs_f64((total - done) as f64 / rate);
             let left = HumanDuration(left.unwrap_or(Duration::MAX));
-            eprintln!("{done} of {total} images, {rate:.1} images/s, {left} left");
+            halfstep_sample::say!("{done} of {total} images, {rate:.1} images/s, {left} left");
         }
     }
 }
 
 fn report(job: &GammaJob<'_>, table: &GammaTable) {
-    println!("{}", GammaTable::path(job.model).display());
-    eprintln!(
+    halfstep_sample::answer!("{}", GammaTable::path(job.model).display());
+    halfstep_sample::say!(
         "largest standard error: {:.2} % of its value; E|eps_hat|^2/d exceeds 1 at {} of {} times",
         100.0 * table.largest_relative_error(),
         table.divided(),
         table.eps_norm2.len()
     );
     if table.divided() > 0 {
-        eprintln!(
+        halfstep_sample::say!(
             "(no exact network exceeds 1: variances there are clamped, the optimal trajectory avoids \
              these times)"
         );

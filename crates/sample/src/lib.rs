@@ -22,6 +22,7 @@ pub mod picture;
 mod registry;
 mod sampler;
 pub mod samplers;
+mod say;
 mod signals;
 
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
@@ -42,4 +43,5 @@ pub use samplers::angular::AngularDdim;
 pub use samplers::ddim::Ddim;
 pub use samplers::dpm_multistep::DpmMultistep;
 pub use samplers::dpm_singlestep::DpmSinglestep;
+pub use say::{to_stderr, to_stdout};
 pub use signals::StopFlag;

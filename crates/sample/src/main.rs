@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            halfstep_sample::say!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -10,6 +10,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::error::SampleError;
 use crate::images::Images;
 
+/// How the names of our temporary files begin.
+pub const TEMPORARY: &str = ".halfstep-";
+
 /// Writes `bytes` to a temporary sibling and renames it.
 ///
 /// # Errors
@@ -63,6 +66,7 @@ fn check_folder(output: &Path, dir: &Path) -> Result<(), SampleError> {
 /// A temporary file with the permissions that any new file gets, not the private ones of tempfile.
 fn temporary(parent: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -152,6 +156,9 @@ pub fn write_raw(path: &Path, images: &Images) -> Result<(), SampleError> {
 /// [`SampleError::File`] if the file is malformed, or the noise not finite or not of `shape`.
 pub fn read_noise(path: &Path, shape: [usize; 3]) -> Result<Images, SampleError> {
     let wrong = |problem: String| SampleError::file(path, problem);
+    if path.exists() && !path.is_file() {
+        return Err(wrong("is no file".to_owned())); // a device would be read for ever
+    }
     let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| wrong(format!("not a safetensors file: {error}")))?;

@@ -45,7 +45,9 @@ impl Outputs {
     pub fn announce(&self, layout: GridSize, count: usize) {
         let shown = layout.columns * layout.rows;
         if self.grid.is_some() && shown < count {
-            eprintln!("note: the grid shows the first {shown} of {count} images; see --grid");
+            halfstep_sample::say!(
+                "note: the grid shows the first {shown} of {count} images; see --grid"
+            );
         }
     }
 

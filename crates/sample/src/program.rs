@@ -137,7 +137,7 @@ fn count(args: &Args, layout: GridSize) -> usize {
 
 fn announce(args: &Args, device: &SelectedDevice, shape: [usize; 3], count: usize, steps: &str) {
     let [c, h, w] = shape;
-    eprintln!(
+    halfstep_sample::say!(
         "drawing {count} images of {c}x{h}x{w} from {} in {steps}, seed {}, on {}",
         args.model.display(),
         args.seed,

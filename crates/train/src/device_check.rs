@@ -124,7 +124,7 @@ impl Run<'_> {
             return Err(TrainError::Disagrees(check.verdict()));
         }
         if !self.options.quiet {
-            eprintln!("{}", check.verdict());
+            halfstep_sample::say!("{}", check.verdict());
         }
         Ok(())
     }

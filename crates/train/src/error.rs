@@ -43,9 +43,8 @@ pub enum TrainError {
     },
     /// Training diverged.
     #[error(
-        "{stage}: {} at step {step}{}; {}. Lower the learning rate, set optimizer.grad_clip, or let such steps \
-         be left out with non_finite = \"skip\"",
-        diverged(*skipped), batch(images), kept(*saved)
+        "{stage}: {} at step {step}{}; {}. {}",
+        diverged(*skipped), batch(images), kept(*saved), advice(*skipped)
     )]
     Diverged {
         /// Teacher or round.
@@ -74,6 +73,14 @@ pub enum TrainError {
         /// What it was.
         source: Box<TrainError>,
     },
+    /// A model that the run made is not what it was.
+    #[error("{} is damaged; delete that folder to train this model again", folder.display())]
+    DamagedModel {
+        /// The model's folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: halfstep_model::ModelError,
+    },
     /// A finished model could not be measured.
     #[error(
         "cannot measure {stage}, whose model is saved; when this is mended, the same command again continues"
@@ -99,6 +106,19 @@ fn diverged(skipped: u64) -> String {
     match skipped {
         0 => "the loss or gradient is not finite".to_owned(),
         count => format!("the loss or gradient is not finite for {count} steps in a row"),
+    }
+}
+
+fn advice(skipped: u64) -> &'static str {
+    match skipped {
+        0 => {
+            "With --set non_finite=skip the same command goes on and leaves such steps out; a lower learning_rate or \
+             a grad_clip in the stage's optimizer section needs a run of its own, with another --out"
+        }
+        _ => {
+            "The weights have run away: begin again with a lower learning_rate or a grad_clip in the stage's \
+             optimizer section, and another --out"
+        }
     }
 }
 

@@ -82,8 +82,8 @@ impl Speed {
 /// Weights, gradients, two moments, average and a frozen teacher, and what the backward pass keeps
 /// of a part of a batch.
 pub(crate) fn memory(parameters: usize, config: &UNetConfig, part: usize) -> f64 {
-    let floats = 6 * parameters + part * activations(config);
-    floats as f64 * 4.0
+    let floats = 6.0 * parameters as f64 + part as f64 * activations(config) as f64;
+    floats * 4.0
 }
 
 /// Floats that one image's backward pass keeps: per residual block both normalised, both activated

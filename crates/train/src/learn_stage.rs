@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use halfstep_data::{EpochOrder, Purpose, Stream};
-use halfstep_model::{DropoutMasks, ModelFolder, UNet};
+use halfstep_model::{DropoutMasks, ModelFolder, UNet, first_not_finite};
 use halfstep_sample::caught;
 
 use crate::batches::{BatchSource, TrainingBatch};
@@ -29,7 +29,10 @@ impl<'a> Run<'a> {
         let recipe = Recipe::new(self.config, stage);
         let teacher = before
             .map(|before| {
-                ModelFolder::load(&self.folder.model(before), &self.options.device.device)
+                let folder = self.folder.model(before);
+                ModelFolder::verify(&folder)
+                    .and_then(|()| ModelFolder::load(&folder, &self.options.device.device))
+                    .map_err(|error| TrainError::DamagedModel { folder, source: error })
             })
             .transpose()?;
         let (mut learner, saved) = self.learner(stage, &recipe, teacher.as_ref())?;
@@ -46,16 +49,16 @@ impl<'a> Run<'a> {
         )?;
         let clock = Clock { before: seconds_before, started: Instant::now() };
         let teacher = teacher.map(|teacher| teacher.unet.computing_in(self.config.precision));
-        let (unet, teacher) = (&mut learner, teacher.as_ref());
+        let (learning, teacher) = (&mut learner, teacher.as_ref());
         let stopped = caught(|| {
             std::thread::scope(|scope| {
-                let steps = unet.step..recipe.steps;
+                let steps = learning.step..recipe.steps;
                 let batches = Prefetch::start(scope, self.source(stage, &recipe), steps);
-                if self.steps(stage, &recipe, teacher, unet, &mut watch, &batches, &clock)? {
+                if self.steps(stage, &recipe, teacher, learning, &mut watch, &batches, &clock)? {
                     return Ok(true);
                 }
                 watch.finish();
-                self.save_model(stage, unet, clock.seconds())?;
+                self.save_model(stage, learning, clock.seconds(), watch.last_saved())?;
                 Ok(false)
             })
         });
@@ -101,6 +104,10 @@ impl<'a> Run<'a> {
         clock: &Clock,
     ) -> Result<bool, TrainError> {
         let device = self.options.device.device.clone().autodiff();
+        if learner.step > 0 && !self.preview_path(stage, learner.step).exists() {
+            // The state of this step was saved before its preview was drawn.
+            self.preview(stage, recipe, learner)?;
+        }
         while learner.step < recipe.steps {
             let step = learner.step;
             let lr = recipe.lr.at(step);
@@ -117,6 +124,7 @@ impl<'a> Run<'a> {
             let save_due = learner.step.is_multiple_of(self.config.log.checkpoint_every);
             if stopping || save_due {
                 watch.check()?; // never save what is not finite
+                self.refuse_infinite_weights(stage, learner, watch)?;
                 state::save(&self.states, learner, stage, clock.seconds(), watch.window())?;
                 watch.saved(learner.step);
             }
@@ -125,11 +133,25 @@ impl<'a> Run<'a> {
             }
             self.preview(stage, recipe, learner)?;
             if self.report_is_due() {
-                self.report(Standing::Running)?;
+                self.report_or_say(Standing::Running);
             }
         }
         watch.flush(learner, recipe.lr.at(learner.step.saturating_sub(1)))?;
         Ok(false)
+    }
+
+    /// A finite gradient can still make weights that are not.
+    fn refuse_infinite_weights(
+        &self,
+        stage: Stage,
+        learner: &Learner,
+        watch: &Watch,
+    ) -> Result<(), TrainError> {
+        if first_not_finite(&learner.result(&self.options.device.device))?.is_none() {
+            return Ok(());
+        }
+        let (stage, step, saved) = (stage.to_string(), learner.step, watch.last_saved());
+        Err(TrainError::Diverged { stage, step, saved, skipped: 0, images: Vec::new() })
     }
 
     fn loss(

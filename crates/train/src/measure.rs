@@ -6,6 +6,7 @@ use halfstep_model::ModelFolder;
 use halfstep_sample::{Images, output, picture};
 
 use crate::agreement::Agreement;
+use crate::copies::Copies;
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
 use crate::run::Run;
@@ -52,7 +53,8 @@ impl Run<'_> {
         let rows = Row::of(stage, self.config.distill.teacher_steps);
         summary.of_stage(stage.index()).is_some()
             && rows.into_iter().all(|row| row.path(self.folder.path()).is_file())
-            && (!self.is_last(stage) || self.comparison_path().is_file())
+            && (!self.is_last(stage)
+                || self.comparison_path().is_file() && Copies::read(self.folder.path()).is_some())
     }
 
     /// Measures a stage whose model is there, against the teacher's images, which are drawn the first

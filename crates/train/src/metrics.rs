@@ -1,7 +1,7 @@
 //! `metrics.jsonl`: one line of JSON every few steps.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use halfstep_sample::output::write_file;
@@ -39,15 +39,19 @@ pub(crate) struct Metrics {
     pub time: f64,
 }
 
-/// The lines of a file, which need not exist. A last line that is not whole yet is left out: the run may
-/// be writing it.
+/// The lines of a file, which need not exist. What is no line is left out: the last one may be half
+/// written, by a run that is going on or one that was killed.
 pub(crate) fn read_metrics(path: &Path) -> Result<Vec<Metrics>, TrainError> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let reader = BufReader::new(File::open(path).map_err(|error| TrainError::file(path, error))?);
-    let lines = reader.lines().map_while(Result::ok);
-    Ok(lines.filter_map(|line| serde_json::from_str(&line).ok()).collect())
+    let bytes = std::fs::read(path).map_err(|error| TrainError::file(path, error))?;
+    let lines = bytes.split(|&byte| byte == b'\n');
+    Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+fn line_of(metrics: &Metrics) -> serde_json::Result<String> {
+    Ok(serde_json::to_string(metrics)? + "\n")
 }
 
 /// Appends lines.
@@ -57,21 +61,13 @@ pub(crate) struct MetricsFile {
 }
 
 impl MetricsFile {
-    /// Opens the file and drops every line after (stage, step): a resumed run writes them again.
+    /// Opens the file and drops the stage's lines after `step`: a resumed run writes them again.
     pub fn resume(path: &Path, stage: usize, step: u64) -> Result<Self, TrainError> {
         if path.exists() {
-            let reader =
-                BufReader::new(File::open(path).map_err(|error| TrainError::file(path, error))?);
-            let kept: String = reader
-                .lines()
-                .map_while(Result::ok)
-                .filter(|line| {
-                    serde_json::from_str::<Metrics>(line)
-                        .is_ok_and(|line| (line.stage, line.step) <= (stage, step))
-                })
-                .map(|line| line + "\n")
-                .collect();
-            write_file(path, kept.as_bytes())?;
+            let kept = read_metrics(path)?;
+            let kept = kept.iter().filter(|line| line.stage != stage || line.step <= step);
+            let text = kept.map(line_of).collect::<Result<String, _>>();
+            write_file(path, text.map_err(|error| TrainError::file(path, error))?.as_bytes())?;
         }
         let file = OpenOptions::new().create(true).append(true).open(path);
         Ok(Self {
@@ -81,9 +77,7 @@ impl MetricsFile {
     }
 
     pub fn write(&mut self, line: &Metrics) -> Result<(), TrainError> {
-        let mut text =
-            serde_json::to_string(line).map_err(|error| TrainError::file(&self.path, error))?;
-        text.push('\n');
+        let text = line_of(line).map_err(|error| TrainError::file(&self.path, error))?;
         self.file.write_all(text.as_bytes()).map_err(|error| TrainError::file(&self.path, error))
     }
 }
@@ -117,10 +111,12 @@ mod tests {
         for (stage, step) in [(0, 10), (0, 20), (1, 10)] {
             file.write(&line(stage, step)).unwrap();
         }
+        file.file.write_all(b"\xff not text\n").unwrap();
+        file.write(&line(1, 20)).unwrap();
         file.file.write_all(b"{\"stage\": 1, \"st").unwrap();
         drop(MetricsFile::resume(&path, 0, 10).unwrap());
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), 1);
-        assert_eq!(serde_json::from_str::<Metrics>(&text).unwrap(), line(0, 10));
+        // Another stage's lines stay: its model may be there already.
+        assert_eq!(read_metrics(&path).unwrap(), [line(0, 10), line(1, 10), line(1, 20)]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     }
 }

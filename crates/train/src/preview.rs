@@ -1,5 +1,7 @@
 //! Pictures while a stage learns.
 
+use std::path::PathBuf;
+
 use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
 use halfstep_sample::{SampleError, output, picture};
 
@@ -42,14 +44,19 @@ impl Run<'_> {
             Err(TrainError::Sample(SampleError::Stopped)) => return Ok(()),
             images => images?,
         };
-        let name = stage.folder().replace('/', "_");
-        let path = self.folder.file(&format!("samples/{name}_{:06}.png", learner.step));
+        let path = self.preview_path(stage, learner.step);
         let columns = picture::square_columns(images.len());
         output::write_png(
             &path,
             picture::grid(&images, columns, picture::comfortable_scale(images.shape[2]))?,
         )?;
         Ok(())
+    }
+
+    /// `samples/teacher_000500.png`
+    pub(crate) fn preview_path(&self, stage: Stage, step: u64) -> PathBuf {
+        let name = stage.folder().replace('/', "_");
+        self.folder.file(&format!("samples/{name}_{step:06}.png"))
     }
 
     pub(crate) fn agreement_options(&self, count: usize) -> AgreementOptions {

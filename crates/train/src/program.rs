@@ -18,7 +18,7 @@ const CHECKED_STEPS: u64 = 20;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &args.report {
-        println!("{}", write_report(folder)?.display());
+        halfstep_sample::answer!("{}", write_report(folder)?.display());
         return Ok(ExitCode::SUCCESS);
     }
     let path = args.config.as_deref().context("--config is missing")?;
@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let run = Run::open(&config, &dataset, &options)?;
     if let Some(summary) = run.finished()? {
-        println!("{} is finished already; nothing was done.", out.display());
+        halfstep_sample::answer!("{} is finished already; nothing was done.", out.display());
         report(&summary, &out);
         return Ok(ExitCode::SUCCESS);
     }
@@ -53,13 +53,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match run.go()? {
         Outcome::Finished(summary) => report(&summary, &out),
         Outcome::Stopped { stage, step } => {
-            eprintln!("stopped in {stage} after step {step}; the state is saved.");
-            eprintln!("run the same command again to continue.");
+            halfstep_sample::say!("stopped in {stage} after step {step}; the state is saved.");
+            halfstep_sample::say!("run the same command again to continue.");
             return Ok(ExitCode::from(stop.exit_code()));
         }
         Outcome::StoppedMeasuring => {
-            eprintln!("stopped while measuring; all models are saved.");
-            eprintln!("run the same command again to continue.");
+            halfstep_sample::say!("stopped while measuring; all models are saved.");
+            halfstep_sample::say!("run the same command again to continue.");
             return Ok(ExitCode::from(stop.exit_code()));
         }
     }
@@ -79,7 +79,7 @@ fn check_device(config: &Config, device: &SelectedDevice) -> anyhow::Result<Exit
     let outline = outline(config)?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
     let check = DeviceCheck::run(config, &unet, device, CHECKED_STEPS)?;
-    println!("{check}\n{}", check.verdict());
+    halfstep_sample::answer!("{check}\n{}", check.verdict());
     Ok(if check.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -95,12 +95,12 @@ fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Resu
 }
 
 fn announce(plan: &Plan, out: &Path) {
-    eprintln!("{plan}");
-    eprintln!("  folder   {}", out.display());
+    halfstep_sample::say!("{plan}");
+    halfstep_sample::say!("  folder   {}", out.display());
 }
 
 fn report(summary: &Summary, out: &Path) {
-    println!("\n{}", summary.table());
+    halfstep_sample::answer!("\n{}", summary.table());
     let comparison: PathBuf = out.join("samples/comparison.png");
     let rows = match summary.rounds.last() {
         Some(last) if last.stage > 0 => {
@@ -111,6 +111,6 @@ fn report(summary: &Summary, out: &Path) {
         }
         _ => "teacher, full grid".to_owned(),
     };
-    println!("{}  ({rows})", comparison.display());
-    println!("{}", out.join("report/index.html").display());
+    halfstep_sample::answer!("{}  ({rows})", comparison.display());
+    halfstep_sample::answer!("{}", out.join("report/index.html").display());
 }

@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The results, if there is nothing left to do.
+    /// The results, if there is nothing left to do but to tidy up.
     ///
     /// # Errors
     /// [`TrainError::File`] if the summary is damaged.
@@ -114,8 +114,16 @@ impl<'a> Run<'a> {
         let summary = Summary::read(self.folder.path())?;
         let complete =
             |stage: &Stage| self.folder.has_model(*stage) && self.is_measured(*stage, &summary);
-        let finished = self.stages.iter().all(complete);
-        Ok(finished.then_some(summary))
+        if !self.stages.iter().all(complete) {
+            return Ok(None);
+        }
+        // Killed between the last measurement and its own end, a run left these undone.
+        self.states.remove()?;
+        let told = RunInfo::read(self.folder.path());
+        if told.is_none_or(|info| info.standing != Standing::Finished) {
+            self.report(Standing::Finished)?;
+        }
+        Ok(Some(summary))
     }
 
     /// The optimiser steps that each stage has left.
@@ -138,9 +146,6 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`TrainError`]; what was saved before stays.
     pub fn go(&self) -> Result<Outcome, TrainError> {
-        if let Some(summary) = self.finished()? {
-            return Ok(Outcome::Finished(summary));
-        }
         self.report(Standing::Running)?;
         let outcome = self.run_stages();
         match &outcome {
@@ -158,6 +163,13 @@ impl<'a> Run<'a> {
         self.clock.write(standing)?;
         write_report(self.folder.path())?;
         Ok(())
+    }
+
+    /// The same, where a report that cannot be written is no reason to end the work.
+    pub(crate) fn report_or_say(&self, standing: Standing) {
+        if let Err(error) = self.report(standing) {
+            halfstep_sample::say!("note: the report was not written: {}", with_causes(&error));
+        }
     }
 
     /// Whether the report is old enough to be written again.
@@ -190,7 +202,7 @@ impl<'a> Run<'a> {
                         return Err(TrainError::Measuring { stage, source });
                     }
                 }
-                self.report(Standing::Running)?;
+                self.report_or_say(Standing::Running);
             }
         }
         self.states.remove()?;

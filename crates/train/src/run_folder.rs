@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use halfstep_sample::output::write_file;
+use halfstep_sample::output::{TEMPORARY, write_file};
 use toml::{Table, Value};
 
 use crate::config::Config;
@@ -38,10 +38,41 @@ impl RunFolder {
             Err(TryLockError::Error(error)) => return Err(TrainError::file(&lock_path, error)),
         }
         let folder = Self { path: path.to_path_buf(), _lock: lock };
-        folder.sweep()?;
+        folder.check_places()?;
+        folder.check_begun()?;
         folder.check_dataset(dataset_sha256)?;
         folder.check_config(config)?;
+        folder.sweep()?;
         Ok(folder)
+    }
+
+    /// Finds out before the work what would fail after it.
+    fn check_places(&self) -> Result<(), TrainError> {
+        let folders =
+            ["teacher", "students", "samples", "samples/rows", "report", "state", "tensorboard"];
+        match folders.map(|name| self.file(name)).into_iter().find(|path| path.is_file()) {
+            Some(path) => {
+                let problem = "is a file where the run needs a folder; move it away, or use --out for another folder";
+                Err(TrainError::file(&path, problem))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A run that has begun says of which settings and images it is.
+    fn check_begun(&self) -> Result<(), TrainError> {
+        let begun =
+            ["state", "teacher", "metrics.jsonl"].iter().any(|name| self.file(name).exists());
+        for name in ["config.toml", "dataset.sha256"] {
+            let path = self.file(name);
+            let empty = path.metadata().map_or(true, |file| file.len() == 0);
+            if begun && empty {
+                let problem = "is missing or empty, and nothing else says what the run in this folder was begun with; \
+                               bring it back, or use --out for another folder";
+                return Err(TrainError::file(&path, problem));
+            }
+        }
+        Ok(())
     }
 
     /// The same images, whatever folder they lie in now.
@@ -75,7 +106,7 @@ impl RunFolder {
                 return Ok(());
             }
             let Ok(begun) = toml::from_str::<Config>(&saved) else {
-                let problem = "damaged; if the run is worth going on with, delete this file and keep the settings as they were";
+                let problem = "damaged; bring it back from a copy, or use --out for another folder";
                 return Err(TrainError::file(&path, problem));
             };
             // Through the type: a setting that is newer than the run had its default then.
@@ -122,7 +153,7 @@ impl RunFolder {
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
             for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                if name.starts_with(".tmp") && path.is_file() {
+                if name.starts_with(TEMPORARY) && path.is_file() {
                     std::fs::remove_file(&path).map_err(|error| TrainError::file(&path, error))?;
                 }
             }
@@ -136,8 +167,9 @@ pub(crate) fn has_model(folder: &Path) -> bool {
     folder.join("model_index.json").is_file()
 }
 
-/// Settings that change neither weights nor results: where things lie and how often they are said.
-const FREE: [&str; 3] = ["name", "data.dir", "log."];
+/// Settings that change neither weights nor results: where things lie, how often they are said, and
+/// what becomes of steps that are not finite, which until the first of them is all the same.
+const FREE: [&str; 4] = ["name", "data.dir", "log.", "non_finite"];
 
 /// `field: old -> new` for every setting that differs and matters.
 fn differences(saved: &str, current: &str) -> Vec<String> {
@@ -236,12 +268,12 @@ mod tests {
     fn half_written_files_of_a_dead_process_are_cleared_away() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("report")).unwrap();
-        for name in [".tmpAb12", "report/.tmpXy", "report/mine"] {
+        for name in [".halfstep-Ab12", "report/.halfstep-Xy", "report/.tmpOther"] {
             std::fs::write(dir.path().join(name), "half").unwrap();
         }
         drop(RunFolder::open(dir.path(), &config(&[]), "1234").unwrap());
-        let left =
-            ["report/.tmpXy", ".tmpAb12", "report/mine"].map(|name| dir.path().join(name).exists());
+        let left = ["report/.halfstep-Xy", ".halfstep-Ab12", "report/.tmpOther"]
+            .map(|name| dir.path().join(name).exists());
         assert_eq!(left, [false, false, true]);
     }
 

@@ -42,6 +42,18 @@ impl SavedStates {
         Ok(states)
     }
 
+    /// The folder as it is, for who only looks.
+    pub fn at(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// The newest state of a stage, whole or not.
+    pub fn newest_name(&self, stage: Stage) -> Option<PathBuf> {
+        let of_stage = prefix(stage);
+        let states = self.entries().ok()?.into_iter();
+        states.filter(|(name, _)| name.starts_with(&of_stage)).max().map(|(_, path)| path)
+    }
+
     /// Saves a state through `fill`, all or nothing, and lets go of all but the one before it.
     ///
     /// # Errors
@@ -66,7 +78,7 @@ impl SavedStates {
         });
         let before = before.max();
         for (name, path) in others()? {
-            if Some(&name) != before.as_ref() {
+            if is_ours(&name) && Some(&name) != before.as_ref() {
                 remove(&path)?;
             }
         }
@@ -80,7 +92,7 @@ impl SavedStates {
     pub fn newest(&self, stage: Stage) -> Result<Found, TrainError> {
         let of_stage = prefix(stage);
         let mut states = self.entries()?;
-        states.retain(|(name, _)| name.starts_with(&of_stage));
+        states.retain(|(name, _)| is_ours(name) && name.starts_with(&of_stage));
         states.sort();
         let mut found = Found::default();
         for (_, path) in states.into_iter().rev() {
@@ -144,6 +156,13 @@ fn name(stage: Stage, step: u64) -> String {
     format!("{}{step:010}", prefix(stage))
 }
 
+/// Whatever else lies in the folder is somebody's own.
+fn is_ours(name: &str) -> bool {
+    let digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    name.split_once('-').is_some_and(|(stage, step)| digits(stage, 2) && digits(step, 10))
+}
+
 fn prefix(stage: Stage) -> String {
     format!("{:02}-", stage.index())
 }
@@ -196,6 +215,16 @@ mod tests {
         assert_eq!(names(&states), ["01-0000000005"]);
         assert!(states.newest(Stage::Teacher).unwrap().whole.is_none());
         assert!(states.newest(ROUND).unwrap().whole.unwrap().ends_with("01-0000000005"));
+    }
+
+    #[test]
+    fn what_is_not_a_state_stays() {
+        let (_dir, states) = states();
+        std::fs::create_dir_all(states.dir.join("backup")).unwrap();
+        for step in [5, 10, 15] {
+            save(&states, ROUND, step);
+        }
+        assert_eq!(names(&states), ["01-0000000010", "01-0000000015", "backup"]);
     }
 
     #[test]

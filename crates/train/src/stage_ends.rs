@@ -27,7 +27,7 @@ impl Run<'_> {
         let found = self.states.newest(stage)?;
         for damage in &found.damaged {
             // Said whatever the verbosity: who was saved from a loss should know.
-            eprintln!("note: {damage}; the saved state before it is used");
+            halfstep_sample::say!("note: {damage}; the saved state before it is used");
         }
         if let Some(state) = found.whole {
             let counters = Counters::read(&state)?;
@@ -49,12 +49,14 @@ impl Run<'_> {
         Ok((learner, None))
     }
 
-    /// Writes the model folder of a stage that has learned for so many seconds.
+    /// Writes the model folder of a stage that has learned for so many seconds and whose last saved
+    /// state is that of step `saved`.
     pub(crate) fn save_model(
         &self,
         stage: Stage,
         learner: &Learner,
         seconds: f64,
+        saved: u64,
     ) -> Result<(), TrainError> {
         let (role, distilled) = match stage {
             Stage::Teacher => ("teacher", None),
@@ -72,7 +74,7 @@ impl Run<'_> {
         if first_not_finite(&unet)?.is_some() {
             let (stage, step) = (stage.to_string(), learner.step);
             let (skipped, images) = (0, Vec::new());
-            return Err(TrainError::Diverged { stage, step, saved: step, skipped, images });
+            return Err(TrainError::Diverged { stage, step, saved, skipped, images });
         }
         let model = ModelFolder {
             unet,

@@ -7,7 +7,7 @@ use halfstep_model::{SelectedDevice, UNet, UNetConfig};
 
 use crate::config::{Config, DistillConfig, OptimizerConfig};
 use crate::error::TrainError;
-use crate::estimate::machine_memory;
+use crate::estimate::{machine_memory, memory};
 use crate::progress::human_bytes;
 
 impl Config {
@@ -146,8 +146,11 @@ impl Config {
         let parameters = UNet::zeroed(unet, device)?.num_params();
         // f32 weights, gradients and AdamW's two moments.
         let (least, machine) = (16.0 * parameters as f64, machine_memory() as f64);
-        if least <= machine || machine == 0.0 {
+        if machine == 0.0 {
             return Ok(());
+        }
+        if least <= machine {
+            return self.validate_batches(unet, parameters, machine);
         }
         let problem = format!(
             "make a network of {:.0} million parameters, which takes {} to learn without a single image; \
@@ -157,6 +160,32 @@ impl Config {
             human_bytes(machine)
         );
         Err(TrainError::config("model.block_out_channels", problem))
+    }
+
+    /// Refuses batches that are far from fitting: what they take is added up, not measured.
+    fn validate_batches(
+        &self,
+        unet: &UNetConfig,
+        parameters: usize,
+        machine: f64,
+    ) -> Result<(), TrainError> {
+        let (teacher, distill) = (&self.teacher, &self.distill);
+        for (field, part) in [
+            ("teacher.batch_size", teacher.batch_size / teacher.accumulate),
+            ("distill.batch_size", distill.batch_size / distill.accumulate),
+        ] {
+            let needed = memory(parameters, unet, part);
+            if needed > 4.0 * machine {
+                let problem = format!(
+                    "asks for {part} images at once, which take about {}; this machine has {}. Lower it, or raise \
+                     accumulate, which computes a batch in parts",
+                    human_bytes(needed),
+                    human_bytes(machine)
+                );
+                return Err(TrainError::config(field, problem));
+            }
+        }
+        Ok(())
     }
 
     fn validate_ema(&self) -> Result<(), TrainError> {

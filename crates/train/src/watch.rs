@@ -36,6 +36,8 @@ pub(crate) struct Watch {
     window: Window,
     taken: u64,
     window_start: Instant,
+    /// The step of the last line, or the one this process began at.
+    line_at: u64,
     last_line: Instant,
     silent: bool,
     saved: u64,
@@ -54,7 +56,9 @@ impl Watch {
     ) -> Result<Self, TrainError> {
         let bar = training_bar(&stage.to_string(), recipe.steps, step, quiet);
         if step > 0 && !quiet {
-            bar.suspend(|| eprintln!("{stage}: continuing after step {step} of {}", recipe.steps));
+            bar.suspend(|| {
+                halfstep_sample::say!("{stage}: continuing after step {step} of {}", recipe.steps)
+            });
         }
         // The last line of a stage covers less than a full window. If the process died after it and
         // before the stage's end, the saved window still has its steps: it is written again.
@@ -75,6 +79,7 @@ impl Watch {
             window,
             taken: step,
             window_start: Instant::now(),
+            line_at: step,
             last_line: Instant::now(),
             saved: step,
         })
@@ -91,12 +96,11 @@ impl Watch {
     /// Reads what the device still owes, checks it and writes it down.
     pub fn flush(&mut self, learner: &Learner, lr: f64) -> Result<(), TrainError> {
         self.check()?;
-        let steps = self.window.steps();
         // Without a single update there is nothing to tell yet but how many were left out.
         let Some(means) = self.window.means() else { return Ok(()) };
         let seconds = self.window_start.elapsed().as_secs_f64();
-        self.window_start = Instant::now();
-        let images_per_second = (steps * self.batch_size as u64) as f64 / seconds.max(1e-9);
+        let images_per_second =
+            ((self.taken - self.line_at) * self.batch_size as u64) as f64 / seconds.max(1e-9);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = Metrics {
             stage: self.stage.index(),
@@ -113,6 +117,7 @@ impl Watch {
             time: now.as_secs_f64(),
         };
         self.window.clear();
+        (self.window_start, self.line_at) = (Instant::now(), self.taken);
         self.metrics.write(&line)?;
         if let Some(events) = &mut self.events {
             events.write(&line)?;
@@ -160,7 +165,7 @@ impl Watch {
         self.last_line = Instant::now();
         let left = (self.total - step) as f64 * self.batch_size as f64 / rate;
         let (stage, total) = (self.stage, self.total);
-        eprintln!(
+        halfstep_sample::say!(
             "{stage}: step {step} of {total}, loss {loss:.4}, {rate:.1} images/s, {} left",
             human_time(left)
         );

@@ -16,6 +16,7 @@ use crate::progress::{human_bytes, human_time};
 use crate::run_folder::has_model;
 use crate::run_info::{RunInfo, Standing};
 use crate::stage::Stage;
+use crate::state::Counters;
 use crate::summary::Summary;
 
 /// Writes `report/index.html` of a run folder and says where it is.
@@ -88,10 +89,12 @@ fn stages(folder: &Path, config: &Config, metrics: &[Metrics]) -> Vec<StageProgr
         let total = config.stage_steps(stage);
         let model = folder.join(stage.folder());
         let learned = metrics.iter().filter(|line| line.stage == stage.index());
+        let saved = Counters::newest(folder, stage);
+        let told = learned.map(|line| line.step).max().unwrap_or(0);
         let (done, state) = match (has_model(&model), before_is_done) {
             (true, _) => (total, StageState::Done),
             (false, true) => {
-                (learned.map(|line| line.step).max().unwrap_or(0), StageState::Running)
+                (told.max(saved.as_ref().map_or(0, |saved| saved.step)), StageState::Running)
             }
             (false, false) => (0, StageState::Waiting),
         };
@@ -101,7 +104,10 @@ fn stages(folder: &Path, config: &Config, metrics: &[Metrics]) -> Vec<StageProgr
             num_steps: stage.num_steps().unwrap_or(config.distill.teacher_steps),
             done,
             total,
-            seconds: HalfstepFile::read(&model).map(|file| file.provenance.train_seconds),
+            seconds: HalfstepFile::read(&model)
+                .map(|file| file.provenance.train_seconds)
+                // Up to the last saved state; what came after it is told for as long.
+                .or(saved.map(|saved| saved.seconds * done as f64 / saved.step.max(1) as f64)),
             state,
         }
     };
@@ -182,6 +188,11 @@ fn facts(config: &Config, info: Option<&RunInfo>) -> Vec<(String, String)> {
 }
 
 fn commands(folder: &Path, config: &Config) -> Vec<(String, String)> {
+    // Without a slash at its end, and by its name where it is the current folder.
+    let folder: std::path::PathBuf = match folder.file_name() {
+        Some(_) => folder.components().collect(),
+        None => folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()),
+    };
     let run = quoted(&folder.display().to_string());
     let mut commands = vec![(
         "The whole run again, to the same weights on the same kind of CPU:",
@@ -200,6 +211,10 @@ fn commands(folder: &Path, config: &Config) -> Vec<(String, String)> {
             ),
         ));
     }
+    commands.push((
+        "This run, if it was stopped:",
+        format!("cargo run -p train -- --config {run}/config.toml --out {run}"),
+    ));
     commands.push(("This page again:", format!("cargo run -p train -- --report {run}")));
     commands.into_iter().map(|(what, how)| (what.to_owned(), how)).collect()
 }

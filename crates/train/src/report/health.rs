@@ -89,7 +89,7 @@ fn skipped(log: &Log<'_>) -> Option<Figure> {
     let curves: Vec<Vec<Point>> = curves.collect();
     (sum > 0).then(|| Figure {
         heading: "Skipped steps".to_owned(),
-        caption: "Steps left out so far because a number overflowed in 16 bits. A few are as it should be: \
+        caption: "Steps left out so far because a number was not finite. In 16 bits a few are as it should be: \
                   they find the largest scale for the loss."
             .to_owned(),
         legend: Vec::new(),

@@ -118,7 +118,7 @@ fn row(stage: &StageProgress, stopped: bool) -> Markup {
     let state = match stage.state {
         StageState::Done => "done",
         StageState::Running if stopped => "stopped",
-        StageState::Running => "running",
+        StageState::Running => "under way",
         StageState::Waiting => "to come",
     };
     html! {

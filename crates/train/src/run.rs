@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`TrainError`]; what was saved before stays.
     pub fn go(&self) -> Result<Outcome, TrainError> {
-        self.report(Standing::Running)?;
+        self.report_or_say(Standing::Running);
         let outcome = self.run_stages();
         match &outcome {
             Ok(Outcome::Finished(_)) => self.report(Standing::Finished)?,

@@ -28,6 +28,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 step "format"
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 if command -v shellcheck > /dev/null; then
     step "shellcheck"

@@ -286,6 +286,21 @@ fn a_device_that_fails_is_told_in_a_line_and_the_run_goes_on_afterwards() {
     output(&mut train_on("wgpu", &out, &[EVERY_STEP]), 0);
 }
 
+/// AdamW's first update has the size of the rate: at 3e38 it makes infinite weights out of a finite
+/// gradient.
+#[test]
+fn weights_that_are_not_finite_are_never_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let settings = ["teacher.learning_rate=3e38", "teacher.warmup_steps=0", EVERY_STEP];
+    for _ in 0..2 {
+        let message = failure(&mut train(&out, &settings));
+        assert!(message.contains("is not finite after this step"), "{message}");
+        assert!(message.contains("no state of this stage was saved yet"), "{message}");
+        assert!(saved_states(&out).is_empty());
+    }
+}
+
 #[test]
 fn a_loss_that_is_not_finite_stops_by_step_and_batch_and_skipping_gives_up_after_a_hundred() {
     let dir = tempfile::tempdir().unwrap();

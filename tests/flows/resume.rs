@@ -70,14 +70,12 @@ fn killed_runs_end_like_an_uninterrupted_one(settings: &[&str], wanted: usize) {
     let start = std::time::Instant::now();
     output(&mut train(&straight, &settings), 0);
     let whole = start.elapsed();
-    let mut random = std::hash::RandomState::new(); // another sequence each time, which is the point
     let (mut kills, mut runs) = (0, 0);
     while kills < wanted {
         runs += 1;
         let broken = dir.path().join(format!("broken{runs}"));
         loop {
-            let share = next_random(&mut random);
-            if kills == wanted || life_ended(&broken, &settings, whole.mul_f64(share / 3.0)) {
+            if kills == wanted || life_ended(&broken, &settings, whole.mul_f64(random() / 3.0)) {
                 break;
             }
             kills += 1;
@@ -92,11 +90,10 @@ fn killed_runs_end_like_an_uninterrupted_one(settings: &[&str], wanted: usize) {
     println!("{kills} kills in {runs} runs");
 }
 
-/// A number in [0, 1).
-fn next_random(state: &mut std::hash::RandomState) -> f64 {
+/// A number in [0, 1), another one in every run of the tests, which is the point.
+fn random() -> f64 {
     use std::hash::BuildHasher;
-    let bits = state.hash_one(0);
-    *state = std::hash::RandomState::new();
+    let bits = std::hash::RandomState::new().hash_one(0);
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 

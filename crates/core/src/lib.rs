@@ -55,8 +55,8 @@ pub use oracle::{GaussianOracle, MixtureOracle, OracleError};
 pub use posterior::{Posterior, posterior};
 pub use prediction::{ParsePredictionTypeError, Prediction, PredictionType, X0Clip};
 pub use schedule::{
-    CosineSchedule, DdpmContinuousSchedule, DiscreteSchedule, NoiseSchedule, ScheduleConfig,
-    ScheduleError, ScheduleName, SigmoidSchedule,
+    CosineSchedule, DdpmContinuousSchedule, DiscreteSchedule, MAX_TRAIN_TIMESTEPS, NoiseSchedule,
+    ScheduleConfig, ScheduleError, ScheduleName, SigmoidSchedule,
 };
 pub use step::{AncestralVariance, ancestral_step, angular_step, ddim_step};
 pub use threshold::dynamic_threshold;

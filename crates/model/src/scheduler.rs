@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use halfstep_core::{AncestralVariance, DiscreteSchedule, PredictionType, TimestepSpacing};
+use halfstep_core::{
+    AncestralVariance, DiscreteSchedule, MAX_TRAIN_TIMESTEPS, PredictionType, TimestepSpacing,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -20,8 +22,6 @@ const KNOWN_CLASSES: [&str; 8] = [
     "DEISMultistepScheduler",
     "UniPCMultistepScheduler",
 ];
-/// Far more than any model was trained on, and few enough to hold.
-const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
 
 /// The fields of diffusers' `DDIMScheduler` and `DDPMScheduler` that say what the model was
 /// trained with, and how it wants to be sampled.

@@ -6,6 +6,7 @@ use halfstep_sample::{Images, output, picture};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::report::number::median;
 use crate::run::Run;
 use crate::run_folder::RunFolder;
 use crate::stage::Stage;
@@ -84,9 +85,8 @@ fn typical_distance(dataset: &Dataset, mirrored: bool) -> Option<f64> {
         let batch = dataset.batch(&[halfstep_data::Pick::new(index)]);
         dataset.nearest(&batch.images, Some(index), mirrored).map(|nearest| nearest.distance)
     };
-    let mut distances: Vec<f64> = (0..dataset.len()).step_by(stride).filter_map(distance).collect();
-    distances.sort_by(f64::total_cmp);
-    distances.get(distances.len() / 2).copied()
+    let distances: Vec<f64> = (0..dataset.len()).step_by(stride).filter_map(distance).collect();
+    median(&distances)
 }
 
 #[cfg(test)]

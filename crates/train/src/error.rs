@@ -58,6 +58,17 @@ pub enum TrainError {
         /// Positions in the dataset of the step's images.
         images: Vec<usize>,
     },
+    /// Weights, moments or averages that are not finite: nothing that is saved may hold them.
+    #[error(
+        "{part} `{tensor}` is not finite after this step; begin again with a lower learning_rate or a grad_clip in \
+         the stage's optimizer section, and another --out"
+    )]
+    NotFinite {
+        /// Which of the learner's lists.
+        part: &'static str,
+        /// The first tensor of it that is not.
+        tensor: String,
+    },
     /// Something that can be mended ended a stage.
     #[error(
         "stopped in {stage} after step {step}, {}; when this is mended, the same command again continues",

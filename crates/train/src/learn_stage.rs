@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use halfstep_data::{EpochOrder, Purpose, Stream};
-use halfstep_model::{DropoutMasks, ModelFolder, UNet, first_not_finite};
+use halfstep_model::{DropoutMasks, ModelError, ModelFolder, UNet};
 use halfstep_sample::caught;
 
 use crate::batches::{BatchSource, TrainingBatch};
@@ -32,7 +32,10 @@ impl<'a> Run<'a> {
                 let folder = self.folder.model(before);
                 ModelFolder::verify(&folder)
                     .and_then(|()| ModelFolder::load(&folder, &self.options.device.device))
-                    .map_err(|error| TrainError::DamagedModel { folder, source: error })
+                    .map_err(|error| match error {
+                        ModelError::Device { .. } => TrainError::from(error),
+                        source => TrainError::DamagedModel { folder, source },
+                    })
             })
             .transpose()?;
         let (mut learner, saved) = self.learner(stage, &recipe, teacher.as_ref())?;
@@ -58,7 +61,7 @@ impl<'a> Run<'a> {
                     return Ok(true);
                 }
                 watch.finish();
-                self.save_model(stage, learning, clock.seconds(), watch.last_saved())?;
+                self.save_model(stage, learning, clock.seconds())?;
                 Ok(false)
             })
         });
@@ -124,7 +127,6 @@ impl<'a> Run<'a> {
             let save_due = learner.step.is_multiple_of(self.config.log.checkpoint_every);
             if stopping || save_due {
                 watch.check()?; // never save what is not finite
-                self.refuse_infinite_weights(stage, learner, watch)?;
                 state::save(&self.states, learner, stage, clock.seconds(), watch.window())?;
                 watch.saved(learner.step);
             }
@@ -138,20 +140,6 @@ impl<'a> Run<'a> {
         }
         watch.flush(learner, recipe.lr.at(learner.step.saturating_sub(1)))?;
         Ok(false)
-    }
-
-    /// A finite gradient can still make weights that are not.
-    fn refuse_infinite_weights(
-        &self,
-        stage: Stage,
-        learner: &Learner,
-        watch: &Watch,
-    ) -> Result<(), TrainError> {
-        if first_not_finite(&learner.result(&self.options.device.device))?.is_none() {
-            return Ok(());
-        }
-        let (stage, step, saved) = (stage.to_string(), learner.step, watch.last_saved());
-        Err(TrainError::Diverged { stage, step, saved, skipped: 0, images: Vec::new() })
     }
 
     fn loss(

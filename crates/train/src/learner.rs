@@ -111,8 +111,8 @@ impl Learner {
         let Some((grads, loss)) = total else {
             return Err(TrainError::config("accumulate", "is 0; at least 1 is needed"));
         };
-        let loss = loss.mul_scalar(share_of(parts));
-        let share = share_of(parts);
+        let share = 1.0 / parts as f64;
+        let loss = loss.mul_scalar(share);
         let clipping = clip_by_global_norm(&grads, share, self.loss_scale.as_ref(), grad_clip);
         let Clipping { mut norm, scale } = clipping;
         let params = self.packing.join(flat_params(&self.unet));
@@ -179,9 +179,4 @@ impl Learner {
         };
         unet.fork(device)
     }
-}
-
-/// What each of so many parts counts in their mean.
-fn share_of(parts: usize) -> f64 {
-    1.0 / parts as f64
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Equal parts of `u = (t + 1)/T` that errors are told apart by: the first is nearly clean, the last
 /// nearly noise.
-const LEVELS: usize = 8;
+pub(crate) const LEVELS: usize = 8;
 
 /// Sums of errors in each part of `(0, 1]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

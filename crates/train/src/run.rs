@@ -121,7 +121,7 @@ impl<'a> Run<'a> {
         self.states.remove()?;
         let told = RunInfo::read(self.folder.path());
         if told.is_none_or(|info| info.standing != Standing::Finished) {
-            self.report(Standing::Finished)?;
+            self.report_or_say(Standing::Finished);
         }
         Ok(Some(summary))
     }
@@ -149,8 +149,8 @@ impl<'a> Run<'a> {
         self.report_or_say(Standing::Running);
         let outcome = self.run_stages();
         match &outcome {
-            Ok(Outcome::Finished(_)) => self.report(Standing::Finished)?,
-            Ok(_) => self.report(Standing::Stopped)?,
+            Ok(Outcome::Finished(_)) => self.report_or_say(Standing::Finished),
+            Ok(_) => self.report_or_say(Standing::Stopped),
             // The error is what matters, also where this cannot be written.
             Err(error) => drop(self.report(Standing::Failed(with_causes(error)))),
         }
@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
     }
 
     /// Brings `report/` up to date.
-    pub(crate) fn report(&self, standing: Standing) -> Result<(), TrainError> {
+    fn report(&self, standing: Standing) -> Result<(), TrainError> {
         self.reported.set(Instant::now());
         self.clock.write(standing)?;
         write_report(self.folder.path())?;

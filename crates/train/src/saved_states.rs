@@ -35,7 +35,8 @@ impl SavedStates {
         }
         let states = Self { dir };
         for (name, path) in states.entries()? {
-            if name.starts_with('.') {
+            let half = name.strip_prefix('.').and_then(|name| name.split_once('.'));
+            if half.is_some_and(|(name, _)| is_ours(name)) {
                 remove(&path)?;
             }
         }
@@ -48,10 +49,8 @@ impl SavedStates {
     }
 
     /// The newest state of a stage, whole or not.
-    pub fn newest_name(&self, stage: Stage) -> Option<PathBuf> {
-        let of_stage = prefix(stage);
-        let states = self.entries().ok()?.into_iter();
-        states.filter(|(name, _)| name.starts_with(&of_stage)).max().map(|(_, path)| path)
+    pub fn newest_unchecked(&self, stage: Stage) -> Option<PathBuf> {
+        self.of(stage).ok()?.pop().map(|(_, path)| path)
     }
 
     /// Saves a state through `fill`, all or nothing, and lets go of all but the one before it.
@@ -69,16 +68,11 @@ impl SavedStates {
             fill(folder)?;
             write_checksums(folder)
         })?;
-        let of_stage = prefix(stage);
-        let others =
-            || self.entries().map(|all| all.into_iter().filter(|(name, _)| *name != saved));
-        let before = others()?.map(|(name, _)| name).filter(|name| {
-            // A later one was found damaged: this state took its place.
-            name.starts_with(&of_stage) && *name < saved
-        });
-        let before = before.max();
-        for (name, path) in others()? {
-            if is_ours(&name) && Some(&name) != before.as_ref() {
+        // A later one was found damaged: this state took its place.
+        let before = self.of(stage)?.into_iter().rfind(|(name, _)| *name < saved);
+        for (name, path) in self.entries()? {
+            let kept = name == saved || before.as_ref().is_some_and(|(before, _)| name == *before);
+            if is_ours(&name) && !kept {
                 remove(&path)?;
             }
         }
@@ -90,12 +84,8 @@ impl SavedStates {
     /// # Errors
     /// [`TrainError::File`] if there are some and none is whole.
     pub fn newest(&self, stage: Stage) -> Result<Found, TrainError> {
-        let of_stage = prefix(stage);
-        let mut states = self.entries()?;
-        states.retain(|(name, _)| is_ours(name) && name.starts_with(&of_stage));
-        states.sort();
         let mut found = Found::default();
-        for (_, path) in states.into_iter().rev() {
+        for (_, path) in self.of(stage)?.into_iter().rev() {
             match verify_checksums(&path) {
                 Ok(()) => {
                     found.whole = Some(path);
@@ -121,11 +111,8 @@ impl SavedStates {
     /// # Errors
     /// [`TrainError::File`] if the folder cannot be read.
     pub fn newest_step(&self, stage: Stage) -> Result<u64, TrainError> {
-        let of_stage = prefix(stage);
-        let steps = self.entries()?.into_iter().filter_map(|(name, _)| {
-            name.strip_prefix(&of_stage).and_then(|step| step.parse().ok())
-        });
-        Ok(steps.max().unwrap_or(0))
+        let step = |(name, _): (String, PathBuf)| name.split_once('-')?.1.parse().ok();
+        Ok(self.of(stage)?.pop().and_then(step).unwrap_or(0))
     }
 
     /// Deletes all of them: the run is complete.
@@ -134,6 +121,14 @@ impl SavedStates {
     /// [`TrainError::File`].
     pub fn remove(&self) -> Result<(), TrainError> {
         if self.dir.exists() { remove(&self.dir) } else { Ok(()) }
+    }
+
+    /// The states of a stage, oldest first.
+    fn of(&self, stage: Stage) -> Result<Vec<(String, PathBuf)>, TrainError> {
+        let mut states = self.entries()?;
+        states.retain(|(name, _)| is_ours(name) && name.starts_with(&prefix(stage)));
+        states.sort();
+        Ok(states)
     }
 
     fn entries(&self) -> Result<Vec<(String, PathBuf)>, TrainError> {

@@ -5,7 +5,7 @@ use halfstep_core::{TimestepSpacing, timesteps};
 use halfstep_data::{Purpose, Stream};
 use halfstep_model::{
     Distilled, HalfstepFile, ModelFolder, Provenance, SchedulerConfig, UNet, UNetConfig,
-    first_not_finite, flat_params, with_flat_params,
+    flat_params, with_flat_params,
 };
 
 use crate::error::TrainError;
@@ -49,14 +49,12 @@ impl Run<'_> {
         Ok((learner, None))
     }
 
-    /// Writes the model folder of a stage that has learned for so many seconds and whose last saved
-    /// state is that of step `saved`.
+    /// Writes the model folder of a stage that has learned for so many seconds.
     pub(crate) fn save_model(
         &self,
         stage: Stage,
         learner: &Learner,
         seconds: f64,
-        saved: u64,
     ) -> Result<(), TrainError> {
         let (role, distilled) = match stage {
             Stage::Teacher => ("teacher", None),
@@ -71,11 +69,7 @@ impl Run<'_> {
             }
         };
         let unet = learner.result(&self.options.device.device);
-        if first_not_finite(&unet)?.is_some() {
-            let (stage, step) = (stage.to_string(), learner.step);
-            let (skipped, images) = (0, Vec::new());
-            return Err(TrainError::Diverged { stage, step, saved, skipped, images });
-        }
+        state::refuse_not_finite("the model's", &unet)?;
         let model = ModelFolder {
             unet,
             schedule: self.schedule.clone(),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use halfstep_model::{
-    ModelError, Precision, SelectedDevice, UNet, UNetConfig, flat_params, load_weights,
-    save_weights, with_flat_params,
+    ModelError, Precision, SelectedDevice, UNet, UNetConfig, first_not_finite, flat_params,
+    load_weights, save_weights, with_flat_params,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,10 @@ use crate::window::Window;
 
 const FORMAT: u32 = 2;
 const COUNTERS: &str = "state.json";
+const MODEL: &str = "model.safetensors";
+const EMA: &str = "ema.safetensors";
+const FIRST: &str = "exp_avg.safetensors";
+const SECOND: &str = "exp_avg_sq.safetensors";
 
 /// `state.json`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,10 +46,10 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Those of the newest saved state of a stage, by its name alone; `None` if there is none.
+    /// Those of the newest saved state of a stage, whole or not; `None` if there is none.
     pub fn newest(run: &Path, stage: Stage) -> Option<Self> {
         let states = SavedStates::at(run.join("state"));
-        Self::read(&states.newest_name(stage)?).ok()
+        Self::read(&states.newest_unchecked(stage)?).ok()
     }
 
     /// Reads the counters of a saved state.
@@ -67,7 +71,15 @@ impl Counters {
     }
 }
 
-/// Saves a learner, all or nothing.
+/// Refuses a network that holds NaN or infinity: a finite gradient can still make one.
+pub(crate) fn refuse_not_finite(part: &'static str, unet: &UNet) -> Result<(), TrainError> {
+    match first_not_finite(unet)? {
+        Some(tensor) => Err(TrainError::NotFinite { part, tensor }),
+        None => Ok(()),
+    }
+}
+
+/// Saves a learner, all or nothing, and nothing that could not be loaded again.
 pub(crate) fn save(
     states: &SavedStates,
     learner: &Learner,
@@ -88,20 +100,19 @@ pub(crate) fn save(
         has_moments: moments.is_some(),
         loss_scale: learner.loss_scale.as_ref().map(LossScale::read).transpose()?,
     };
+    // Moments and averages have the parameters' shapes: each is a weights file of its own.
+    let network = |values| with_flat_params(unet.clone(), learner.packing.split(values));
+    let mut files = vec![(MODEL, unet.clone())];
+    files.extend(learner.ema.iter().map(|ema| (EMA, network(ema.values()))));
+    if let Some(Moments { first, second }) = moments {
+        files.extend([(FIRST, network(first)), (SECOND, network(second))]);
+    }
+    for (name, unet) in &files {
+        refuse_not_finite(name, unet)?;
+    }
     states.save(stage, learner.step, |folder| {
-        // Moments and averages have the parameters' shapes: each is a weights file of its own.
-        let list = |name: &str, values: &[burn::tensor::Tensor<1>]| {
-            let values = learner.packing.split(values);
-            let unet = with_flat_params(unet.clone(), values);
-            save_weights(&unet, &folder.join(name))
-        };
-        save_weights(&unet, &folder.join("model.safetensors"))?;
-        if let Some(ema) = &learner.ema {
-            list("ema.safetensors", ema.values())?;
-        }
-        if let Some(Moments { first, second }) = moments {
-            list("exp_avg.safetensors", first)?;
-            list("exp_avg_sq.safetensors", second)?;
+        for (name, unet) in &files {
+            save_weights(unet, &folder.join(name))?;
         }
         let path = folder.join(COUNTERS);
         let text = serde_json::to_string_pretty(&counters).unwrap_or_default();
@@ -134,18 +145,13 @@ pub(crate) fn load(
     let list = |name: &str| Ok::<_, TrainError>(packing.join(flat_params(&read(name)?)));
     let moments = counters
         .has_moments
-        .then(|| {
-            Ok::<_, TrainError>(Moments {
-                first: list("exp_avg.safetensors")?,
-                second: list("exp_avg_sq.safetensors")?,
-            })
-        })
+        .then(|| Ok::<_, TrainError>(Moments { first: list(FIRST)?, second: list(SECOND)? }))
         .transpose()?;
     let ema = match (recipe.ema, counters.has_ema) {
-        (Some(schedule), true) => Some(Ema::new(schedule, list("ema.safetensors")?)),
+        (Some(schedule), true) => Some(Ema::new(schedule, list(EMA)?)),
         _ => None,
     };
-    let values = flat_params(&read("model.safetensors")?);
+    let values = flat_params(&read(MODEL)?);
     Ok(Learner {
         unet: with_flat_params(fresh, values),
         optimizer: AdamW::resumed(recipe.optimizer, counters.step, moments),

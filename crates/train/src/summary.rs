@@ -35,6 +35,20 @@ pub struct RoundResult {
     pub teacher_agreement: Option<f64>,
 }
 
+impl RoundResult {
+    /// `teacher` or `student`.
+    pub fn model(&self) -> &'static str {
+        if self.stage == 0 { "teacher" } else { "student" }
+    }
+
+    /// How many times nearer a student is than its teacher in as many steps; `None` without both
+    /// distances, and where it is not a number.
+    pub fn factor(&self) -> Option<f64> {
+        let factor = self.teacher_agreement? / self.agreement?;
+        factor.is_finite().then_some(factor)
+    }
+}
+
 /// All results of a run, in the order of the stages.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -91,17 +105,14 @@ impl Summary {
              |---|---:|---:|---:|---:|---:|---:|\n",
         );
         for row in &self.rounds {
-            let model = if row.stage == 0 { "teacher" } else { "student" };
             let number =
                 |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));
-            let factor = match (row.agreement, row.teacher_agreement) {
-                (Some(own), Some(teacher)) if own > 0.0 => format!("{:.1}x", teacher / own),
-                _ => "-".to_owned(),
-            };
+            let factor = row.factor().map_or("-".to_owned(), |factor| format!("{factor:.1}x"));
             // Writing to a String cannot fail.
             let _ = writeln!(
                 table,
-                "| {model} | {} | {} | {} | {} | {} | {factor} |",
+                "| {} | {} | {} | {} | {} | {} | {factor} |",
+                row.model(),
                 row.num_steps,
                 number(row.loss),
                 human_time(row.seconds),

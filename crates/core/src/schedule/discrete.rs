@@ -16,6 +16,18 @@ pub struct DiscreteSchedule {
     betas: Vec<f64>,
 }
 
+/// The most levels a schedule may have: a thousand times what models are trained on, and few enough to
+/// hold, whatever number a file gives.
+pub const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
+
+fn check_count(levels: usize) -> Result<(), ScheduleError> {
+    match levels {
+        0 => Err(ScheduleError::Empty),
+        1..=MAX_TRAIN_TIMESTEPS => Ok(()),
+        found => Err(ScheduleError::TooLong { found }),
+    }
+}
+
 impl DiscreteSchedule {
     /// From per-step betas (diffusers' `trained_betas`).
     ///
@@ -58,8 +70,9 @@ impl DiscreteSchedule {
     ///
     /// # Errors
     ///
-    /// As [`from_betas`](Self::from_betas).
+    /// As [`from_betas`](Self::from_betas), and [`ScheduleError::TooLong`].
     pub fn linear(t: usize, beta_start: f64, beta_end: f64) -> Result<Self, ScheduleError> {
+        check_count(t)?;
         Self::from_betas(&betas::linear(t, beta_start, beta_end))
     }
 
@@ -67,8 +80,9 @@ impl DiscreteSchedule {
     ///
     /// # Errors
     ///
-    /// As [`from_betas`](Self::from_betas).
+    /// As [`from_betas`](Self::from_betas), and [`ScheduleError::TooLong`].
     pub fn scaled_linear(t: usize, beta_start: f64, beta_end: f64) -> Result<Self, ScheduleError> {
+        check_count(t)?;
         Self::from_betas(&betas::scaled_linear(t, beta_start, beta_end))
     }
 
@@ -76,8 +90,9 @@ impl DiscreteSchedule {
     ///
     /// # Errors
     ///
-    /// [`ScheduleError::Empty`] for `t = 0`.
+    /// [`ScheduleError::Empty`] for `t = 0`, [`ScheduleError::TooLong`].
     pub fn squaredcos_cap_v2(t: usize) -> Result<Self, ScheduleError> {
+        check_count(t)?;
         Self::from_betas(&betas::squaredcos_cap_v2(t))
     }
 
@@ -85,10 +100,11 @@ impl DiscreteSchedule {
     ///
     /// # Errors
     ///
-    /// [`ScheduleError::Empty`] for `t = 0`; [`ScheduleError::AlphaBarOutOfRange`] where the
+    /// [`ScheduleError::Empty`] for `t = 0`, [`ScheduleError::TooLong`]; [`ScheduleError::AlphaBarOutOfRange`] where the
     /// schedule does not get noisier (T so large that a clip flattens an end, or parameters that
     /// are not numbers).
     pub fn from_continuous(schedule: &dyn NoiseSchedule, t: usize) -> Result<Self, ScheduleError> {
+        check_count(t)?;
         let levels: Vec<_> = (1..=t).map(|i| schedule.level(i as f64 / t as f64)).collect();
         let alphas_cumprod = levels.iter().map(NoiseLevel::alpha_bar).collect();
         Self::from_levels(levels, alphas_cumprod)

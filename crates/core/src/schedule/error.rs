@@ -1,6 +1,6 @@
 //! What can be wrong with a schedule.
 
-use super::ScheduleName;
+use super::{MAX_TRAIN_TIMESTEPS, ScheduleName};
 
 /// A schedule that cannot be built, naming the field or the entry at fault.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -8,6 +8,12 @@ pub enum ScheduleError {
     /// No levels at all.
     #[error("train_timesteps is 0: a schedule needs at least one level")]
     Empty,
+    /// More levels than any model was trained on.
+    #[error("train_timesteps is {found}: at most {MAX_TRAIN_TIMESTEPS} levels are possible")]
+    TooLong {
+        /// Number of levels asked for.
+        found: usize,
+    },
     /// A beta outside `(0, 1]`, or a 1 before the end.
     #[error("betas[{index}] = {value}: every beta must be in (0, 1], and only the last may be 1")]
     BetaOutOfRange {

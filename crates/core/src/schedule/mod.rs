@@ -11,7 +11,7 @@ mod sigmoid;
 pub use config::{ScheduleConfig, ScheduleName};
 pub use cosine::CosineSchedule;
 pub use ddpm_continuous::DdpmContinuousSchedule;
-pub use discrete::DiscreteSchedule;
+pub use discrete::{DiscreteSchedule, MAX_TRAIN_TIMESTEPS};
 pub use error::ScheduleError;
 pub use sigmoid::SigmoidSchedule;
 

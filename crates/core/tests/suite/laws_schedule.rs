@@ -139,6 +139,13 @@ fn malformed_schedules_are_refused_by_position() {
     let cosine = CosineSchedule::default();
     assert_eq!(DiscreteSchedule::from_continuous(&cosine, 0), Err(ScheduleError::Empty));
 
+    for found in [1_000_001, 1_000_000_000_000, usize::MAX] {
+        let too_long = Err(ScheduleError::TooLong { found });
+        assert_eq!(DiscreteSchedule::linear(found, 0.1, 0.2), too_long);
+        assert_eq!(DiscreteSchedule::scaled_linear(found, 0.1, 0.2), too_long);
+        assert_eq!(DiscreteSchedule::squaredcos_cap_v2(found), too_long);
+        assert_eq!(DiscreteSchedule::from_continuous(&cosine, found), too_long);
+    }
     for bad in [0.0, -0.1, 1.1, 1.0, f64::INFINITY] {
         assert_eq!(
             DiscreteSchedule::from_betas(&[0.1, bad, 0.2]),

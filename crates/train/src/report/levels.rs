@@ -5,7 +5,8 @@ use super::chart::{AxisSpec, Chart, Curve, Look};
 use super::curve::smoothed;
 use super::figure::Figure;
 use super::ink::Ink;
-use super::log::{LEVELS, Log};
+use super::log::Log;
+use crate::levels::LEVELS;
 
 const TITLE: &str = "mean squared error of the network's output";
 

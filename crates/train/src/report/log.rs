@@ -2,10 +2,8 @@
 
 use super::axis::Scale;
 use super::curve::{Point, last_tenth};
+use crate::levels::LEVELS;
 use crate::metrics::Metrics;
-
-/// Parts of the noise levels, each an equal share of u.
-pub(super) const LEVELS: usize = 8;
 
 /// All stages that have lines, in their order.
 pub(super) struct Log<'a> {

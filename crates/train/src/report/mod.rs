@@ -21,7 +21,7 @@ mod levels;
 mod log;
 mod losses;
 mod nearest;
-mod number;
+pub(crate) mod number;
 mod page;
 mod pictures;
 mod results;

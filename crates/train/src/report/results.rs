@@ -83,19 +83,16 @@ pub(super) fn table(summary: &[RoundResult]) -> Option<Markup> {
 }
 
 fn row(result: &RoundResult) -> Markup {
-    let model = if result.stage == 0 { "teacher" } else { "student" };
-    let factor = result.agreement.zip(result.teacher_agreement).map(|(own, teacher)| teacher / own);
-    let factor = factor.filter(|factor| factor.is_finite());
     html! {
         tr {
-            th scope="row" { (model) }
+            th scope="row" { (result.model()) }
             td.number { (result.num_steps) }
             td.number { (count(result.train_steps)) }
             td.number { (human_time(result.seconds)) }
             td.number { (number(result.loss)) }
             td.number { (number(result.agreement)) }
             td.number { (number(result.teacher_agreement)) }
-            td.number { @match factor { Some(factor) => { (short(factor)) "\u{d7}" }, None => "\u{2013}" } }
+            td.number { @match result.factor() { Some(factor) => { (short(factor)) "\u{d7}" }, None => "\u{2013}" } }
         }
     }
 }

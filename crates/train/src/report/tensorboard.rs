@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use prost::Message;
 
+use crate::levels::LEVELS;
 use crate::metrics::Metrics;
 
 #[derive(Clone, PartialEq, Message)]
@@ -139,7 +140,7 @@ impl EventFile {
 }
 
 /// Grouped by TensorBoard under `error_by_level`, u from clean to pure noise.
-const LEVEL_TAGS: [&str; 8] = [
+const LEVEL_TAGS: [&str; LEVELS] = [
     "error_by_level/u_0.000",
     "error_by_level/u_0.125",
     "error_by_level/u_0.250",

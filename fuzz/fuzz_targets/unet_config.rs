@@ -3,7 +3,7 @@
 #![no_main]
 
 use burn::tensor::{Device, Tensor};
-use halfstep_model::{UNet, UNetConfig};
+use halfstep_model::{ClassInput, UNet, UNetConfig};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -19,11 +19,12 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let device = Device::flex();
     let unet = UNet::zeroed(&config, &device).expect("an accepted configuration builds");
-    let size = config.sample_size.unwrap_or(config.size_multiple());
-    if size <= 8 {
-        let z = Tensor::zeros([1, config.in_channels, size, size], &device);
-        let output = unet.forward(z, &[0.0], config.num_class_embeds.map(|_| &[0][..]), None);
-        assert_eq!(output.dims(), [1, config.out_channels, size, size]);
+    let [height, width] = config.image_sides();
+    if height.max(width) <= 8 {
+        let z = Tensor::zeros([1, config.in_channels, height, width], &device);
+        let label = (config.class_input() != ClassInput::None).then_some(&[0][..]);
+        let output = unet.forward(z, &[1.0], label, None);
+        assert_eq!(output.dims(), [1, config.out_channels, height, width]);
     }
 });
 
@@ -34,4 +35,5 @@ fn is_small(config: &UNetConfig) -> bool {
         && config.layers_per_block <= 2
         && config.in_channels.max(config.out_channels) <= 16
         && config.num_class_embeds.unwrap_or(1) <= 100
+        && config.time_embedding_dim.unwrap_or(1) <= 64
 }

@@ -1,12 +1,12 @@
 //! The network that fuzzed weights are for.
 
 use burn::tensor::Device;
-use halfstep_model::{BlockType, UNet, UNetConfig};
+use halfstep_model::{BlockType, ImageSize, UNet, UNetConfig};
 
 /// As small as a network gets.
 pub fn tiny_unet(device: &Device) -> UNet {
     let config = UNetConfig {
-        sample_size: Some(2),
+        sample_size: Some(ImageSize::Square(2)),
         in_channels: 1,
         out_channels: 1,
         block_out_channels: vec![4],

@@ -173,9 +173,9 @@ fn json_of_model_folders() {
         (unet, "\"sample_size\": 8", "\"sample_size\": 7", &["sample_size", "multiple"]),
         (
             unet,
-            "\"sample_size\": 8",
-            "\"act_fn\": \"gelu\", \"sample_size\": 8",
-            &["act_fn", "gelu"],
+            "\"act_fn\": \"silu\"",
+            "\"act_fn\": \"tanh\"",
+            &["act_fn", "tanh", "not supported"],
         ),
         (
             unet,
@@ -185,8 +185,8 @@ fn json_of_model_folders() {
         ),
         (
             unet,
-            "\"sample_size\": 8",
-            "\"resnet_time_scale_shift\": \"scale_shift\", \"sample_size\": 8",
+            "\"resnet_time_scale_shift\": \"default\"",
+            "\"resnet_time_scale_shift\": \"spatial\"",
             &["resnet_time_scale_shift", "not supported"],
         ),
         (unet, "UNet2DModel", "UNet2DConditionModel", &["UNet2DConditionModel", "UNet2DModel"]),
@@ -237,12 +237,13 @@ fn json_of_model_folders() {
         std::fs::write(&path, text.replace(from, to)).unwrap();
         sample_fails(&folder, words, to);
     }
-    // A single beta out of range, and not as many as times.
-    for (from, to, word) in [("[\n", "[\n -0.5,", "beta"), ("[\n", "[\n 0.5,", "schedule")] {
-        let folder = saved_model(&dir.path().join(format!("betas{to}").replace(['\n', ' '], "")));
+    // A single beta out of range, one that says another schedule, and one too many.
+    for (to, word) in [("-0.5,", "beta"), ("0.5,", "schedule"), ("0.5, 0.5,", "trained_betas")] {
+        let folder = saved_model(&dir.path().join(format!("betas {to}")));
         let path = folder.join(scheduler);
         let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let first = text.split("[\n").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+        std::fs::write(&path, text.replacen(first, to, 1)).unwrap();
         sample_fails(&folder, &["scheduler_config.json", word], to);
     }
 }
@@ -253,9 +254,13 @@ fn things_that_are_no_model_folder() {
     let at = |name: &str| dir.path().join(name);
     sample_fails(&at("nowhere"), &["nowhere", "no such folder"], "nothing there");
     std::fs::create_dir(at("empty")).unwrap();
-    sample_fails(&at("empty"), &["empty", "unet/config.json is missing"], "an empty folder");
+    sample_fails(
+        &at("empty"),
+        &["empty", "neither unet/config.json nor config.json"],
+        "an empty folder",
+    );
     std::fs::write(at("file"), "x").unwrap();
-    sample_fails(&at("file"), &["file", "unet/config.json is missing"], "a file");
+    sample_fails(&at("file"), &["file", "neither unet/config.json nor config.json"], "a file");
     std::fs::create_dir_all(at("folders/unet/config.json")).unwrap();
     sample_fails(&at("folders"), &["folders"], "a folder called config.json");
     #[cfg(unix)]

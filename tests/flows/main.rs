@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod device_check;
+mod diffusers;
 mod faults;
 mod gamma;
 mod gamma_table;

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
 use halfstep_model::{
-    BlockType, DeviceChoice, Distilled, HalfstepFile, ModelFolder, SchedulerConfig, SelectedDevice,
-    UNet, UNetConfig,
+    BlockType, DeviceChoice, Distilled, HalfstepFile, ImageSize, ModelFolder, SchedulerConfig,
+    SelectedDevice, UNet, UNetConfig,
 };
 
 /// A folder of `tests/fixtures`.
@@ -85,7 +85,7 @@ pub fn failure(command: &mut Command) -> String {
 /// A tiny v-model with drawn weights that are not zero anywhere, 8x8 grey.
 pub fn tiny_model(classes: Option<usize>, student_steps: Option<usize>) -> ModelFolder {
     let config = UNetConfig {
-        sample_size: Some(8),
+        sample_size: Some(ImageSize::Square(8)),
         in_channels: 1,
         out_channels: 1,
         block_out_channels: vec![8, 16],

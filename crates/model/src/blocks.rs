@@ -3,8 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use crate::architecture::BlockType;
 use crate::attention::SelfAttention;
-use crate::config::{BlockType, UNetConfig};
+use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
 use crate::resample::{Downsample, Upsample};
 use crate::resnet::ResnetBlock;
@@ -36,7 +37,10 @@ impl DownBlock {
                 })
                 .collect(),
             downsamplers: downsample
-                .then(|| Downsample::new(output, config.downsample_padding, device))
+                .then(|| {
+                    let resampling = kind.resampling(config.downsample_type);
+                    Downsample::new(config, resampling, output, device)
+                })
                 .into_iter()
                 .collect(),
         }
@@ -58,14 +62,14 @@ impl DownBlock {
             skips.push(x.clone());
         }
         for downsampler in &self.downsamplers {
-            x = downsampler.forward(x);
+            x = downsampler.forward(x, time, masks);
             skips.push(x.clone());
         }
         x
     }
 }
 
-/// Residual block, attention, residual block at the coarsest resolution.
+/// Residual block, attention if any, residual block at the coarsest resolution.
 #[derive(Module, Debug)]
 pub(crate) struct MidBlock {
     attentions: Vec<SelfAttention>,
@@ -74,9 +78,11 @@ pub(crate) struct MidBlock {
 
 impl MidBlock {
     pub(crate) fn new(config: &UNetConfig, channels: usize, device: &Device) -> Self {
-        let resnet = || ResnetBlock::new(config, channels, channels, device);
+        let scale = config.mid_block_scale_factor;
+        let resnet = || ResnetBlock::new(config, channels, channels, device).scaled(scale);
+        let attention = || SelfAttention::of_mid_block(config, channels, device);
         Self {
-            attentions: vec![SelfAttention::new(config, channels, device)],
+            attentions: config.add_attention.then(attention).into_iter().collect(),
             resnets: vec![resnet(), resnet()],
         }
     }
@@ -136,7 +142,12 @@ impl UpBlock {
                     ResnetBlock::new(config, input + skip, output, device)
                 })
                 .collect(),
-            upsamplers: upsample.then(|| Upsample::new(output, device)).into_iter().collect(),
+            upsamplers: upsample
+                .then(|| {
+                    Upsample::new(config, kind.resampling(config.upsample_type), output, device)
+                })
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -158,7 +169,7 @@ impl UpBlock {
             }
         }
         for upsampler in &self.upsamplers {
-            x = upsampler.forward(x);
+            x = upsampler.forward(x, time, masks);
         }
         x
     }

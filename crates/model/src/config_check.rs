@@ -1,7 +1,6 @@
 //! What a [`UNetConfig`] may say.
 
-use serde_json::{Value, json};
-
+use crate::architecture::{ClassEmbedType, ImageSize, TimeEmbeddingType};
 use crate::config::UNetConfig;
 use crate::error::ModelError;
 
@@ -14,34 +13,16 @@ const MAX_LAYERS: usize = 16;
 /// Classes of a learned class embedding.
 const MAX_CLASSES: usize = 1_000_000;
 
-/// Fields of `UNet2DModel` that are supported at one value only.
-fn fixed_fields() -> [(&'static str, Value); 13] {
-    [
-        ("center_input_sample", json!(false)),
-        ("add_attention", json!(true)),
-        ("time_embedding_type", json!("positional")),
-        ("downsample_type", json!("conv")),
-        ("upsample_type", json!("conv")),
-        ("act_fn", json!("silu")),
-        ("resnet_time_scale_shift", json!("default")),
-        ("mid_block_type", json!("UNetMidBlock2D")),
-        ("mid_block_scale_factor", json!(1)),
-        ("attn_norm_num_groups", Value::Null),
-        ("class_embed_type", Value::Null),
-        ("time_embedding_dim", Value::Null),
-        ("num_train_timesteps", Value::Null),
-    ]
-}
-
 impl UNetConfig {
     /// Checks every field, so that building the network cannot fail.
     ///
     /// # Errors
     /// [`ModelError::Config`] naming the first field that is wrong or not supported.
     pub fn validate(&self) -> Result<(), ModelError> {
-        self.validate_fixed()?;
+        self.refuse_unknown()?;
         self.validate_blocks()?;
         self.validate_channels()?;
+        self.validate_embeddings()?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(ModelError::config(
                 "dropout",
@@ -64,44 +45,57 @@ impl UNetConfig {
                 ),
             ));
         }
-        if let Some(size) = self.sample_size
-            && (size == 0 || size > MAX_SIZE || !size.is_multiple_of(self.size_multiple()))
-        {
-            return Err(ModelError::config(
-                "sample_size",
-                format!(
-                    "is {size}; with {} resolutions it must be a multiple of {}, at most {MAX_SIZE}",
-                    self.block_out_channels.len(),
-                    self.size_multiple()
-                ),
-            ));
+        let factor = self.mid_block_scale_factor;
+        if !(factor.is_finite() && factor != 0.0) {
+            let problem = format!("is {factor}; it must not be 0");
+            return Err(ModelError::config("mid_block_scale_factor", problem));
         }
-        Ok(())
+        self.validate_size()
     }
 
-    fn validate_fixed(&self) -> Result<(), ModelError> {
-        let supported = fixed_fields();
-        for (field, value) in &self.fixed {
-            if field.starts_with('_') {
-                continue; // diffusers' own bookkeeping: _class_name, _diffusers_version, ...
-            }
-            match supported.iter().find(|(known, _)| known == field) {
-                Some((_, expected)) if expected == value || is_same_number(expected, value) => {}
-                Some((known, expected)) => {
-                    return Err(ModelError::config(
-                        known,
-                        format!("is {value}, which is not supported; only {expected} is"),
-                    ));
-                }
-                None => {
-                    return Err(ModelError::config(
-                        "config.json",
-                        format!(
-                            "has the unknown field `{field}` = {value}; remove it if it does not change the network"
-                        ),
-                    ));
-                }
-            }
+    fn validate_size(&self) -> Result<(), ModelError> {
+        let multiple = self.size_multiple();
+        let fits = |side: usize| (1..=MAX_SIZE).contains(&side) && side.is_multiple_of(multiple);
+        let Some(size) = self.sample_size.filter(|size| !size.sides().into_iter().all(fits)) else {
+            return Ok(());
+        };
+        let said = match size {
+            ImageSize::Square(side) => side.to_string(),
+            ImageSize::Sides([height, width]) => format!("[{height}, {width}]"),
+        };
+        Err(ModelError::config(
+            "sample_size",
+            format!(
+                "is {said}; with {} resolutions it must be a multiple of {multiple}, at most {MAX_SIZE}",
+                self.block_out_channels.len(),
+            ),
+        ))
+    }
+
+    fn refuse_unknown(&self) -> Result<(), ModelError> {
+        // Those that begin so are diffusers' own bookkeeping: _class_name, _diffusers_version, ...
+        match self.other.iter().find(|(field, _)| !field.starts_with('_')) {
+            None => Ok(()),
+            Some((field, value)) => Err(ModelError::config(
+                "config.json",
+                format!(
+                    "has the unknown field `{field}` = {value}; remove it if it does not change the network"
+                ),
+            )),
+        }
+    }
+
+    fn validate_embeddings(&self) -> Result<(), ModelError> {
+        if let Some(dim) = self.time_embedding_dim.filter(|dim| !(1..=MAX_CHANNELS).contains(dim)) {
+            let problem = format!("is {dim}; 1 to {MAX_CHANNELS} are accepted");
+            return Err(ModelError::config("time_embedding_dim", problem));
+        }
+        let fourier = self.time_embedding_type == TimeEmbeddingType::Fourier;
+        if fourier && self.class_embed_type == Some(ClassEmbedType::Timestep) {
+            return Err(ModelError::config(
+                "class_embed_type",
+                "is \"timestep\" beside a fourier time embedding, which has no number for class 0",
+            ));
         }
         Ok(())
     }
@@ -175,6 +169,14 @@ impl UNetConfig {
         if self.norm_num_groups == 0 {
             return Err(ModelError::config("norm_num_groups", "is 0; at least 1 is needed"));
         }
+        let coarsest = self.block_out_channels.last().copied().unwrap_or(0);
+        if let Some(groups) = self.attn_norm_num_groups
+            && (groups == 0 || !coarsest.is_multiple_of(groups))
+        {
+            let problem =
+                format!("is {groups}, which does not divide the mid block's {coarsest} channels");
+            return Err(ModelError::config("attn_norm_num_groups", problem));
+        }
         let first = self.block_out_channels[0];
         if first < 4 || !first.is_multiple_of(2) || first / 2 <= self.freq_shift {
             return Err(ModelError::config(
@@ -215,26 +217,23 @@ impl UNetConfig {
     fn attended_channels(&self) -> Vec<usize> {
         let down = self.down_block_types.iter().zip(&self.block_out_channels);
         let up = self.up_block_types.iter().zip(self.block_out_channels.iter().rev());
+        let mid = self.mid_block_type.filter(|_| self.add_attention);
         down.chain(up)
             .filter(|(block, _)| block.has_attention())
             .map(|(_, &channels)| channels)
-            .chain(self.block_out_channels.last().copied())
+            .chain(mid.and(self.block_out_channels.last().copied()))
             .collect()
     }
-}
-
-fn is_same_number(a: &Value, b: &Value) -> bool {
-    matches!((a.as_f64(), b.as_f64()), (Some(a), Some(b)) if a == b)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::BlockType;
+    use crate::architecture::BlockType;
 
     fn small() -> UNetConfig {
         UNetConfig {
-            sample_size: Some(8),
+            sample_size: Some(ImageSize::Square(8)),
             block_out_channels: vec![8, 16],
             down_block_types: vec![BlockType::DownBlock2D, BlockType::AttnDownBlock2D],
             up_block_types: vec![BlockType::AttnUpBlock2D, BlockType::UpBlock2D],
@@ -255,8 +254,8 @@ mod tests {
     #[test]
     fn every_wrong_field_is_named() {
         type Break = fn(&mut UNetConfig);
-        let cases: [(&str, Break); 17] = [
-            ("sample_size", |c| c.sample_size = Some(8192)),
+        let cases: [(&str, Break); 21] = [
+            ("sample_size", |c| c.sample_size = Some(ImageSize::Square(8192))),
             ("in_channels", |c| c.in_channels = 1 << 40),
             ("out_channels", |c| c.out_channels = 0),
             ("block_out_channels", |c| c.block_out_channels = vec![8, 1 << 40]),
@@ -269,10 +268,17 @@ mod tests {
             ("attention_head_dim", |c| c.attention_head_dim = Some(5)),
             ("norm_num_groups", |c| c.norm_num_groups = 0),
             ("dropout", |c| c.dropout = 1.0),
-            ("sample_size", |c| c.sample_size = Some(9)),
+            ("sample_size", |c| c.sample_size = Some(ImageSize::Sides([8, 9]))),
             ("layers_per_block", |c| c.layers_per_block = 0),
             ("num_class_embeds", |c| c.num_class_embeds = Some(0)),
             ("downsample_padding", |c| c.downsample_padding = 2),
+            ("time_embedding_dim", |c| c.time_embedding_dim = Some(0)),
+            ("attn_norm_num_groups", |c| c.attn_norm_num_groups = Some(3)),
+            ("mid_block_scale_factor", |c| c.mid_block_scale_factor = 0.0),
+            ("class_embed_type", |c| {
+                c.time_embedding_type = TimeEmbeddingType::Fourier;
+                c.class_embed_type = Some(ClassEmbedType::Timestep);
+            }),
         ];
         for (field, break_it) in cases {
             let mut config = small();
@@ -283,13 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_options_are_refused_by_name() {
+    fn unknown_options_are_refused_by_name() {
         let mut config = small();
-        config.fixed.insert("resnet_time_scale_shift".into(), "scale_shift".into());
-        assert!(problem(&config).contains("resnet_time_scale_shift"));
-        let mut config = small();
-        config.fixed.insert("flux_capacitor".into(), 3.into());
+        config.other.insert("flux_capacitor".into(), 3.into());
         assert!(problem(&config).contains("flux_capacitor"));
+        config.other.clear();
+        config.other.insert("_diffusers_version".into(), "0.0.4".into());
+        config.validate().unwrap();
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use halfstep_core::{Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint};
 
+use crate::config::ClassInput;
 use crate::error::ModelError;
 use crate::unet::UNet;
 
@@ -25,36 +26,34 @@ impl<'a> UNetDenoiser<'a> {
         prediction_type: PredictionType,
         labels: Option<Vec<u32>>,
     ) -> Result<Self, ModelError> {
-        let field = "num_class_embeds";
-        match (unet.config().num_class_embeds, &labels) {
-            (None, Some(_)) => {
-                return Err(ModelError::config(
-                    field,
-                    "is not set: the model is unconditional and takes no class",
-                ));
-            }
-            (Some(classes), None) => {
-                return Err(ModelError::config(
-                    field,
-                    format!(
-                        "is {classes}: the model is class-conditional and needs a class for every image"
-                    ),
-                ));
-            }
-            (Some(classes), Some(labels)) => {
-                if let Some(label) = labels.iter().find(|&&label| label as usize >= classes) {
-                    return Err(ModelError::config(
-                        field,
-                        format!(
-                            "is {classes}: class {label} does not exist, the last one is {}",
-                            classes - 1
-                        ),
-                    ));
-                }
-            }
-            (None, None) => {}
-        }
+        check_labels(unet.config().class_input(), labels.as_deref())?;
         Ok(Self { unet, prediction_type, labels })
+    }
+}
+
+fn check_labels(input: ClassInput, labels: Option<&[u32]>) -> Result<(), ModelError> {
+    let wrong = |problem: String| Err(ModelError::config("num_class_embeds", problem));
+    match (input, labels) {
+        (ClassInput::None, Some(_)) => {
+            wrong("is not set: the model is unconditional and takes no class".to_owned())
+        }
+        (ClassInput::Table(classes), None) => wrong(format!(
+            "is {classes}: the model is class-conditional and needs a class for every image"
+        )),
+        (ClassInput::Number, None) => Err(ModelError::config(
+            "class_embed_type",
+            "is \"timestep\": the model is class-conditional and needs a class for every image",
+        )),
+        (ClassInput::Table(classes), Some(labels)) => {
+            match labels.iter().find(|&&label| label as usize >= classes) {
+                Some(label) => wrong(format!(
+                    "is {classes}: class {label} does not exist, the last one is {}",
+                    classes - 1
+                )),
+                None => Ok(()),
+            }
+        }
+        (ClassInput::None, None) | (ClassInput::Number, Some(_)) => Ok(()),
     }
 }
 

@@ -4,18 +4,19 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use halfstep_core::{DiscreteSchedule, PredictionType, ScheduleConfig, TimePoint};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use crate::atomic::write_atomically;
 use crate::checksums::{has_checksums, verify_checksums, write_checksums};
 use crate::config::UNetConfig;
 use crate::error::ModelError;
+use crate::json::{parse_fields, read_json, write_json};
+use crate::layout::{Layout, WEIGHTS};
 use crate::scheduler::SchedulerConfig;
 use crate::unet::UNet;
-use crate::weights::{load_weights, save_weights};
+use crate::weights::{load_weight_files, save_weights};
 
-const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
 const HALFSTEP: &str = "halfstep.json";
 
 /// The grid a student was distilled for.
@@ -38,6 +39,9 @@ pub struct Provenance {
     pub dataset: String,
     /// SHA-256 of the dataset's pixels and labels.
     pub dataset_sha256: String,
+    /// The folder of a model that was trained elsewhere, from which this one comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
     /// Seed of the run.
     pub seed: u64,
     /// Optimiser steps of this model (of its round, for a student).
@@ -69,32 +73,58 @@ impl HalfstepFile {
     }
 }
 
-/// A model in memory, with all that is needed to sample it.
+/// The files that a model folder was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFiles {
+    /// The weights, in one file or several.
+    pub weights: Vec<PathBuf>,
+    /// The scheduler config; a bare network has none.
+    pub scheduler: Option<PathBuf>,
+}
+
+impl ModelFiles {
+    /// Those of the model in `dir`.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming what is missing.
+    pub fn of(dir: &Path) -> Result<Self, ModelError> {
+        let layout = Layout::of(dir)?;
+        Ok(Self { weights: layout.weights()?, scheduler: layout.scheduler })
+    }
+}
+
+/// All that a model folder says, but for the weights.
 #[derive(Clone, Debug)]
-pub struct ModelFolder {
-    /// The network.
-    pub unet: UNet,
+pub struct ModelOutline {
+    /// The network's shape.
+    pub config: UNetConfig,
     /// Its noise schedule.
     pub schedule: DiscreteSchedule,
     /// diffusers' scheduler config.
     pub scheduler: SchedulerConfig,
     /// Our own additions.
     pub halfstep: HalfstepFile,
+    /// Where it was read from.
+    pub files: ModelFiles,
 }
 
-impl ModelFolder {
-    /// Reads a pipeline folder onto `device`.
+impl ModelOutline {
+    /// Reads a diffusers folder that holds a `UNet2DModel`: a pipeline's, an old pipeline's without
+    /// sub-folders, or the network's own. A network that comes without a scheduler config is taken for
+    /// one of `DDPMScheduler`'s defaults, as diffusers' training scripts are
+    /// ([`ModelFiles::scheduler`] tells).
     ///
     /// # Errors
     /// [`ModelError`] naming the file or field that is missing, malformed or not supported.
-    pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        if !dir.join("unet/config.json").is_file() {
-            return Err(not_a_model(dir));
-        }
-        let config = read_unet_config(&dir.join("unet/config.json"))?;
-        let scheduler_path = dir.join("scheduler/scheduler_config.json");
-        let scheduler: SchedulerConfig = read_json(&scheduler_path)?;
-        scheduler.validate(&scheduler_path)?;
+    pub fn read(dir: &Path) -> Result<Self, ModelError> {
+        let layout = Layout::of(dir)?;
+        let config = read_unet_config(&layout.unet.join("config.json"))?;
+        config.validate()?;
+        let scheduler = match &layout.scheduler {
+            Some(path) => SchedulerConfig::read(path)?,
+            None => SchedulerConfig::ddpm(),
+        };
+        let scheduler_path = layout.scheduler.clone().unwrap_or_else(|| dir.to_path_buf());
         let halfstep_path = dir.join(HALFSTEP);
         let halfstep: HalfstepFile = if halfstep_path.is_file() {
             read_json(&halfstep_path)?
@@ -113,7 +143,33 @@ impl ModelFolder {
             None => scheduler.schedule(&scheduler_path)?,
         };
         check_grid(&halfstep, &schedule, &halfstep_path)?;
-        let unet = load_weights(UNet::zeroed(&config, device)?, &dir.join("unet").join(WEIGHTS))?;
+        let files = ModelFiles { weights: layout.weights()?, scheduler: layout.scheduler };
+        Ok(Self { config, schedule, scheduler, halfstep, files })
+    }
+}
+
+/// A model in memory, with all that is needed to sample it.
+#[derive(Clone, Debug)]
+pub struct ModelFolder {
+    /// The network.
+    pub unet: UNet,
+    /// Its noise schedule.
+    pub schedule: DiscreteSchedule,
+    /// diffusers' scheduler config.
+    pub scheduler: SchedulerConfig,
+    /// Our own additions.
+    pub halfstep: HalfstepFile,
+}
+
+impl ModelFolder {
+    /// Reads a diffusers folder that holds a `UNet2DModel` onto `device`: see [`ModelOutline::read`].
+    ///
+    /// # Errors
+    /// [`ModelError`] naming the file or field that is missing, malformed or not supported.
+    pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
+        let ModelOutline { config, schedule, scheduler, halfstep, files } =
+            ModelOutline::read(dir)?;
+        let unet = load_weight_files(UNet::zeroed(&config, device)?, &files.weights)?;
         Ok(Self { unet, schedule, scheduler, halfstep })
     }
 
@@ -166,105 +222,10 @@ impl ModelFolder {
     }
 }
 
-/// Writes a folder through `fill` into a sibling and renames it over `dir`, so that `dir` is at
-/// every moment the old folder, the new one, or (for the instant between two renames) absent with
-/// the old one beside it as `.NAME.old`, from which [`recover_folder`] brings it
-/// back.
-///
-/// # Errors
-/// What `fill` returns, or [`ModelError::Io`]. The old folder is untouched then.
-pub fn write_atomically(
-    dir: &Path,
-    fill: impl FnOnce(&Path) -> Result<(), ModelError>,
-) -> Result<(), ModelError> {
-    let (fresh, old) = (sibling(dir, "new"), sibling(dir, "old"));
-    if let Some(parent) = dir.parent() {
-        std::fs::create_dir_all(parent).map_err(ModelError::io(parent))?;
-    }
-    recover_folder(dir)?;
-    for leftover in [&fresh, &old] {
-        if leftover.exists() {
-            std::fs::remove_dir_all(leftover).map_err(ModelError::io(leftover))?;
-        }
-    }
-    std::fs::create_dir(&fresh).map_err(ModelError::io(&fresh))?;
-    if let Err(error) = fill(&fresh).and_then(|()| sync_files(&fresh)) {
-        let _ = std::fs::remove_dir_all(&fresh); // the first error is the one to report
-        return Err(error);
-    }
-    if dir.exists() {
-        std::fs::rename(dir, &old).map_err(ModelError::io(dir))?;
-    }
-    std::fs::rename(&fresh, dir).map_err(ModelError::io(dir))?;
-    sync_parent(dir)?;
-    if old.exists() {
-        std::fs::remove_dir_all(&old).map_err(ModelError::io(&old))?;
-    }
-    Ok(())
-}
-
-/// Undoes a [`write_atomically`] that died between its two renames.
-///
-/// # Errors
-/// [`ModelError::Io`].
-pub fn recover_folder(dir: &Path) -> Result<(), ModelError> {
-    let old = sibling(dir, "old");
-    if old.is_dir() && !dir.exists() {
-        std::fs::rename(&old, dir).map_err(ModelError::io(dir))?;
-    }
-    Ok(())
-}
-
-/// `runs/a/state` -> `runs/a/.state.new`
-fn sibling(dir: &Path, suffix: &str) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(dir.file_name().unwrap_or_default());
-    name.push(".");
-    name.push(suffix);
-    dir.with_file_name(name)
-}
-
-/// Makes sure the bytes are on the disk before the rename that makes them visible.
-fn sync_files(dir: &Path) -> Result<(), ModelError> {
-    for entry in std::fs::read_dir(dir).map_err(ModelError::io(dir))? {
-        let path = entry.map_err(ModelError::io(dir))?.path();
-        if path.is_dir() {
-            sync_files(&path)?;
-        } else {
-            sync(&path)?;
-        }
-    }
-    // The names in it too; only Unix can sync a folder.
-    if cfg!(unix) { sync(dir) } else { Ok(()) }
-}
-
-fn sync(path: &Path) -> Result<(), ModelError> {
-    let file = std::fs::File::open(path).map_err(ModelError::io(path))?;
-    file.sync_all().map_err(ModelError::io(path))
-}
-
-/// Makes sure the renames are on the disk before the old folder goes. Only Unix can sync a folder.
-fn sync_parent(dir: &Path) -> Result<(), ModelError> {
-    match dir.parent().filter(|parent| cfg!(unix) && !parent.as_os_str().is_empty()) {
-        Some(parent) => sync(parent),
-        None => Ok(()),
-    }
-}
-
-fn not_a_model(dir: &Path) -> ModelError {
-    let problem = if dir.exists() {
-        "not a model folder: unet/config.json is missing (expected a diffusers pipeline folder, \
-         such as runs/NAME/teacher or runs/NAME/students/0004)"
-    } else {
-        "no such folder"
-    };
-    ModelError::Folder { path: dir.to_path_buf(), problem: problem.to_owned() }
-}
-
 fn read_unet_config(path: &Path) -> Result<UNetConfig, ModelError> {
-    let config: UNetConfig = read_json(path)?;
-    match config.fixed.get("_class_name").and_then(|name| name.as_str()) {
-        None | Some("UNet2DModel") => Ok(config),
+    let fields: Map<String, Value> = read_json(path)?;
+    match fields.get("_class_name").and_then(Value::as_str) {
+        None | Some("UNet2DModel") => parse_fields(fields, path),
         Some(other) => Err(ModelError::Folder {
             path: path.to_path_buf(),
             problem: format!("`_class_name` is \"{other}\"; only UNet2DModel is supported"),
@@ -334,15 +295,4 @@ fn check_grid(
             schedule.len()
         ),
     })
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
-    let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
-    serde_json::from_str(&text).map_err(ModelError::json(path))
-}
-
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ModelError> {
-    let mut text = serde_json::to_string_pretty(value).map_err(ModelError::json(path))?;
-    text.push('\n');
-    std::fs::write(path, text).map_err(ModelError::io(path))
 }

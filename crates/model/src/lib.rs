@@ -6,6 +6,8 @@
 //!
 //! Tensors are `[B, C, H, W]`, images in `[-1, 1]`.
 
+mod architecture;
+mod atomic;
 mod attention;
 mod blocks;
 mod checksums;
@@ -19,27 +21,34 @@ mod embedding;
 mod error;
 mod folder;
 mod init;
+mod json;
+mod layout;
 mod params;
 mod precision;
 mod resample;
 mod resnet;
 mod scheduler;
+mod scheduler_class;
 mod unet;
 mod weights;
 
+pub use architecture::{
+    Activation, BlockType, ClassEmbedType, ImageSize, MidBlockType, Resampling, TimeEmbeddingType,
+    TimeScaleShift,
+};
+pub use atomic::{recover_folder, write_atomically};
 pub use checksums::{verify_checksums, write_checksums};
-pub use config::{BlockType, UNetConfig};
+pub use config::{ClassInput, UNetConfig};
 pub use denoiser::UNetDenoiser;
 pub use device::{DeviceChoice, DeviceError, SelectedDevice};
 pub use device_problem::device_problem;
 pub use dropout::DropoutMasks;
 pub use embedding::timestep_embedding;
 pub use error::ModelError;
-pub use folder::{
-    Distilled, HalfstepFile, ModelFolder, Provenance, recover_folder, write_atomically,
-};
+pub use folder::{Distilled, HalfstepFile, ModelFiles, ModelFolder, ModelOutline, Provenance};
 pub use params::{flat_grads, flat_params, param_names, with_flat_params};
 pub use precision::{Precision, PrecisionError};
 pub use scheduler::SchedulerConfig;
+pub use scheduler_class::DpmSolver;
 pub use unet::UNet;
 pub use weights::{first_not_finite, load_weights, save_weights};

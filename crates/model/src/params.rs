@@ -44,13 +44,18 @@ struct Names {
 }
 
 impl ModuleVisitor for Names {
+    // Which of an enum's variants it is does not show in PyTorch's names.
     fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.push(name.to_owned());
+        if !is_enum(container_type) {
+            self.path.push(name.to_owned());
+        }
         self.containers.push(container_type.to_owned());
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        if !is_enum(container_type) {
+            self.path.pop();
+        }
         self.containers.pop();
     }
 
@@ -64,6 +69,10 @@ impl ModuleVisitor for Names {
         }
         self.names.push(name);
     }
+}
+
+fn is_enum(container_type: &str) -> bool {
+    container_type.starts_with("Enum:")
 }
 
 struct Flatten(Vec<Tensor<1>>);

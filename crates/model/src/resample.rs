@@ -2,47 +2,133 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
-use burn::tensor::ops::PadMode;
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::{AvgPoolOptions, PadMode};
+use burn::tensor::{Device, Tensor};
 
-use crate::resnet::{conv2d, convolve};
+use crate::architecture::Resampling;
+use crate::config::UNetConfig;
+use crate::dropout::DropoutMasks;
+use crate::resnet::{Resize, ResnetBlock, conv2d, convolve};
 
-/// A stride-2 3x3 convolution (`downsamplers.0.conv`).
+/// What ends a down block (`downsamplers.0`).
 #[derive(Module, Debug)]
-pub(crate) struct Downsample {
+#[expect(clippy::large_enum_variant, reason = "a handful in a network")]
+pub(crate) enum Downsample {
+    Conv(DownConv),
+    Resnet(ResnetBlock),
+}
+
+impl Downsample {
+    pub(crate) fn new(
+        config: &UNetConfig,
+        kind: Resampling,
+        channels: usize,
+        device: &Device,
+    ) -> Self {
+        match kind {
+            Resampling::Conv => {
+                Self::Conv(DownConv::new(channels, config.downsample_padding, device))
+            }
+            Resampling::Resnet => Self::Resnet(
+                ResnetBlock::new(config, channels, channels, device).resizing(Resize::Halve),
+            ),
+        }
+    }
+
+    /// `[B, C, H, W] -> [B, C, H/2, W/2]`
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<4>,
+        time: &Tensor<2>,
+        masks: &mut Option<DropoutMasks<'_>>,
+    ) -> Tensor<4> {
+        match self {
+            Self::Conv(conv) => conv.forward(x),
+            Self::Resnet(resnet) => resnet.forward(x, time.clone(), masks),
+        }
+    }
+}
+
+/// What ends an up block (`upsamplers.0`).
+#[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful in a network")]
+pub(crate) enum Upsample {
+    Conv(UpConv),
+    Resnet(ResnetBlock),
+}
+
+impl Upsample {
+    pub(crate) fn new(
+        config: &UNetConfig,
+        kind: Resampling,
+        channels: usize,
+        device: &Device,
+    ) -> Self {
+        match kind {
+            Resampling::Conv => Self::Conv(UpConv::new(channels, device)),
+            Resampling::Resnet => Self::Resnet(
+                ResnetBlock::new(config, channels, channels, device).resizing(Resize::Double),
+            ),
+        }
+    }
+
+    /// `[B, C, H, W] -> [B, C, 2H, 2W]`
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<4>,
+        time: &Tensor<2>,
+        masks: &mut Option<DropoutMasks<'_>>,
+    ) -> Tensor<4> {
+        match self {
+            Self::Conv(conv) => conv.forward(x),
+            Self::Resnet(resnet) => resnet.forward(x, time.clone(), masks),
+        }
+    }
+}
+
+/// A stride-2 3x3 convolution.
+#[derive(Module, Debug)]
+pub(crate) struct DownConv {
     conv: Conv2d,
     padding: usize,
 }
 
-impl Downsample {
-    pub(crate) fn new(channels: usize, padding: usize, device: &burn::tensor::Device) -> Self {
+impl DownConv {
+    fn new(channels: usize, padding: usize, device: &Device) -> Self {
         Self { conv: conv2d(channels, channels, 3, 2, padding, device), padding }
     }
 
-    /// `[B, C, H, W] -> [B, C, H/2, W/2]`
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         // Padding 0 is the TensorFlow "SAME" of the DDPM code: one row below, one column right.
         let x = if self.padding == 0 { x.pad([(0, 1), (0, 1)], PadMode::Constant(0.0)) } else { x };
         convolve(&self.conv, x)
     }
 }
 
-/// Nearest-neighbour doubling, then a 3x3 convolution (`upsamplers.0.conv`).
+/// Nearest-neighbour doubling, then a 3x3 convolution.
 #[derive(Module, Debug)]
-pub(crate) struct Upsample {
+pub(crate) struct UpConv {
     conv: Conv2d,
 }
 
-impl Upsample {
-    pub(crate) fn new(channels: usize, device: &burn::tensor::Device) -> Self {
+impl UpConv {
+    fn new(channels: usize, device: &Device) -> Self {
         Self { conv: conv2d(channels, channels, 3, 1, 1, device) }
     }
 
-    /// `[B, C, H, W] -> [B, C, 2H, 2W]`
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [b, c, h, w] = x.dims();
-        let doubled =
-            x.reshape([b, c, h, 1, w, 1]).expand([b, c, h, 2, w, 2]).reshape([b, c, 2 * h, 2 * w]);
-        convolve(&self.conv, doubled)
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        convolve(&self.conv, double(x))
     }
+}
+
+/// Means of 2x2 pixels: `[B, C, H, W] -> [B, C, H/2, W/2]`
+pub(crate) fn halve(x: Tensor<4>) -> Tensor<4> {
+    avg_pool2d(x, AvgPoolOptions::new([2, 2]))
+}
+
+/// Each pixel as 2x2 of it: `[B, C, H, W] -> [B, C, 2H, 2W]`
+pub(crate) fn double(x: Tensor<4>) -> Tensor<4> {
+    let [b, c, h, w] = x.dims();
+    x.reshape([b, c, h, 1, w, 1]).expand([b, c, h, 2, w, 2]).reshape([b, c, 2 * h, 2 * w])
 }

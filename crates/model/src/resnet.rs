@@ -5,12 +5,23 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Initializer, Linear, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
+use crate::architecture::{Activation, TimeScaleShift};
 use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
 use crate::embedding::linear;
+use crate::resample::{double, halve};
 
-/// `x + conv2(dropout(silu(norm2(conv1(silu(norm1(x))) + proj(silu(time))))))`, the shortcut a 1x1
-/// convolution where the channels change (diffusers' `ResnetBlock2D`).
+/// A residual block's change of resolution, between its first activation and its first convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resize {
+    None,
+    Halve,
+    Double,
+}
+
+/// `(x + conv2(dropout(act(norm2(conv1(act(norm1(x))) + proj(act(time)))))))/scale`, the shortcut a
+/// 1x1 convolution where the channels change (diffusers' `ResnetBlock2D`). With `scale_shift` the
+/// projection `(s, t)` acts after the norm instead, `norm2(h) (1 + s) + t`.
 #[derive(Module, Debug)]
 pub(crate) struct ResnetBlock {
     norm1: GroupNorm,
@@ -20,31 +31,61 @@ pub(crate) struct ResnetBlock {
     conv2: Conv2d,
     conv_shortcut: Option<Conv2d>,
     dropout: f64,
+    scale: f64,
+    #[module(skip)]
+    act: Activation,
+    #[module(skip)]
+    time_scale_shift: TimeScaleShift,
+    #[module(skip)]
+    resize: Resize,
 }
 
 impl ResnetBlock {
     pub(crate) fn new(config: &UNetConfig, input: usize, output: usize, device: &Device) -> Self {
+        let of_time = match config.resnet_time_scale_shift {
+            TimeScaleShift::Default => output,
+            TimeScaleShift::ScaleShift => 2 * output,
+        };
         Self {
             norm1: group_norm(config, input, device),
             conv1: conv2d(input, output, 3, 1, 1, device),
-            time_emb_proj: linear(config.time_embed_dim(), output, device),
+            time_emb_proj: linear(config.time_embed_dim(), of_time, device),
             norm2: group_norm(config, output, device),
             conv2: conv2d(output, output, 3, 1, 1, device),
             conv_shortcut: (input != output).then(|| conv2d(input, output, 1, 1, 0, device)),
             dropout: config.dropout,
+            scale: 1.0,
+            act: config.act_fn,
+            time_scale_shift: config.resnet_time_scale_shift,
+            resize: Resize::None,
         }
     }
 
-    /// x `[B, C, H, W]`, `silu(time embedding)` `[B, E]` -> `[B, C', H, W]`
+    /// The same, with its sum divided by `scale`.
+    pub(crate) fn scaled(self, scale: f64) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// The same, with another resolution at its end.
+    pub(crate) fn resizing(self, resize: Resize) -> Self {
+        Self { resize, ..self }
+    }
+
+    /// x `[B, C, H, W]`, `act(time embedding)` `[B, E]` -> `[B, C', H, W]`
     pub(crate) fn forward(
         &self,
         x: Tensor<4>,
         activated_time: Tensor<2>,
         masks: &mut Option<DropoutMasks<'_>>,
     ) -> Tensor<4> {
-        let h = convolve(&self.conv1, normalise_silu(&self.norm1, x.clone()));
-        let time = self.time_emb_proj.forward(activated_time);
-        let h = normalise_shifted_silu(&self.norm2, h, time);
+        let h = normalise_act(&self.norm1, x.clone(), self.act);
+        let (x, h) = match self.resize {
+            Resize::None => (x, h),
+            Resize::Halve => (halve(x), halve(h)),
+            Resize::Double => (double(x), double(h)),
+        };
+        let h = convolve(&self.conv1, h);
+        let h = self.see_time(h, self.time_emb_proj.forward(activated_time));
         let h = match masks {
             Some(masks) => masks.apply(h, self.dropout),
             None => h,
@@ -53,14 +94,39 @@ impl ResnetBlock {
             Some(conv) => convolve(conv, x),
             None => x,
         };
-        shortcut + convolve(&self.conv2, h)
+        let sum = shortcut + convolve(&self.conv2, h);
+        if self.scale == 1.0 { sum } else { sum / self.scale }
+    }
+
+    /// The second norm and activation, with the projected time `[B, C']` or `[B, 2 C']`.
+    fn see_time(&self, h: Tensor<4>, time: Tensor<2>) -> Tensor<4> {
+        let spread = |time: Tensor<2>| time.unsqueeze_dims::<4>(&[2, 3]); // [B, C', 1, 1]
+        match (self.time_scale_shift, self.act) {
+            (TimeScaleShift::Default, Activation::Silu) => {
+                normalise_shifted_silu(&self.norm2, h, time)
+            }
+            (TimeScaleShift::Default, act) => act.apply(normalise(&self.norm2, h + spread(time))),
+            (TimeScaleShift::ScaleShift, act) => {
+                let half = time.dims()[1] / 2;
+                let (scale, shift) = (time.clone().narrow(1, 0, half), time.narrow(1, half, half));
+                act.apply(normalise(&self.norm2, h) * (spread(scale) + 1.0) + spread(shift))
+            }
+        }
     }
 }
 
 pub(crate) fn group_norm(config: &UNetConfig, channels: usize, device: &Device) -> GroupNorm {
-    GroupNormConfig::new(config.norm_num_groups, channels)
-        .with_epsilon(config.norm_eps)
-        .init(device)
+    group_norm_of(config.norm_num_groups, config, channels, device)
+}
+
+/// With another number of groups than the rest of the network.
+pub(crate) fn group_norm_of(
+    groups: usize,
+    config: &UNetConfig,
+    channels: usize,
+    device: &Device,
+) -> GroupNorm {
+    GroupNormConfig::new(groups, channels).with_epsilon(config.norm_eps).init(device)
 }
 
 /// `norm(x)`, as that of [`normalise_shifted_silu`].
@@ -73,6 +139,14 @@ pub(crate) fn normalise(norm: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
 pub(crate) fn normalise_silu(norm: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
     let (weight, bias) = parameters(norm);
     halfstep_ops::group_norm_silu(x, weight, bias, norm.num_groups, norm.epsilon)
+}
+
+/// `act(norm(x))`
+fn normalise_act(norm: &GroupNorm, x: Tensor<4>, act: Activation) -> Tensor<4> {
+    match act {
+        Activation::Silu => normalise_silu(norm, x),
+        act => act.apply(normalise(norm, x)),
+    }
 }
 
 /// `silu(norm(x + shift))`, shift `[B, C]`, in one pass over memory forward and one back: Burn's own

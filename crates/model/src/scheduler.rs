@@ -9,22 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::ModelError;
+use crate::json::{parse_fields, read_json};
+use crate::scheduler_class::{check_class, class_defaults};
 
-/// diffusers' schedulers of variance-preserving diffusion in discrete time. They describe the noise
-/// schedule alike; the others (VE, flow matching, EDM) mean something else by the same fields.
-const KNOWN_CLASSES: [&str; 8] = [
-    "DDIMScheduler",
-    "DDPMScheduler",
-    "DPMSolverMultistepScheduler",
-    "DPMSolverSinglestepScheduler",
-    "PNDMScheduler",
-    "EulerDiscreteScheduler",
-    "DEISMultistepScheduler",
-    "UniPCMultistepScheduler",
-];
-
-/// The fields of diffusers' `DDIMScheduler` and `DDPMScheduler` that say what the model was
-/// trained with, and how it wants to be sampled.
+/// The fields of diffusers' schedulers that say what the model was trained with, and how it wants to
+/// be sampled. The defaults are `DDIMScheduler`'s; [`SchedulerConfig::read`] takes those of the class
+/// that the file names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SchedulerConfig {
@@ -86,6 +76,26 @@ impl Default for SchedulerConfig {
 }
 
 impl SchedulerConfig {
+    /// `DDPMScheduler` as it is by itself: eps at 1000 linear betas.
+    pub fn ddpm() -> Self {
+        Self { class_name: "DDPMScheduler".to_owned(), ..Self::default() }
+    }
+
+    /// Reads a `scheduler_config.json`; a field that it leaves out has its class's default.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming `path` and the field that is not supported or out of range.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let mut fields: Map<String, Value> = read_json(path)?;
+        let class = fields.get("_class_name").and_then(Value::as_str).map(str::to_owned);
+        for (field, value) in class_defaults(class.as_deref().unwrap_or_default()) {
+            fields.entry(field).or_insert(value);
+        }
+        let config: Self = parse_fields(fields, path)?;
+        config.validate(path)?;
+        Ok(config)
+    }
+
     /// How a schedule of ours goes out: as `trained_betas`, trailing, without clipping.
     pub fn from_schedule(schedule: &DiscreteSchedule, prediction_type: PredictionType) -> Self {
         Self {
@@ -103,13 +113,7 @@ impl SchedulerConfig {
     /// # Errors
     /// [`ModelError::Folder`] naming `path` and the field that is not supported or out of range.
     pub fn validate(&self, path: &Path) -> Result<(), ModelError> {
-        if !KNOWN_CLASSES.contains(&self.class_name.as_str()) {
-            let known = KNOWN_CLASSES.join(", ");
-            return Err(wrong(
-                path,
-                format!("`_class_name` is \"{}\"; supported are {known}", self.class_name),
-            ));
-        }
+        check_class(&self.class_name, path)?;
         if !(1..=MAX_TRAIN_TIMESTEPS).contains(&self.num_train_timesteps) {
             return Err(wrong(
                 path,
@@ -118,6 +122,16 @@ impl SchedulerConfig {
                     self.num_train_timesteps
                 ),
             ));
+        }
+        if let Some(betas) = self.trained_betas.as_ref()
+            && betas.len() != self.num_train_timesteps
+        {
+            let problem = format!(
+                "`trained_betas` has {} entries and `num_train_timesteps` is {}: they must agree",
+                betas.len(),
+                self.num_train_timesteps
+            );
+            return Err(wrong(path, problem));
         }
         if !(self.clip_sample_range.is_finite() && self.clip_sample_range > 0.0) {
             return Err(wrong(
@@ -211,7 +225,7 @@ impl SchedulerConfig {
     }
 }
 
-fn wrong(path: &Path, problem: String) -> ModelError {
+pub(crate) fn wrong(path: &Path, problem: String) -> ModelError {
     ModelError::Folder { path: path.to_path_buf(), problem }
 }
 
@@ -229,6 +243,7 @@ mod tests {
             ("EulerAncestral", r#"{"_class_name": "EulerAncestralDiscreteScheduler"}"#),
             ("num_train_timesteps", r#"{"num_train_timesteps": 0}"#),
             ("num_train_timesteps", r#"{"num_train_timesteps": 1000000000000}"#),
+            ("trained_betas", r#"{"trained_betas": [0.1], "num_train_timesteps": 2}"#),
             ("clip_sample_range", r#"{"clip_sample_range": 0.0}"#),
             ("clip_sample_range", r#"{"clip_sample_range": -1.0}"#),
             ("thresholding", r#"{"thresholding": "yes"}"#),

@@ -1,15 +1,15 @@
 //! The UNet.
 
 use burn::module::Module;
+use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Embedding, EmbeddingConfig, GroupNorm, Initializer};
-use burn::tensor::activation::silu;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::architecture::TimeEmbeddingType;
 use crate::blocks::{DownBlock, MidBlock, UpBlock, UpChannels};
 use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
-use crate::embedding::{TimestepEmbedding, timestep_embedding};
+use crate::embedding::{ClassEmbedding, NumberFeatures, TimestepEmbedding};
 use crate::error::ModelError;
 use crate::resnet::{conv2d, convolve, group_norm, normalise_silu};
 
@@ -17,10 +17,11 @@ use crate::resnet::{conv2d, convolve, group_norm, normalise_silu};
 #[derive(Module, Debug)]
 pub struct UNet {
     conv_in: Conv2d,
+    time_proj: NumberFeatures,
     time_embedding: TimestepEmbedding,
-    class_embedding: Option<Embedding>,
+    class_embedding: Option<ClassEmbedding>,
     down_blocks: Vec<DownBlock>,
-    mid_block: MidBlock,
+    mid_block: Option<MidBlock>,
     up_blocks: Vec<UpBlock>,
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
@@ -38,17 +39,15 @@ impl UNet {
         config.validate()?;
         let channels = &config.block_out_channels;
         let (first, last) = (channels[0], channels[channels.len() - 1]);
-        let class_embedding = config.num_class_embeds.map(|classes| {
-            EmbeddingConfig::new(classes, config.time_embed_dim())
-                .with_initializer(Initializer::Zeros)
-                .init(device)
-        });
+        let time_proj = NumberFeatures::new(config, device);
+        let features = time_proj.count();
         Ok(Self {
             conv_in: conv2d(config.in_channels, first, 3, 1, 1, device),
-            time_embedding: TimestepEmbedding::new(first, config.time_embed_dim(), device),
-            class_embedding,
+            time_proj,
+            time_embedding: TimestepEmbedding::new(features, config.time_embed_dim(), device),
+            class_embedding: ClassEmbedding::new(config, features, device),
             down_blocks: down_blocks(config, device),
-            mid_block: MidBlock::new(config, last, device),
+            mid_block: config.mid_block_type.map(|_| MidBlock::new(config, last, device)),
             up_blocks: up_blocks(config, device),
             conv_norm_out: group_norm(config, first, device),
             conv_out: conv2d(first, config.out_channels, 3, 1, 1, device),
@@ -66,8 +65,8 @@ impl UNet {
     /// # Shapes
     /// - z: `[B, in_channels, H, W]`, H and W multiples of [`UNetConfig::size_multiple`]
     /// - times: discrete times, one an image or one for all
-    /// - labels: one an image, below `num_class_embeds`; without them a class-conditional network
-    ///   sees no class
+    /// - labels: one an image, as [`UNetConfig::class_input`] says; without them a class-conditional
+    ///   network sees no class
     /// - output: `[B, out_channels, H, W]`
     ///
     /// `masks` turns dropout on. A network that computes in 16 bits
@@ -81,20 +80,32 @@ impl UNet {
     ) -> Tensor<4> {
         let time = self.embed(times, labels, z.dims()[0], &z.device()); // [B, E]
         let (outside, inside) = (z.dtype(), time.dtype());
+        let z = if self.config.center_input_sample { z * 2.0 - 1.0 } else { z };
         let mut x = convolve(&self.conv_in, z.cast(inside));
         let mut skips = vec![x.clone()];
         for block in &self.down_blocks {
             x = block.forward(x, &time, &mut skips, &mut masks);
         }
-        x = self.mid_block.forward(x, &time, &mut masks);
+        if let Some(mid_block) = &self.mid_block {
+            x = mid_block.forward(x, &time, &mut masks);
+        }
         for block in &self.up_blocks {
             x = block.forward(x, &time, &mut skips, &mut masks);
         }
-        convolve(&self.conv_out, normalise_silu(&self.conv_norm_out, x)).cast(outside)
+        let output = convolve(&self.conv_out, normalise_silu(&self.conv_norm_out, x)).cast(outside);
+        match self.config.time_embedding_type {
+            TimeEmbeddingType::Positional => output,
+            TimeEmbeddingType::Fourier => {
+                let times: Vec<f32> = times.iter().map(|&time| time as f32).collect();
+                let shape = [times.len(), 1, 1, 1];
+                let times = Tensor::<4>::from_data(TensorData::new(times, shape), &output.device());
+                output / times
+            }
+        }
     }
 
-    /// `silu(time embedding + class embedding)`: every residual block starts with that SiLU, so it
-    /// is taken once.
+    /// `act(time embedding + class embedding)`: every residual block starts with that activation, so
+    /// it is taken once.
     fn embed(
         &self,
         times: &[f64],
@@ -102,27 +113,16 @@ impl UNet {
         batch: usize,
         device: &Device,
     ) -> Tensor<2> {
-        let config = &self.config;
-        let features = timestep_embedding(
-            times,
-            config.block_out_channels[0],
-            config.freq_shift,
-            config.flip_sin_to_cos,
-            device,
-        );
-        let mut embedded = self.time_embedding.forward(features);
+        let mut embedded = self.time_embedding.forward(self.time_proj.forward(times, device));
         if times.len() == 1 && batch > 1 {
             embedded = embedded.repeat_dim(0, batch);
         }
-        if let (Some(table), Some(labels)) = (&self.class_embedding, labels) {
-            let labels: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
-            let count = labels.len();
-            let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [count]), device);
-            let of_class = table.forward(labels.unsqueeze_dim::<2>(1)).squeeze_dim::<2>(1);
+        if let (Some(classes), Some(labels)) = (&self.class_embedding, labels) {
+            let of_class = classes.forward(labels, &self.time_proj, device);
             let dtype = embedded.dtype();
             embedded = embedded + of_class.cast(dtype);
         }
-        silu(embedded)
+        self.config.act_fn.apply(embedded)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Weights as PyTorch safetensors, with diffusers' parameter names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::store::{
-    BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
-    SafetensorsStore,
+    BurnToPyTorchAdapter, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot,
+    PyTorchToBurnAdapter, SafetensorsStore,
 };
 use burn::tensor::{DType, Tensor};
 
@@ -22,6 +22,7 @@ pub fn save_weights(unet: &UNet, path: &Path) -> Result<(), ModelError> {
         .clear_metadata()
         .metadata("format", "pt") // transformers and diffusers refuse files without it
         .with_to_adapter(BurnToPyTorchAdapter)
+        .skip_enum_variants(true)
         .overwrite(true);
     unet.save_into(&mut store).map_err(|error| ModelError::Weights {
         path: path.to_path_buf(),
@@ -29,17 +30,62 @@ pub fn save_weights(unet: &UNet, path: &Path) -> Result<(), ModelError> {
     })
 }
 
+/// diffusers' old names of an attention's layers, and its own for them since.
+const RENAMED: [(&str, &str); 4] =
+    [("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")];
+
 /// Reads the parameters of `unet` from `path`. Files of f16, bf16 or f64 are converted: everything
 /// here computes in f32.
 ///
 /// # Errors
 /// [`ModelError::Io`] if the file cannot be opened; [`ModelError::Weights`] if it is not a
 /// safetensors file, a tensor is missing, left over, of the wrong shape or type, or not finite.
-pub fn load_weights(mut unet: UNet, path: &Path) -> Result<UNet, ModelError> {
+pub fn load_weights(unet: UNet, path: &Path) -> Result<UNet, ModelError> {
+    load_weight_files(unet, &[path.to_path_buf()])
+}
+
+/// The same from several files that have a part each.
+pub(crate) fn load_weight_files(mut unet: UNet, paths: &[PathBuf]) -> Result<UNet, ModelError> {
+    let (mut missing, mut unused): (Option<Vec<String>>, Vec<String>) = (None, Vec::new());
+    for path in paths {
+        let (lacking, left_over) = load_part(&mut unet, path)?;
+        unused.extend(left_over);
+        missing = Some(match missing {
+            Some(before) => before.into_iter().filter(|name| lacking.contains(name)).collect(),
+            None => lacking,
+        });
+    }
+    let path = paths.first().cloned().unwrap_or_default();
+    let wrong = |problem: String| ModelError::Weights { path: path.clone(), problem };
+    let missing = missing.unwrap_or_default();
+    if !missing.is_empty() {
+        let names = list(&missing);
+        return Err(wrong(format!("lacks tensors that config.json asks for: {names}")));
+    }
+    if !unused.is_empty() {
+        let names = list(&unused);
+        return Err(wrong(format!("has tensors that config.json does not ask for: {names}")));
+    }
+    if let Some(name) = first_not_finite(&unet)? {
+        return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));
+    }
+    Ok(unet)
+}
+
+/// Reads what one file has; gives the names of what it lacks and of what is left over in it.
+fn load_part(unet: &mut UNet, path: &Path) -> Result<(Vec<String>, Vec<String>), ModelError> {
     std::fs::File::open(path).map_err(ModelError::io(path))?;
     let wrong = |problem: String| ModelError::Weights { path: path.to_path_buf(), problem };
+    let renamed = RENAMED.map(|(old, new)| {
+        (format!(r"(attentions\.\d+)\.{old}\.(weight|bias)$"), format!("${{1}}.{new}.${{2}}"))
+    });
+    let Ok(remapper) = KeyRemapper::from_patterns(renamed.to_vec()) else {
+        unreachable!("the patterns are regular expressions")
+    };
     let mut store = SafetensorsStore::from_file(path)
         .with_from_adapter(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32)))
+        .remap(remapper)
+        .skip_enum_variants(true)
         .validate(false)
         .allow_partial(true);
     let result = unet
@@ -48,21 +94,7 @@ pub fn load_weights(mut unet: UNet, path: &Path) -> Result<UNet, ModelError> {
     if let Some(error) = result.errors.first() {
         return Err(wrong(format!("does not fit the network in config.json: {error}")));
     }
-    if !result.missing.is_empty() {
-        let names = result.missing.iter().map(|(name, _)| name.as_str());
-        return Err(wrong(format!("lacks tensors that config.json asks for: {}", list(names))));
-    }
-    if !result.unused.is_empty() {
-        let names = result.unused.iter().map(String::as_str);
-        return Err(wrong(format!(
-            "has tensors that config.json does not ask for: {}",
-            list(names)
-        )));
-    }
-    if let Some(name) = first_not_finite(&unet)? {
-        return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));
-    }
-    Ok(unet)
+    Ok((result.missing.into_iter().map(|(name, _)| name).collect(), result.unused))
 }
 
 /// The name of the first parameter that holds NaN or infinity. Reads once from the device, for all.
@@ -79,11 +111,10 @@ pub fn first_not_finite(unet: &UNet) -> Result<Option<String>, ModelError> {
 }
 
 /// The first few names and how many more.
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    let shown = names.iter().take(4).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(4).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(4) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

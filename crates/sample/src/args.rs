@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+use clap_complete::Shell;
 use halfstep_core::AncestralVariance;
 use halfstep_model::DeviceChoice;
 use halfstep_sample::{GridKind, OdeVariable, SamplerKind, picture};
@@ -39,9 +40,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "count")]
     pub noise: Option<PathBuf>,
 
-    /// How to walk from noise to image
-    #[arg(long, value_enum, default_value_t, value_name = "NAME", help_heading = SAMPLING)]
-    pub sampler: SamplerKind,
+    /// How to walk from noise to image [default: as the model says: its DPM-Solver, or ddim]
+    #[arg(long, value_enum, value_name = "NAME", help_heading = SAMPLING)]
+    pub sampler: Option<SamplerKind>,
 
     /// Number of steps [default: the student's own, 50 for other models]
     #[arg(long, value_name = "N", value_parser = count(), help_heading = SAMPLING)]
@@ -100,7 +101,7 @@ pub struct Args {
 
     /// Compare samplers on the same noises: a picture (rows samplers, columns --steps-list) and a
     /// table of network calls, seconds and distance to the converged image
-    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', value_enum, conflicts_with_all = ["sampler", "steps", "nfe", "timesteps", "dir", "npz", "raw", "noise", "grid"], help_heading = COMPARING)]
+    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', value_enum, conflicts_with_all = ["sampler", "steps", "nfe", "timesteps", "dir", "npz", "raw", "noise", "grid", "scale"], help_heading = COMPARING)]
     pub compare: Option<Vec<SamplerKind>>,
 
     /// Steps of each column of --compare [default: 4,8,16,32]
@@ -117,7 +118,7 @@ pub struct Args {
 
     /// Estimate the Gamma that Analytic-DPM needs, over the data the model was trained on: digits,
     /// mnist, fashion_mnist, cifar10 or a folder of pictures. Saved in the model folder
-    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "noise", "sampler", "steps", "nfe", "grid_kind", "timesteps", "eta", "variance", "ode_variable", "rtol", "atol", "last_clip", "clip", "threshold", "compat", "count", "grid", "class"], help_heading = GAMMA)]
+    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "noise", "sampler", "steps", "nfe", "grid_kind", "timesteps", "eta", "variance", "ode_variable", "rtol", "atol", "last_clip", "clip", "threshold", "compat", "count", "grid", "scale", "class"], help_heading = GAMMA)]
     pub estimate_gamma: Option<String>,
 
     /// Images at every time for --estimate-gamma [default: 256]
@@ -140,6 +141,11 @@ pub struct Args {
     #[arg(long, value_name = "CxR")]
     pub grid: Option<GridSize>,
 
+    /// Enlarge the images of the grid by this whole factor; 1 makes what torchvision's make_grid makes
+    /// [default: until they are 64 pixels tall]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub scale: Option<u32>,
+
     /// Class numbers for a class-conditional model, used in turn [default: all classes in turn]
     #[arg(long, value_name = "K,K,...", value_delimiter = ',')]
     pub class: Vec<u32>,
@@ -156,6 +162,10 @@ pub struct Args {
     /// over other data than the model learned
     #[arg(long)]
     pub force: bool,
+
+    /// Print completions for this shell and do nothing else: see the examples
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub completions: Option<Shell>,
 }
 
 const SAMPLING: &str = "Sampling";
@@ -169,7 +179,11 @@ const EXAMPLES: &str = "Examples:
   sample --model runs/digits/teacher --sampler dpm-solver++-2m --nfe 10
   sample --model runs/digits/teacher --estimate-gamma digits
   sample --model runs/digits/teacher --compare ddim,dpm-solver++-2m,analytic-ddim \\
-      --steps-list 4,8,16,32 --student runs/digits/students/0004 --out compare.png";
+      --steps-list 4,8,16,32 --student runs/digits/students/0004 --out compare.png
+  sample --model path/to/ddpm-cifar10-32 --sampler ddpm --steps 1000 --count 4
+  sample --completions bash > ~/.local/share/bash-completion/completions/sample
+
+Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 130 stopped by Ctrl-C, 143 by SIGTERM";
 
 /// `--compat`.
 #[derive(Clone, Copy, Debug, ValueEnum)]

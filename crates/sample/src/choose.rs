@@ -1,10 +1,11 @@
 //! From flags and model to a sampler on a grid.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use halfstep_core::{TimePoint, X0Clip};
-use halfstep_model::ModelFolder;
+use halfstep_model::{ModelFiles, ModelFolder};
 use halfstep_sample::{
     AnalyticStatistics, DiffusersCompat, GammaTable, GridKind, GridRule, Sampler, SamplerKind,
     SamplerOptions, Takes, Tolerance, diffusers_ddim_targets,
@@ -25,7 +26,7 @@ pub struct Choice {
 impl Choice {
     /// What the flags say about this model.
     pub fn of(args: &Args, model: &ModelFolder) -> anyhow::Result<Self> {
-        let kind = args.sampler;
+        let kind = sampler_kind(args, model)?;
         check_flags(args, &[kind])?;
         if model.halfstep.distilled.is_some() {
             return Self::of_student(args, model, kind);
@@ -43,7 +44,7 @@ impl Choice {
                  time, such as its teacher"
             );
         }
-        let own = student_grid(args, model);
+        let own = student_grid(args, model, kind);
         if own.is_none() && !args.force {
             let distilled = model.halfstep.distilled.as_ref();
             let (steps, times) =
@@ -91,6 +92,20 @@ impl Choice {
     }
 }
 
+/// The sampler of the flag, or the model's own.
+fn sampler_kind(args: &Args, model: &ModelFolder) -> anyhow::Result<SamplerKind> {
+    match args.sampler {
+        Some(kind) => Ok(kind),
+        None => Ok(SamplerKind::of_scheduler(&model.scheduler, &scheduler_path(args))?),
+    }
+}
+
+/// For messages; a model without the file says nothing that could be wrong.
+fn scheduler_path(args: &Args) -> PathBuf {
+    let files = ModelFiles::of(&args.model).ok();
+    files.and_then(|files| files.scheduler).unwrap_or_else(|| args.model.clone())
+}
+
 /// A flag that none of the samplers takes is a mistake, not to be ignored.
 pub fn check_flags(args: &Args, kinds: &[SamplerKind]) -> anyhow::Result<()> {
     let given = [
@@ -131,9 +146,9 @@ pub fn check_flags(args: &Args, kinds: &[SamplerKind]) -> anyhow::Result<()> {
 }
 
 /// A student's own grid, unless the flags ask for another one.
-fn student_grid(args: &Args, model: &ModelFolder) -> Option<Vec<TimePoint>> {
+fn student_grid(args: &Args, model: &ModelFolder, kind: SamplerKind) -> Option<Vec<TimePoint>> {
     let own = model.halfstep.distilled.as_ref()?;
-    let follows_grids = args.sampler.entry().grid == GridRule::Any;
+    let follows_grids = kind.entry().grid == GridRule::Any;
     let same_steps = [args.steps, args.nfe].iter().flatten().all(|&n| n as usize == own.num_steps);
     let same_kind = args.grid_kind.is_none_or(|kind| kind == GridKind::Trailing);
     let same_times = args.timesteps.as_ref().is_none_or(|times| *times == own.timesteps);
@@ -192,7 +207,7 @@ fn options(
         Some(variance) => variance.into(),
         None if kind.takes(Takes::Variance) => model
             .scheduler
-            .variance(&args.model.join("scheduler/scheduler_config.json"))
+            .variance(&scheduler_path(args))
             .context("the model's own variance cannot be used; add --variance")?,
         None => defaults.variance,
     };

@@ -41,9 +41,7 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<()> {
     }
     let students = students(args, &teacher, &device)?;
     let bench = Bench::new(args, &teacher, &device)?;
-    if ![1, 3].contains(&bench.shape[0]) {
-        return Err(SampleError::Channels(bench.shape[0]).into());
-    }
+    picture::check_channels(bench.shape[0])?;
     let columns = columns(args, &students);
     let plan = bench.plan(samplers, &students, &columns)?;
     bench.announce(samplers, &students, &columns);
@@ -74,9 +72,9 @@ fn students<'a>(
             bail!("--student {}: is not a student: it has no grid of its own", path.display());
         };
         let config = model.unet.config();
-        let same = config.sample_size == Some(shape[1])
+        let same = config.image_sides() == [shape[1], shape[2]]
             && config.out_channels == shape[0]
-            && config.num_class_embeds == teacher.unet.config().num_class_embeds;
+            && config.class_input() == teacher.unet.config().class_input();
         if !same {
             bail!("--student {}: draws other images or classes than --model", path.display());
         }

@@ -62,7 +62,7 @@ pub enum SampleError {
     Device(String),
     /// A picture of this many channels cannot be written.
     #[error(
-        "images of {0} channels cannot be written as PNG; 1 (grey) and 3 (RGB) can. `--raw` takes any"
+        "images of {0} channels cannot be written as PNG; 1 to 4 (grey, RGB, either with alpha) can. `--raw` takes any"
     )]
     Channels(usize),
     /// A file that cannot be read or written.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use halfstep_data::{Dataset, Progress};
-use halfstep_model::{DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
+use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
 use halfstep_sample::{GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, output};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
@@ -64,7 +64,11 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
         source,
         schedule: &model.schedule,
         shape,
-        num_classes: model.unet.config().num_class_embeds,
+        num_classes: match model.unet.config().class_input() {
+            ClassInput::None => None,
+            ClassInput::Table(classes) => Some(classes),
+            ClassInput::Number => dataset.num_classes(),
+        },
         batch_size: job.batch_size,
         device: &device.device,
     };
@@ -226,14 +230,16 @@ mod tests {
 
     use burn::tensor::Device;
     use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
-    use halfstep_model::{BlockType, Distilled, HalfstepFile, SchedulerConfig, UNet, UNetConfig};
+    use halfstep_model::{
+        BlockType, Distilled, HalfstepFile, ImageSize, SchedulerConfig, UNet, UNetConfig,
+    };
 
     use super::*;
 
     /// A model of 8x8 grey images and 16 times, with weights that are all zero.
     fn save_model(dir: &Path, distilled: Option<Distilled>) -> PathBuf {
         let config = UNetConfig {
-            sample_size: Some(8),
+            sample_size: Some(ImageSize::Square(8)),
             in_channels: 1,
             out_channels: 1,
             block_out_channels: vec![4, 8],

@@ -6,6 +6,7 @@
 //! [`picture`] and [`output`] into files. [`GammaTable`] is what Analytic-DPM has to know of a
 //! network beforehand.
 
+mod completions;
 mod diffusers;
 mod draw;
 mod error;
@@ -15,6 +16,7 @@ mod grid;
 mod images;
 mod noise_path;
 mod ode;
+mod of_model;
 mod options;
 pub mod output;
 mod panics;
@@ -25,6 +27,7 @@ pub mod samplers;
 mod say;
 mod signals;
 
+pub use completions::parse_or_complete;
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use draw::{Draw, DrawProgress, StepNoise, quietly};
 pub use error::SampleError;

@@ -12,13 +12,12 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use halfstep_sample::{caught, note_panics};
+use halfstep_sample::{caught, note_panics, parse_or_complete};
 
 fn main() -> ExitCode {
     halfstep_ops::keep_freed_memory();
     note_panics();
-    let outcome = caught(|| program::run(&args::Args::parse())).unwrap_or_else(|panic| {
+    let outcome = caught(|| program::run(&parse_or_complete())).unwrap_or_else(|panic| {
         Err(anyhow::anyhow!("the device failed, or this is a bug worth reporting: {panic}"))
     });
     match outcome {

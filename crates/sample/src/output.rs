@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageFormat, RgbImage, RgbaImage};
 use npyz::WriterBuilder;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -105,7 +105,9 @@ pub fn write_png_files(dir: &Path, images: &Images, first: u64) -> Result<(), Sa
         let (width, height) = (w as u32, h as u32);
         let picture = match c {
             1 => GrayImage::from_raw(width, height, bytes).map(DynamicImage::ImageLuma8),
+            2 => GrayAlphaImage::from_raw(width, height, bytes).map(DynamicImage::ImageLumaA8),
             3 => RgbImage::from_raw(width, height, bytes).map(DynamicImage::ImageRgb8),
+            4 => RgbaImage::from_raw(width, height, bytes).map(DynamicImage::ImageRgba8),
             _ => return Err(SampleError::Channels(c)),
         };
         let picture = picture.ok_or_else(|| SampleError::file(&path, "image of a wrong size"))?;

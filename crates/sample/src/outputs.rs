@@ -11,6 +11,8 @@ use crate::args::{Args, GridSize};
 pub struct Outputs {
     /// `--out`, or `grid.png` if nothing was asked for.
     grid: Option<PathBuf>,
+    /// `--scale`
+    scale: Option<u32>,
     dir: Option<PathBuf>,
     npz: Option<PathBuf>,
     raw: Option<PathBuf>,
@@ -21,6 +23,7 @@ impl Outputs {
         let nothing_else = args.dir.is_none() && args.npz.is_none() && args.raw.is_none();
         Self {
             grid: args.out.clone().or_else(|| nothing_else.then(|| "grid.png".into())),
+            scale: args.scale,
             dir: args.dir.clone(),
             npz: args.npz.clone(),
             raw: args.raw.clone(),
@@ -35,10 +38,10 @@ impl Outputs {
         if let Some(dir) = &self.dir {
             output::check_dir(dir)?;
         }
-        if (self.grid.is_some() || self.dir.is_some()) && ![1, 3].contains(&channels) {
-            return Err(SampleError::Channels(channels));
+        match self.grid.is_some() || self.dir.is_some() {
+            true => picture::check_channels(channels),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Says if the grid will not show every image.
@@ -55,15 +58,16 @@ impl Outputs {
     /// Returns the first error.
     pub fn write(&self, images: &Images, layout: GridSize) -> Result<(), SampleError> {
         let attempts = [
-            (&self.grid, write_grid as fn(&Path, &Images, GridSize) -> Result<(), SampleError>),
-            (&self.dir, |path, images, _| output::write_png_files(path, images, 0)),
-            (&self.npz, |path, images, _| output::write_npz(path, images)),
-            (&self.raw, |path, images, _| output::write_raw(path, images)),
+            (&self.grid, write_grid as Writer),
+            (&self.dir, |path, images, _, _| output::write_png_files(path, images, 0)),
+            (&self.npz, |path, images, _, _| output::write_npz(path, images)),
+            (&self.raw, |path, images, _, _| output::write_raw(path, images)),
         ];
+        let scale = self.scale.unwrap_or_else(|| picture::comfortable_scale(images.shape[2]));
         let mut result = Ok(());
         for (path, write) in attempts {
             let Some(path) = path else { continue };
-            let written = write(path, images, layout);
+            let written = write(path, images, layout, scale);
             if written.is_ok() {
                 // The images are on the disk whether or not anybody reads their names.
                 let _ = writeln!(std::io::stdout(), "{}", path.display());
@@ -74,8 +78,15 @@ impl Outputs {
     }
 }
 
-fn write_grid(path: &Path, images: &Images, layout: GridSize) -> Result<(), SampleError> {
-    let scale = picture::comfortable_scale(images.shape[2]);
+/// Writes images to a path; only a grid has a layout and a scale.
+type Writer = fn(&Path, &Images, GridSize, u32) -> Result<(), SampleError>;
+
+fn write_grid(
+    path: &Path,
+    images: &Images,
+    layout: GridSize,
+    scale: u32,
+) -> Result<(), SampleError> {
     let shown = images.first(layout.columns * layout.rows);
     output::write_png(path, picture::grid(&shown, layout.columns, scale)?)
 }

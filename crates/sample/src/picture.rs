@@ -12,9 +12,12 @@ use image::{Rgb, RgbImage};
 use crate::error::SampleError;
 use crate::images::Images;
 
-/// Pixels between tiles, before enlarging nothing and after: the gap is not scaled. As torchvision's
-/// `make_grid`.
+/// Pixels between tiles and around them, which are not enlarged, and their colour: as torchvision's
+/// `make_grid` has it.
 const GAP: u32 = 2;
+const BETWEEN: Rgb<u8> = Rgb([0, 0, 0]);
+/// What is seen through images with an alpha channel.
+const BEHIND: u32 = 255;
 /// Small images are enlarged by the smallest whole factor that makes them at least this tall.
 const COMFORTABLE_HEIGHT: usize = 64;
 
@@ -32,7 +35,7 @@ pub fn square_columns(count: usize) -> usize {
 /// A grid, filled row by row, `columns` wide; images enlarged `scale` times by repeating pixels.
 ///
 /// # Errors
-/// [`SampleError::Channels`] unless the images have 1 or 3 channels.
+/// [`SampleError::Channels`] unless the images have 1 to 4 channels.
 pub fn grid(images: &Images, columns: usize, scale: u32) -> Result<RgbImage, SampleError> {
     let rows = images.len().div_ceil(columns.max(1));
     let tiles: Vec<Option<usize>> =
@@ -44,7 +47,7 @@ pub fn grid(images: &Images, columns: usize, scale: u32) -> Result<RgbImage, Sam
 /// same noises.
 ///
 /// # Errors
-/// [`SampleError::Channels`] unless the images have 1 or 3 channels.
+/// [`SampleError::Channels`] unless the images have 1 to 4 channels.
 pub fn rows(sets: &[&Images], scale: u32) -> Result<RgbImage, SampleError> {
     let columns = sets.iter().map(|set| set.len()).max().unwrap_or(0);
     let tiles: Vec<_> = sets
@@ -67,7 +70,7 @@ pub struct TableCell<'a> {
 /// A table of labelled rows and columns. All images are alike in size.
 ///
 /// # Errors
-/// [`SampleError::Channels`] unless the images have 1 or 3 channels.
+/// [`SampleError::Channels`] unless the images have 1 to 4 channels.
 pub fn table(
     rows: &[(&str, Vec<TableCell<'_>>)],
     columns: &[String],
@@ -161,14 +164,11 @@ fn compose(
     scale: u32,
 ) -> Result<RgbImage, SampleError> {
     let [_, channels, height, width] = sets.first().map_or([0, 3, 1, 1], |set| set.shape);
-    if channels != 1 && channels != 3 {
-        return Err(SampleError::Channels(channels));
-    }
+    check_channels(channels)?;
     let (cell_w, cell_h) = (width as u32 * scale + GAP, height as u32 * scale + GAP);
     let columns = columns.max(1) as u32;
     let rows = (tiles.len() as u32).div_ceil(columns);
-    let mut canvas =
-        RgbImage::from_pixel(columns * cell_w + GAP, rows * cell_h + GAP, Rgb([24, 24, 24]));
+    let mut canvas = RgbImage::from_pixel(columns * cell_w + GAP, rows * cell_h + GAP, BETWEEN);
     let pixels: Vec<Vec<u8>> = sets.iter().map(|set| set.to_pixels()).collect();
     for (at, tile) in tiles.iter().enumerate() {
         let Some((set, k)) = *tile else { continue };
@@ -178,16 +178,35 @@ fn compose(
         for y in 0..height as u32 * scale {
             for x in 0..width as u32 * scale {
                 let from = ((y / scale) as usize * width + (x / scale) as usize) * channels;
-                let color = if channels == 1 {
-                    [image[from]; 3]
-                } else {
-                    [image[from], image[from + 1], image[from + 2]]
-                };
-                canvas.put_pixel(left + x, top + y, Rgb(color));
+                let color = visible(&image[from..from + channels]);
+                canvas.put_pixel(left + x, top + y, color);
             }
         }
     }
     Ok(canvas)
+}
+
+/// Grey, grey and alpha, RGB or RGBA can be shown.
+///
+/// # Errors
+/// [`SampleError::Channels`] for other numbers of channels.
+pub fn check_channels(channels: usize) -> Result<(), SampleError> {
+    if (1..=4).contains(&channels) { Ok(()) } else { Err(SampleError::Channels(channels)) }
+}
+
+/// A pixel as it looks over white.
+fn visible(pixel: &[u8]) -> Rgb<u8> {
+    let over = |value: u8, alpha: u8| {
+        let (value, alpha) = (u32::from(value), u32::from(alpha));
+        ((value * alpha + BEHIND * (255 - alpha) + 127) / 255) as u8
+    };
+    match *pixel {
+        [grey] => Rgb([grey; 3]),
+        [grey, alpha] => Rgb([over(grey, alpha); 3]),
+        [red, green, blue] => Rgb([red, green, blue]),
+        [red, green, blue, alpha] => Rgb([over(red, alpha), over(green, alpha), over(blue, alpha)]),
+        _ => unreachable!("check_channels was asked"),
+    }
 }
 
 #[cfg(test)]
@@ -203,8 +222,8 @@ mod tests {
         let picture = grid(&images(5, 1), 3, 4).unwrap();
         assert_eq!(picture.dimensions(), (3 * 10 + 2, 2 * 10 + 2));
         assert_eq!(picture.get_pixel(2, 2).0, [255; 3]);
-        assert_eq!(picture.get_pixel(0, 0).0, [24; 3]);
-        assert_eq!(picture.get_pixel(23, 13).0, [24; 3], "the sixth cell is empty");
+        assert_eq!(picture.get_pixel(0, 0).0, [0; 3]);
+        assert_eq!(picture.get_pixel(23, 13).0, [0; 3], "the sixth cell is empty");
     }
 
     #[test]
@@ -213,8 +232,18 @@ mod tests {
     }
 
     #[test]
-    fn two_channels_are_refused() {
-        assert!(matches!(grid(&images(1, 2), 1, 1), Err(SampleError::Channels(2))));
+    fn one_to_four_channels_are_shown() {
+        for channels in 1..=4 {
+            assert_eq!(grid(&images(1, channels), 1, 1).unwrap().get_pixel(2, 2).0, [255; 3]);
+        }
+        assert!(matches!(grid(&images(1, 5), 1, 1), Err(SampleError::Channels(5))));
+    }
+
+    #[test]
+    fn white_is_seen_through_an_alpha_channel() {
+        assert_eq!(visible(&[100, 0]).0, [255; 3]);
+        assert_eq!(visible(&[100, 255]).0, [100; 3]);
+        assert_eq!(visible(&[0, 100, 255, 128]).0, [127, 177, 255]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
-use halfstep_model::{ModelFolder, SelectedDevice};
+use halfstep_model::{ClassInput, ImageSize, ModelFiles, ModelFolder, SelectedDevice};
 use halfstep_sample::{Draw, GammaTable, Images, Sampler, StepNoise, output};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -44,6 +44,12 @@ fn draw(args: &Args) -> anyhow::Result<()> {
     let outputs = Outputs::of(args);
     let device = args.device.select()?;
     let model = ModelFolder::load(&args.model, &device.device)?;
+    if ModelFiles::of(&args.model)?.scheduler.is_none() {
+        halfstep_sample::say!(
+            "note: {} has no scheduler_config.json; DDPM's is taken: epsilon at 1000 linear betas",
+            args.model.display()
+        );
+    }
     let Choice { sampler, grid } = Choice::of(args, &model)?;
     let shape = image_shape(&args.model, &model)?;
     outputs.check(shape[0])?;
@@ -93,9 +99,9 @@ fn steps(sampler: &dyn Sampler, grid: &[TimePoint]) -> String {
 
 pub fn image_shape(path: &Path, model: &ModelFolder) -> anyhow::Result<[usize; 3]> {
     let config = model.unet.config();
-    let size = config.sample_size.with_context(|| {
+    let [height, width] = config.sample_size.map(ImageSize::sides).with_context(|| {
         format!(
-            "{}: unet/config.json has no `sample_size`, so the image size is unknown",
+            "{}: the network's config.json has no `sample_size`, so the image size is unknown",
             path.display()
         )
     })?;
@@ -107,18 +113,25 @@ pub fn image_shape(path: &Path, model: &ModelFolder) -> anyhow::Result<[usize; 3
             config.out_channels
         );
     }
-    Ok([config.in_channels, size, size])
+    Ok([config.in_channels, height, width])
 }
 
 pub fn classes(args: &Args, model: &ModelFolder) -> anyhow::Result<Vec<u32>> {
-    match model.unet.config().num_class_embeds {
-        None if args.class.is_empty() => Ok(Vec::new()),
-        None => bail!("--class: {} is an unconditional model", args.model.display()),
-        Some(classes) if args.class.is_empty() => Ok((0..classes as u32).collect()),
-        Some(classes) => match args.class.iter().find(|&&class| class as usize >= classes) {
-            Some(class) => bail!("--class {class}: the model has classes 0 to {}", classes - 1),
-            None => Ok(args.class.clone()),
-        },
+    let path = args.model.display();
+    match model.unet.config().class_input() {
+        ClassInput::None if args.class.is_empty() => Ok(Vec::new()),
+        ClassInput::None => bail!("--class: {path} is an unconditional model"),
+        ClassInput::Table(classes) if args.class.is_empty() => Ok((0..classes as u32).collect()),
+        ClassInput::Table(classes) => {
+            match args.class.iter().find(|&&class| class as usize >= classes) {
+                Some(class) => bail!("--class {class}: the model has classes 0 to {}", classes - 1),
+                None => Ok(args.class.clone()),
+            }
+        }
+        ClassInput::Number if args.class.is_empty() => {
+            bail!("{path} takes any number for a class; say which with --class")
+        }
+        ClassInput::Number => Ok(args.class.clone()),
     }
 }
 

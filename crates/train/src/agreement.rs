@@ -27,6 +27,8 @@ pub struct AgreementOptions {
     pub count: usize,
     /// At once.
     pub batch_size: usize,
+    /// Classes, used in turn; none for an unconditional model.
+    pub classes: Vec<u32>,
     /// Without progress bars.
     pub quiet: bool,
     /// When raised, drawing ends with [`halfstep_sample::SampleError::Stopped`].
@@ -91,7 +93,6 @@ pub(crate) fn draw_images(
     label: &str,
 ) -> Result<Images, TrainError> {
     let grid = student_grid(&model.schedule, num_steps)?;
-    let classes: Vec<u32> = (0..model.unet.config().num_class_embeds.unwrap_or(0) as u32).collect();
     let draw = Draw {
         unet: &model.unet,
         prediction_type: model.prediction_type(),
@@ -102,7 +103,7 @@ pub(crate) fn draw_images(
         step_noise: StepNoise::Fresh,
         batch_size: options.batch_size,
         shape: image_shape(&model.unet),
-        classes: &classes,
+        classes: &options.classes,
         device,
     };
     let bar = drawing_bar(label, options.quiet);
@@ -121,6 +122,6 @@ pub(crate) fn draw_images(
 /// C, H, W. A network that this crate builds always knows its image size.
 pub(crate) fn image_shape(unet: &UNet) -> [usize; 3] {
     let config = unet.config();
-    let size = config.sample_size.unwrap_or(config.size_multiple());
-    [config.in_channels, size, size]
+    let [height, width] = config.image_sides();
+    [config.in_channels, height, width]
 }

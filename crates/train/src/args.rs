@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap_complete::Shell;
 use halfstep_model::DeviceChoice;
 
 /// Train a diffusion teacher and distil it, halving its steps round after round.
@@ -33,7 +34,7 @@ pub struct Args {
     pub dry_run: bool,
 
     /// Hold the device against the CPU (forward, gradients, 20 training steps of the network, in the
-    /// configured precision) and do nothing else; exit code 1 if they disagree
+    /// configured precision) and do nothing else; exit code 1 if they disagree, 2 if it could not run
     #[arg(long, conflicts_with = "dry_run")]
     pub check_device: bool,
 
@@ -44,6 +45,10 @@ pub struct Args {
     /// No progress bars
     #[arg(long)]
     pub quiet: bool,
+
+    /// Print completions for this shell and do nothing else: see the examples
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub completions: Option<Shell>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -51,7 +56,12 @@ const EXAMPLES: &str = "Examples:
   train --config configs/cifar.toml --out runs/try --set teacher.train_steps=2000
   train --config configs/cifar.toml --dry-run
   train --report runs/digits
-  train --config configs/cifar.toml --set precision=f16 --device wgpu --check-device";
+  train --config configs/cifar.toml --set precision=f16 --device wgpu --check-device
+  train --config configs/from-diffusers.toml --set teacher.from=path/to/a/diffusers/pipeline
+  train --completions bash > ~/.local/share/bash-completion/completions/train
+
+Exit codes: 0 done, 1 an error (or --check-device found a difference), 2 a mistake on the command line
+or --check-device could not run, 130 stopped by Ctrl-C, 143 by SIGTERM";
 
 #[cfg(test)]
 mod tests {

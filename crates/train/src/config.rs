@@ -1,13 +1,16 @@
 //! The configuration of a run, as TOML says it.
 
-use halfstep_core::{EmaSchedule, LossWeighting, PredictionType, ScheduleConfig, ScheduleName};
+use std::path::PathBuf;
+
+use halfstep_core::{EmaSchedule, LossWeighting, PredictionType, ScheduleConfig};
 use halfstep_data::DataConfig;
-use halfstep_model::{BlockType, ModelError, Precision, UNetConfig};
+use halfstep_model::{BlockType, ImageSize, ModelError, Precision, UNetConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 use crate::learner::NonFinite;
 use crate::lr::LrDecay;
+use crate::original::cosine;
 
 /// A run: which images, which network, how the teacher learns, how it is halved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,11 +29,13 @@ pub struct Config {
     pub non_finite: NonFinite,
     /// `[data]`
     pub data: DataConfig,
-    /// `[model]`
-    pub model: ModelConfig,
-    /// `[schedule]`
-    #[serde(default = "cosine")]
-    pub schedule: ScheduleConfig,
+    /// `[model]`; left out if the teacher comes from a folder, which has a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelConfig>,
+    /// `[schedule]` [default: the cosine schedule, ending in pure noise; or that of the folder that the
+    /// teacher comes from, see [`Config::noise_schedule`]].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleConfig>,
     /// `[teacher]`
     pub teacher: TeacherConfig,
     /// `[distill]`
@@ -89,14 +94,21 @@ impl Default for OptimizerConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherConfig {
-    /// Optimiser steps.
+    /// The folder of a teacher that was trained elsewhere: a diffusers pipeline or `UNet2DModel`. It is
+    /// taken as it is, or adapted in `train_steps` steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// Optimiser steps [default with `from`: those of a round, 0 where nothing has to be adapted].
+    #[serde(default)]
     pub train_steps: u64,
-    /// Images a step.
+    /// Images a step [default with `from`: those of a round].
+    #[serde(default)]
     pub batch_size: usize,
     /// The batch is computed in this many parts whose gradients are averaged: less memory.
     #[serde(default = "one")]
     pub accumulate: usize,
-    /// Peak learning rate.
+    /// Peak learning rate [default with `from`: that of a round].
+    #[serde(default)]
     pub learning_rate: f64,
     /// Steps over which the rate rises linearly from 0.
     #[serde(default)]
@@ -107,9 +119,9 @@ pub struct TeacherConfig {
     /// What the network learns to predict.
     #[serde(default = "v_prediction")]
     pub prediction_type: PredictionType,
-    /// How noise levels count.
-    #[serde(default = "min_snr_5")]
-    pub weighting: LossWeighting,
+    /// How noise levels count [default: min-SNR-5; with `from` as in a round].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weighting: Option<LossWeighting>,
     /// How training times are drawn.
     #[serde(default)]
     pub time_sampling: TimeSampling,
@@ -201,10 +213,6 @@ pub enum TimeSampling {
     Stratified,
 }
 
-fn cosine() -> ScheduleConfig {
-    ScheduleConfig { zero_terminal_snr: true, ..ScheduleConfig::new(ScheduleName::Cosine) }
-}
-
 fn one() -> usize {
     1
 }
@@ -225,10 +233,6 @@ fn v_prediction() -> PredictionType {
     PredictionType::VPrediction
 }
 
-fn min_snr_5() -> LossWeighting {
-    LossWeighting::MinSnrGamma { gamma: 5.0 }
-}
-
 fn truncated_snr() -> LossWeighting {
     LossWeighting::TruncatedSnr
 }
@@ -243,8 +247,14 @@ impl Config {
         shape: [usize; 3],
         num_classes: Option<usize>,
     ) -> Result<UNetConfig, TrainError> {
+        if let Some(original) = self.original()? {
+            return original.network(shape, num_classes);
+        }
         let [channels, height, width] = shape;
-        let model = &self.model;
+        let Some(model) = &self.model else {
+            let problem = "is missing: the network has to be described, or taken from a folder with teacher.from";
+            return Err(TrainError::config("model", problem));
+        };
         if height != width {
             return Err(TrainError::config(
                 "data",
@@ -275,7 +285,7 @@ impl Config {
         let (down, attn_down) = (BlockType::DownBlock2D, BlockType::AttnDownBlock2D);
         let (up, attn_up) = (BlockType::UpBlock2D, BlockType::AttnUpBlock2D);
         let config = UNetConfig {
-            sample_size: Some(height),
+            sample_size: Some(ImageSize::Square(height)),
             in_channels: channels,
             out_channels: channels,
             block_out_channels: model.block_out_channels.clone(),
@@ -297,11 +307,40 @@ impl Config {
         }
     }
 
+    /// How noise levels count while the teacher learns.
+    pub fn teacher_weighting(&self) -> LossWeighting {
+        match (self.teacher.weighting, &self.teacher.from) {
+            (Some(weighting), _) => weighting,
+            (None, Some(_)) => self.distill.weighting,
+            (None, None) => LossWeighting::MinSnrGamma { gamma: 5.0 },
+        }
+    }
+
     /// With the defaults that follow from other fields made explicit.
-    pub(crate) fn resolved(mut self) -> Self {
+    ///
+    /// # Errors
+    /// [`TrainError`] if the folder that the teacher comes from cannot be read.
+    pub(crate) fn resolved(mut self) -> Result<Self, TrainError> {
         let twice = self.distill.train_steps.saturating_mul(2);
         self.distill.last_train_steps.get_or_insert(twice);
-        self
+        self.teacher.weighting = Some(self.teacher_weighting());
+        let (teacher, distill) = (&mut self.teacher, &self.distill);
+        if teacher.from.is_none() {
+            self.schedule.get_or_insert_with(cosine);
+            return Ok(self);
+        }
+        if teacher.batch_size == 0 {
+            teacher.batch_size = distill.batch_size;
+        }
+        if teacher.learning_rate == 0.0 {
+            teacher.learning_rate = distill.learning_rate;
+        }
+        if self.takes_over()? {
+            self.teacher.train_steps = 0;
+        } else if self.teacher.train_steps == 0 {
+            self.teacher.train_steps = self.distill.train_steps;
+        }
+        Ok(self)
     }
 
     /// Steps of each student, in the order of the rounds: half of the teacher's first.

@@ -39,8 +39,9 @@ pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Co
         );
         Config::deserialize_table(table).map_err(|error| parse_error(&merged, error))?
     };
+    let config = config.resolved()?;
     config.validate()?;
-    Ok(config.resolved())
+    Ok(config)
 }
 
 impl Config {

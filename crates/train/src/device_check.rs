@@ -72,10 +72,7 @@ impl DeviceCheck {
     ) -> Result<Self, TrainError> {
         config.validate_precision(device)?;
         let cpu = DeviceChoice::Cpu.select()?;
-        let schedule = config
-            .schedule
-            .build()
-            .map_err(|error| TrainError::config("schedule", error.to_string()))?;
+        let schedule = config.noise_schedule()?;
         let trial = |precision| Trial { config, unet, schedule: &schedule, precision, steps };
         let expected = trial(Precision::F32).on(&cpu)?;
         let found = trial(config.precision).on(device)?;

@@ -23,7 +23,10 @@ pub(crate) fn expected_seconds(config: &Config, left: &[(Stage, u64)], speed: Sp
     let learning: f64 = left
         .iter()
         .map(|&(stage, steps)| match stage {
-            Stage::Teacher => steps as f64 * teacher.batch_size as f64 * speed.training,
+            Stage::Teacher => {
+                let asked = if teacher.from.is_some() { speed.forward } else { 0.0 };
+                steps as f64 * teacher.batch_size as f64 * (speed.training + asked)
+            }
             Stage::Round { .. } => {
                 steps as f64 * distill.batch_size as f64 * (speed.training + 2.0 * speed.forward)
             }
@@ -37,8 +40,8 @@ pub(crate) fn expected_seconds(config: &Config, left: &[(Stage, u64)], speed: Sp
 
 /// Images of a timed step: enough to fill the cores, few enough to be done in seconds.
 pub(crate) fn timed_batch(config: &UNetConfig) -> usize {
-    let size = config.sample_size.unwrap_or(config.size_multiple());
-    (16_384 / (size * size)).max(4)
+    let [height, width] = config.image_sides();
+    (16_384 / (height * width)).max(4)
 }
 
 impl Speed {
@@ -50,8 +53,8 @@ impl Speed {
         batch: usize,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let size = config.sample_size.unwrap_or(config.size_multiple());
-        let shape = [batch.max(1), config.in_channels, size, size];
+        let [height, width] = config.image_sides();
+        let shape = [batch.max(1), config.in_channels, height, width];
         let tracked = device.clone().autodiff();
         let sync = || device.sync().map_err(TrainError::device);
         let mut speed = Self { forward: f64::INFINITY, training: f64::INFINITY };
@@ -90,10 +93,10 @@ pub(crate) fn memory(parameters: usize, config: &UNetConfig, part: usize) -> f64
 /// and both convolved maps, per attention its maps before and after each step; and once the scores that
 /// its backward pass computes again.
 fn activations(config: &UNetConfig) -> usize {
-    let size = config.sample_size.unwrap_or(config.size_multiple());
+    let [height, width] = config.image_sides();
     let levels = config.block_out_channels.iter().enumerate();
     let per_level = levels.map(|(level, &channels)| {
-        let pixels = (size >> level).pow(2);
+        let pixels = (height >> level) * (width >> level);
         let resnets = 2 * config.layers_per_block + 1;
         let attends = |kinds: &[halfstep_model::BlockType], at: usize| {
             matches!(

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use halfstep_data::{EpochOrder, Purpose, Stream};
-use halfstep_model::{DropoutMasks, ModelError, ModelFolder, UNet};
+use halfstep_model::{DropoutMasks, ModelError, ModelFolder, UNet, flat_params, with_flat_params};
 use halfstep_sample::caught;
 
+use crate::adaptation::{Adaptation, adaptation_loss};
 use crate::batches::{BatchSource, TrainingBatch};
 use crate::error::TrainError;
 use crate::learner::Learner;
@@ -27,17 +28,7 @@ impl<'a> Run<'a> {
         before: Option<Stage>,
     ) -> Result<Option<u64>, TrainError> {
         let recipe = Recipe::new(self.config, stage);
-        let teacher = before
-            .map(|before| {
-                let folder = self.folder.model(before);
-                ModelFolder::verify(&folder)
-                    .and_then(|()| ModelFolder::load(&folder, &self.options.device.device))
-                    .map_err(|error| match error {
-                        ModelError::Device { .. } => TrainError::from(error),
-                        source => TrainError::DamagedModel { folder, source },
-                    })
-            })
-            .transpose()?;
+        let teacher = self.teacher_of(before)?;
         let (mut learner, saved) = self.learner(stage, &recipe, teacher.as_ref())?;
         let (seconds_before, window) =
             saved.map_or_else(Default::default, |saved| (saved.seconds, saved.window));
@@ -51,7 +42,7 @@ impl<'a> Run<'a> {
             self.options.quiet,
         )?;
         let clock = Clock { before: seconds_before, started: Instant::now() };
-        let teacher = teacher.map(|teacher| teacher.unet.computing_in(self.config.precision));
+        let teacher = teacher.map(|teacher| teacher.computing_in(self.config.precision));
         let (learning, teacher) = (&mut learner, teacher.as_ref());
         let stopped = caught(|| {
             std::thread::scope(|scope| {
@@ -69,6 +60,29 @@ impl<'a> Run<'a> {
             .unwrap_or_else(|panic| Err(TrainError::Device(panic)))
             .map_err(|error| self.interrupted(error, stage, &recipe, learner.step, &watch))?;
         Ok(stopped.then_some(learner.step))
+    }
+
+    /// The network that a stage learns from: the model before, or for the teacher the one that was
+    /// trained elsewhere, if it was.
+    fn teacher_of(&self, before: Option<Stage>) -> Result<Option<UNet>, TrainError> {
+        let device = &self.options.device.device;
+        let folder = match (before, &self.original) {
+            (Some(before), _) => self.folder.model(before),
+            (None, Some(original)) => {
+                let unet = ModelFolder::load(&original.path, device)?.unet;
+                return Ok(Some(with_flat_params(
+                    UNet::zeroed(&self.unet, device)?,
+                    flat_params(&unet),
+                )));
+            }
+            (None, None) => return Ok(None),
+        };
+        let model = ModelFolder::verify(&folder).and_then(|()| ModelFolder::load(&folder, device));
+        match model {
+            Ok(model) => Ok(Some(model.unet)),
+            Err(error @ ModelError::Device { .. }) => Err(error.into()),
+            Err(source) => Err(TrainError::DamagedModel { folder, source }),
+        }
     }
 
     /// With all that who has to mend it wants to know.
@@ -150,8 +164,18 @@ impl<'a> Run<'a> {
         batch: &TrainingBatch,
         part: u64,
     ) -> Result<Loss, TrainError> {
-        match (stage, teacher) {
-            (Stage::Round { num_steps, .. }, Some(teacher)) => {
+        match (stage, teacher, &self.original) {
+            (Stage::Teacher, Some(network), Some(original)) => {
+                let adaptation = Adaptation {
+                    network,
+                    original,
+                    schedule: &self.schedule,
+                    kind: self.config.teacher.prediction_type,
+                    weighting: self.config.teacher_weighting(),
+                };
+                adaptation_loss(unet, &adaptation, batch)
+            }
+            (Stage::Round { num_steps, .. }, Some(teacher), _) => {
                 let round = DistillationRound {
                     teacher,
                     num_steps,
@@ -171,7 +195,7 @@ impl<'a> Run<'a> {
                     unet,
                     &self.schedule,
                     teacher.prediction_type,
-                    teacher.weighting,
+                    self.config.teacher_weighting(),
                     batch,
                     masks,
                 ))
@@ -189,7 +213,7 @@ impl<'a> Run<'a> {
             parts: recipe.parts,
             time_sampling: recipe.time_sampling,
             flip: self.config.teacher.flip,
-            labels: self.config.model.class_conditional,
+            labels: self.has_classes(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! step): batches, times, noise, flips and dropout masks come from counter-based streams. That is
 //! what makes a resumed run end bit for bit where an uninterrupted one ends.
 
+mod adaptation;
 mod agreement;
 mod batches;
 mod config;
@@ -28,6 +29,7 @@ mod measure;
 mod metrics;
 mod objective;
 mod optimizer;
+mod original;
 mod packing;
 mod plan;
 mod prefetch;

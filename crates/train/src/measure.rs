@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use halfstep_model::ModelFolder;
 use halfstep_sample::{Images, output, picture};
 
-use crate::agreement::Agreement;
+use crate::agreement::{Agreement, draw_images};
 use crate::copies::Copies;
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
+use crate::original::Original;
 use crate::run::Run;
 use crate::stage::Stage;
 use crate::summary::{RoundResult, Summary};
@@ -86,15 +87,22 @@ impl Run<'_> {
         };
         let output_mse = match stage {
             Stage::Teacher => {
-                let labels = self.config.model.class_conditional;
+                let labels = self.has_classes();
                 Some(output_mse(&model, self.dataset, labels, self.config.seed, device)?)
             }
             Stage::Round { .. } => None,
+        };
+        let original_agreement = match (stage, &self.original) {
+            (Stage::Teacher, Some(original)) if self.config.teacher.train_steps > 0 => {
+                Some(agreement.distance(&self.original_images(original)?))
+            }
+            _ => None,
         };
         self.draw_rows(stage, agreement.reference(), pair.as_ref())?;
         let provenance = &model.halfstep.provenance;
         summary.set(RoundResult {
             output_mse,
+            original_agreement,
             stage: stage.index(),
             num_steps: stage.num_steps().unwrap_or(teacher_steps),
             train_steps: provenance.train_steps,
@@ -104,6 +112,15 @@ impl Run<'_> {
             teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
         });
         summary.write(self.folder.path())
+    }
+
+    /// What the teacher's original draws from the same noises, in as many steps on its own times.
+    fn original_images(&self, original: &Original) -> Result<Images, TrainError> {
+        let device = &self.options.device.device;
+        let steps = self.config.distill.teacher_steps.min(original.outline.schedule.len());
+        let options = self.agreement_options(self.config.distill.agreement_images);
+        let model = ModelFolder::load(&original.path, device)?;
+        draw_images(&model, device, steps, &options, "original")
     }
 
     /// The stage's rows; after the last one the picture that compares, and the nearest training images.

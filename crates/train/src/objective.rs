@@ -29,12 +29,7 @@ pub fn teacher_loss(
     batch: &TrainingBatch,
     masks: Option<DropoutMasks<'_>>,
 ) -> Loss {
-    let t_max = schedule.len();
-    let points: Vec<TimePoint> = batch
-        .uniforms
-        .iter()
-        .map(|u| schedule.point(((u * t_max as f64) as usize).min(t_max - 1)))
-        .collect();
+    let points = training_times(schedule, batch);
     let levels: Vec<_> = points.iter().map(|point| point.level).collect();
     let times: Vec<f64> = points.iter().map(|point| point.t).collect();
     let z = add_noise(batch.x0.clone(), batch.eps.clone(), &levels);
@@ -44,8 +39,15 @@ pub fn teacher_loss(
     weighted_mse(output, target, weights, fractions(schedule, &points))
 }
 
+/// A time of the schedule for each image of the batch.
+pub(crate) fn training_times(schedule: &DiscreteSchedule, batch: &TrainingBatch) -> Vec<TimePoint> {
+    let count = schedule.len();
+    let of = |u: &f64| schedule.point(((u * count as f64) as usize).min(count - 1));
+    batch.uniforms.iter().map(of).collect()
+}
+
 /// `u = (t + 1)/T` of each point.
-fn fractions(schedule: &DiscreteSchedule, points: &[TimePoint]) -> Vec<f64> {
+pub(crate) fn fractions(schedule: &DiscreteSchedule, points: &[TimePoint]) -> Vec<f64> {
     points.iter().map(|point| (point.t + 1.0) / schedule.len() as f64).collect()
 }
 
@@ -119,7 +121,7 @@ pub fn distillation_loss(
     Ok(weighted_mse(output, target, weights, fractions(round.schedule, &start)))
 }
 
-fn weighted_mse(
+pub(crate) fn weighted_mse(
     output: Tensor<4>,
     target: Tensor<4>,
     weights: impl Iterator<Item = f64>,
@@ -135,7 +137,7 @@ fn weighted_mse(
 mod tests {
     use burn::tensor::Device;
     use halfstep_core::{ScheduleConfig, ScheduleName};
-    use halfstep_model::{BlockType, UNetConfig};
+    use halfstep_model::{BlockType, ImageSize, UNetConfig};
 
     use super::*;
 
@@ -147,7 +149,7 @@ mod tests {
 
     fn zero_network() -> UNet {
         let config = UNetConfig {
-            sample_size: Some(8),
+            sample_size: Some(ImageSize::Square(8)),
             in_channels: 1,
             out_channels: 1,
             block_out_channels: vec![8],

@@ -113,17 +113,29 @@ impl PlanText {
                 teacher.prediction_type,
                 config.precision
             ),
-            teacher: format!(
-                "{} steps of {} images, lr {:e}, weighting {}, EMA {}",
-                teacher.train_steps,
-                teacher.batch_size,
-                teacher.learning_rate,
-                teacher.weighting.name(),
-                teacher.ema.decay
-            ),
+            teacher: describe_teacher(config)?,
             rounds: describe_rounds(config, &config.rounds()),
         })
     }
+}
+
+fn describe_teacher(config: &Config) -> Result<String, TrainError> {
+    let teacher = &config.teacher;
+    let learning = format!(
+        "{} steps of {} images, lr {:e}, weighting {}, EMA {}",
+        teacher.train_steps,
+        teacher.batch_size,
+        teacher.learning_rate,
+        config.teacher_weighting().name(),
+        teacher.ema.decay
+    );
+    let Some(original) = config.original()? else { return Ok(learning) };
+    let (path, theirs) = (original.path.display(), original.describe());
+    if config.takes_over()? {
+        return Ok(format!("{path} as it is: {theirs}"));
+    }
+    let (kind, times) = (teacher.prediction_type, config.noise_schedule()?.len());
+    Ok(format!("{path}, {theirs}, adapted to {kind} at {times}: {learning}"))
 }
 
 fn describe_rounds(config: &Config, rounds: &[usize]) -> String {

@@ -64,6 +64,7 @@ impl Run<'_> {
             seed: self.config.seed,
             count,
             batch_size: self.config.log.sample_batch,
+            classes: self.classes(),
             quiet: self.options.quiet,
             stop: self.options.stop.clone(),
         }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use halfstep_core::DiscreteSchedule;
 use halfstep_data::Dataset;
-use halfstep_model::{SelectedDevice, UNetConfig};
+use halfstep_model::{ClassInput, SelectedDevice, UNetConfig};
 use halfstep_sample::{SampleError, StopFlag, caught};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::original::Original;
 use crate::plan::PlanText;
 use crate::report::write_report;
 use crate::run_folder::RunFolder;
@@ -59,6 +60,8 @@ pub struct Run<'a> {
     pub(crate) folder: RunFolder,
     pub(crate) unet: UNetConfig,
     pub(crate) schedule: DiscreteSchedule,
+    /// The teacher that was trained elsewhere, if it was.
+    pub(crate) original: Option<Original>,
     pub(crate) states: SavedStates,
     clock: RunClock,
     reported: Cell<Instant>,
@@ -81,12 +84,11 @@ impl<'a> Run<'a> {
         config.validate_precision(&options.device)?;
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
         config.validate_memory(&unet, &options.device.device)?;
-        let schedule = config
-            .schedule
-            .build()
-            .map_err(|error| TrainError::config("schedule", error.to_string()))?;
+        let schedule = config.noise_schedule()?;
+        let original = config.original()?;
+        let original_sha256 = original.as_ref().map(Original::sha256).transpose()?;
         let sha256 = dataset.sha256();
-        let folder = RunFolder::open(&options.out, config, &sha256)?;
+        let folder = RunFolder::open(&options.out, config, &sha256, original_sha256.as_deref())?;
         let states = SavedStates::open(folder.file("state"))?;
         let plan = PlanText::new(config, &unet, dataset.len(), &options.device.device)?;
         let info = RunInfo::new(&options.device.description, plan, dataset.name(), &sha256);
@@ -99,11 +101,23 @@ impl<'a> Run<'a> {
             folder,
             unet,
             schedule,
+            original,
             states,
             clock,
             reported,
             stages,
         })
+    }
+
+    /// Whether the networks are told the classes of images.
+    pub(crate) fn has_classes(&self) -> bool {
+        self.unet.class_input() != ClassInput::None
+    }
+
+    /// The classes that images are drawn of: the dataset's.
+    pub(crate) fn classes(&self) -> Vec<u32> {
+        let count = self.dataset.num_classes().filter(|_| self.has_classes());
+        (0..count.unwrap_or(0) as u32).collect()
     }
 
     /// The results, if there is nothing left to do but to tidy up.

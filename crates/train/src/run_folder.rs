@@ -24,7 +24,12 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::File`] if another run is using the folder, or it belongs to a run with other
     /// settings: then every difference is listed.
-    pub fn open(path: &Path, config: &Config, dataset_sha256: &str) -> Result<Self, TrainError> {
+    pub fn open(
+        path: &Path,
+        config: &Config,
+        dataset_sha256: &str,
+        original_sha256: Option<&str>,
+    ) -> Result<Self, TrainError> {
         std::fs::create_dir_all(path).map_err(|error| TrainError::file(path, error))?;
         let lock_path = path.join(".lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
@@ -40,7 +45,10 @@ impl RunFolder {
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.check_places()?;
         folder.check_begun()?;
-        folder.check_dataset(dataset_sha256)?;
+        folder.check_same("dataset.sha256", "images", dataset_sha256)?;
+        if let Some(sha256) = original_sha256 {
+            folder.check_same("original.sha256", "weights in teacher.from", sha256)?;
+        }
         folder.check_config(config)?;
         folder.sweep()?;
         Ok(folder)
@@ -75,9 +83,9 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The same images, whatever folder they lie in now.
-    fn check_dataset(&self, sha256: &str) -> Result<(), TrainError> {
-        let path = self.file("dataset.sha256");
+    /// The same images, or weights of a teacher, whatever folder they lie in now.
+    fn check_same(&self, file: &str, what: &str, sha256: &str) -> Result<(), TrainError> {
+        let path = self.file(file);
         if path.exists() {
             let saved =
                 std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
@@ -85,7 +93,7 @@ impl RunFolder {
                 return Err(TrainError::file(
                     &self.path,
                     format!(
-                        "was begun with other images (SHA-256 {}, now {sha256}); bring them back, or use --out for \
+                        "was begun with other {what} (SHA-256 {}, now {sha256}); bring them back, or use --out for \
                          another folder",
                         saved.trim()
                     ),
@@ -169,7 +177,7 @@ pub(crate) fn has_model(folder: &Path) -> bool {
 
 /// Settings that change neither weights nor results: where things lie, how often they are said, and
 /// what becomes of steps that are not finite, which until the first of them is all the same.
-const FREE: [&str; 4] = ["name", "data.dir", "log.", "non_finite"];
+const FREE: [&str; 5] = ["name", "data.dir", "teacher.from", "log.", "non_finite"];
 
 /// `field: old -> new` for every setting that differs and matters.
 fn differences(saved: &str, current: &str) -> Vec<String> {
@@ -230,38 +238,39 @@ mod tests {
     #[test]
     fn a_second_run_is_refused_and_a_finished_one_is_not_in_the_way() {
         let dir = tempfile::tempdir().unwrap();
-        let first = RunFolder::open(dir.path(), &config(&[]), "1234").unwrap();
-        let second = RunFolder::open(dir.path(), &config(&[]), "1234").unwrap_err().to_string();
+        let first = RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap();
+        let second =
+            RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap_err().to_string();
         assert!(second.contains("another run"), "{second}");
         drop(first);
-        RunFolder::open(dir.path(), &config(&[]), "1234").unwrap();
+        RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap();
     }
 
     #[test]
     fn changed_settings_are_refused_field_by_field() {
         let dir = tempfile::tempdir().unwrap();
-        drop(RunFolder::open(dir.path(), &config(&["seed=1"]), "1234").unwrap());
+        drop(RunFolder::open(dir.path(), &config(&["seed=1"]), "1234", None).unwrap());
         let changed = config(&["seed=2", "teacher.learning_rate=0.5", "log.every=77"]);
-        let problem = RunFolder::open(dir.path(), &changed, "1234").unwrap_err().to_string();
+        let problem = RunFolder::open(dir.path(), &changed, "1234", None).unwrap_err().to_string();
         assert!(
             problem.contains("seed: 1 -> 2") && problem.contains("teacher.learning_rate"),
             "{problem}"
         );
         assert!(!problem.contains("log.every"), "{problem}");
-        RunFolder::open(dir.path(), &config(&["seed=1", "log.every=77"]), "1234").unwrap();
+        RunFolder::open(dir.path(), &config(&["seed=1", "log.every=77"]), "1234", None).unwrap();
     }
 
     #[test]
     fn a_setting_newer_than_the_run_had_its_default() {
         let dir = tempfile::tempdir().unwrap();
-        drop(RunFolder::open(dir.path(), &config(&[]), "1234").unwrap());
+        drop(RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap());
         let path = dir.path().join("config.toml");
         let old = std::fs::read_to_string(&path).unwrap().replace("precision = \"f32\"\n", "");
         std::fs::write(&path, &old).unwrap();
         let changed = config(&["precision=bf16"]);
-        let problem = RunFolder::open(dir.path(), &changed, "1234").unwrap_err().to_string();
+        let problem = RunFolder::open(dir.path(), &changed, "1234", None).unwrap_err().to_string();
         assert!(problem.contains("precision: \"f32\" -> \"bf16\""), "{problem}");
-        RunFolder::open(dir.path(), &config(&[]), "1234").unwrap();
+        RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap();
     }
 
     #[test]
@@ -271,7 +280,7 @@ mod tests {
         for name in [".halfstep-Ab12", "report/.halfstep-Xy", "report/.tmpOther"] {
             std::fs::write(dir.path().join(name), "half").unwrap();
         }
-        drop(RunFolder::open(dir.path(), &config(&[]), "1234").unwrap());
+        drop(RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap());
         let left = ["report/.halfstep-Xy", ".halfstep-Ab12", "report/.tmpOther"]
             .map(|name| dir.path().join(name).exists());
         assert_eq!(left, [false, false, true]);
@@ -280,8 +289,9 @@ mod tests {
     #[test]
     fn other_images_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        drop(RunFolder::open(dir.path(), &config(&[]), "1234").unwrap());
-        let problem = RunFolder::open(dir.path(), &config(&[]), "5678").unwrap_err().to_string();
+        drop(RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap());
+        let problem =
+            RunFolder::open(dir.path(), &config(&[]), "5678", None).unwrap_err().to_string();
         assert!(problem.contains("other images") && problem.contains("5678"), "{problem}");
     }
 }

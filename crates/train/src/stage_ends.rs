@@ -21,7 +21,7 @@ impl Run<'_> {
         &self,
         stage: Stage,
         recipe: &Recipe<'_>,
-        teacher: Option<&ModelFolder>,
+        teacher: Option<&UNet>,
     ) -> Result<(Learner, Option<Counters>), TrainError> {
         let device = self.options.device.device.clone().autodiff();
         let found = self.states.newest(stage)?;
@@ -38,7 +38,7 @@ impl Run<'_> {
         }
         let unet = match teacher {
             Some(teacher) => {
-                with_flat_params(UNet::zeroed(&self.unet, &device)?, flat_params(&teacher.unet))
+                with_flat_params(UNet::zeroed(&self.unet, &device)?, flat_params(teacher))
             }
             None => initial_network(&self.unet, self.config.seed, &device)?,
         };
@@ -78,7 +78,7 @@ impl Run<'_> {
                 self.config.teacher.prediction_type,
             ),
             halfstep: HalfstepFile {
-                schedule: Some(self.config.schedule.clone()),
+                schedule: self.config.schedule.clone(),
                 distilled,
                 provenance: Provenance {
                     role: role.to_owned(),
@@ -87,9 +87,13 @@ impl Run<'_> {
                     seed: self.config.seed,
                     train_steps: learner.step,
                     train_seconds: seconds,
+                    original: self
+                        .original
+                        .as_ref()
+                        .map(|original| original.path.display().to_string()),
                     program: concat!("halfstep ", env!("CARGO_PKG_VERSION")).to_owned(),
                 },
-                class_names: if self.config.model.class_conditional {
+                class_names: if self.has_classes() {
                     self.dataset.class_names().to_vec()
                 } else {
                     Vec::new()

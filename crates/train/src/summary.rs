@@ -26,6 +26,10 @@ pub struct RoundResult {
     /// weights; `None` for students.
     #[serde(default)]
     pub output_mse: Option<f64>,
+    /// Mean squared distance of an adapted teacher's full-grid images to those that its original, which
+    /// was trained elsewhere, draws from the same noises; `None` for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_agreement: Option<f64>,
     /// Seconds of learning.
     pub seconds: f64,
     /// Mean squared distance between its `num_steps`-step images and the teacher's full-grid images;
@@ -123,6 +127,12 @@ impl Summary {
         if let Some(mse) = self.of_stage(0).and_then(|teacher| teacher.output_mse) {
             let _ =
                 writeln!(table, "\nTeacher's error in its own output, at uniform times: {mse:.4}");
+        }
+        if let Some(distance) = self.of_stage(0).and_then(|teacher| teacher.original_agreement) {
+            let _ = writeln!(
+                table,
+                "\nDistance of the adapted teacher's images to its original's, from the same noises: {distance:.5}"
+            );
         }
         table
     }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{DiscreteSchedule, EmaSchedule, TimePoint};
 use halfstep_data::{Purpose, noise};
 use halfstep_model::{
-    Precision, SelectedDevice, UNet, UNetConfig, flat_grads, flat_params, param_names,
+    ClassInput, Precision, SelectedDevice, UNet, UNetConfig, flat_grads, flat_params, param_names,
     with_flat_params,
 };
 
@@ -73,8 +73,8 @@ impl Trial<'_> {
     }
 
     fn batch(&self, device: &Device) -> TrainingBatch {
-        let size = self.unet.sample_size.unwrap_or(self.unet.size_multiple());
-        let shape = [BATCH, self.unet.in_channels, size, size];
+        let [height, width] = self.unet.image_sides();
+        let shape = [BATCH, self.unet.in_channels, height, width];
         let images = 0..BATCH as u64;
         let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
         let each = shape[1..].iter().product();
@@ -84,16 +84,19 @@ impl Trial<'_> {
             x0: tensor(pixels.into_iter().map(|value| value.clamp(-1.0, 1.0)).collect()),
             eps: tensor(noise(self.config.seed, Purpose::TrainNoise, images, each)),
             uniforms: strata.map(|k| (k as f64 + 0.5) / BATCH as f64).collect(),
-            labels: self
-                .unet
-                .num_class_embeds
-                .map(|classes| (0..BATCH).map(|k| (k % classes) as u32).collect()),
+            labels: match self.unet.class_input() {
+                ClassInput::None => None,
+                ClassInput::Table(classes) => {
+                    Some((0..BATCH).map(|k| (k % classes) as u32).collect())
+                }
+                ClassInput::Number => Some((0..BATCH as u32).collect()),
+            },
         }
     }
 
     fn loss(&self, unet: &UNet, batch: &TrainingBatch) -> Loss {
-        let teacher = &self.config.teacher;
-        teacher_loss(unet, self.schedule, teacher.prediction_type, teacher.weighting, batch, None)
+        let kind = self.config.teacher.prediction_type;
+        teacher_loss(unet, self.schedule, kind, self.config.teacher_weighting(), batch, None)
     }
 
     fn output(&self, unet: &UNet, batch: &TrainingBatch) -> Result<Vec<f32>, TrainError> {

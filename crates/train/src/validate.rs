@@ -16,10 +16,8 @@ impl Config {
     /// # Errors
     /// [`TrainError::Config`] naming the field, its value and what is accepted.
     pub fn validate(&self) -> Result<(), TrainError> {
-        let schedule = self
-            .schedule
-            .build()
-            .map_err(|error| TrainError::config("schedule", error.to_string()))?;
+        self.validate_original()?;
+        let schedule = self.noise_schedule()?;
         self.validate_name()?;
         self.validate_numbers()?;
         self.validate_ema()?;
@@ -56,6 +54,22 @@ impl Config {
         Ok(())
     }
 
+    /// A teacher comes from images or from a folder.
+    fn validate_original(&self) -> Result<(), TrainError> {
+        match (&self.teacher.from, &self.model) {
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+            (None, None) => Err(TrainError::config(
+                "model",
+                "is missing; describe the network there, or name the folder of one that has learned already \
+                 in teacher.from",
+            )),
+            (Some(_), Some(_)) => Err(TrainError::config(
+                "model",
+                "describes a network, and teacher.from has one already; leave out one of them",
+            )),
+        }
+    }
+
     fn validate_name(&self) -> Result<(), TrainError> {
         let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(fine) {
@@ -72,8 +86,9 @@ impl Config {
 
     fn validate_numbers(&self) -> Result<(), TrainError> {
         let (teacher, distill, log) = (&self.teacher, &self.distill, &self.log);
+        let learns = |steps: u64| if teacher.from.is_some() { 1 } else { steps };
         let counts: [(&'static str, u64); 13] = [
-            ("teacher.train_steps", teacher.train_steps),
+            ("teacher.train_steps", learns(teacher.train_steps)),
             ("teacher.batch_size", teacher.batch_size as u64),
             ("teacher.accumulate", teacher.accumulate as u64),
             ("distill.teacher_steps", distill.teacher_steps as u64),
@@ -88,7 +103,7 @@ impl Config {
             ("log.checkpoint_every", log.checkpoint_every),
         ];
         if let Some((field, _)) = counts.iter().find(|(_, value)| *value == 0) {
-            return Err(TrainError::config(field, "is 0; at least 1 is needed"));
+            return Err(TrainError::config(field, "is 0 or missing; at least 1 is needed"));
         }
         for (field, batch, parts) in [
             ("teacher.accumulate", teacher.batch_size, teacher.accumulate),
@@ -106,7 +121,10 @@ impl Config {
             ("distill.learning_rate", distill.learning_rate),
         ] {
             if !(rate > 0.0 && rate.is_finite()) {
-                return Err(TrainError::config(field, format!("is {rate}; it must be positive")));
+                return Err(TrainError::config(
+                    field,
+                    format!("is {rate} or missing; it must be positive"),
+                ));
             }
         }
         validate_optimizer("teacher.optimizer", &teacher.optimizer)?;

@@ -5,13 +5,11 @@ use std::io::Read;
 use std::path::Path;
 
 use halfstep_data::Dataset;
+use halfstep_model::ModelFiles;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::SampleError;
-
-const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
-const SCHEDULER: &str = "scheduler/scheduler_config.json";
 
 /// All that the numbers of a [`GammaTable`](super::GammaTable) depend on, up to rounding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +68,7 @@ impl GammaSource {
     }
 }
 
-/// SHA-256, in hexadecimal, of the weights file of a model folder and of its scheduler config, one
+/// SHA-256, in hexadecimal, of the weights files of a model folder and of its scheduler config, one
 /// after the other.
 ///
 /// # Errors
@@ -78,8 +76,8 @@ impl GammaSource {
 pub fn model_sha256(model_dir: &Path) -> Result<String, SampleError> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
-    for name in [WEIGHTS, SCHEDULER] {
-        let path = model_dir.join(name);
+    let files = ModelFiles::of(model_dir)?;
+    for path in files.weights.into_iter().chain(files.scheduler) {
         let wrong = |error: std::io::Error| SampleError::file(&path, error);
         let mut file = File::open(&path).map_err(wrong)?;
         loop {
@@ -99,11 +97,16 @@ mod tests {
     #[test]
     fn weights_and_scheduler_are_hashed_whole() {
         let dir = tempfile::tempdir().unwrap();
+        let (unet, scheduler) = (dir.path().join("unet"), dir.path().join("scheduler"));
+        for sub in [&unet, &scheduler] {
+            std::fs::create_dir(sub).unwrap();
+        }
+        std::fs::write(unet.join("config.json"), "{}").unwrap();
+        let weights = unet.join("diffusion_pytorch_model.safetensors");
         let message = model_sha256(dir.path()).unwrap_err().to_string();
-        assert!(message.contains("diffusion_pytorch_model.safetensors"), "{message}");
-        for (name, count) in [(WEIGHTS, 999_000), (SCHEDULER, 1000)] {
-            std::fs::create_dir(dir.path().join(name).parent().unwrap()).unwrap();
-            std::fs::write(dir.path().join(name), vec![b'a'; count]).unwrap();
+        assert!(message.contains("no weights"), "{message}");
+        for (path, count) in [(weights, 999_000), (scheduler.join("scheduler_config.json"), 1000)] {
+            std::fs::write(path, vec![b'a'; count]).unwrap();
         }
         // FIPS 180-2, appendix B.3: a million times "a".
         let expected = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";

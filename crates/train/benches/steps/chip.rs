@@ -62,7 +62,7 @@ pub fn launches<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(
 /// of p x p x c. Normalisation, SiLU and sums are left out, as is usual.
 pub fn forward_flops(unet: &UNet) -> f64 {
     let config = unet.config();
-    let size = config.sample_size.unwrap_or(config.size_multiple());
+    let [height, width] = config.image_sides();
     let last = config.block_out_channels.len() - 1;
     let named = param_names(unet).into_iter().zip(flat_params(unet));
     let layer = |(name, values): (String, Tensor<1>)| {
@@ -74,7 +74,7 @@ pub fn forward_flops(unet: &UNet) -> f64 {
             "up_blocks" => last - block - usize::from(parts.contains(&"upsamplers")),
             _ => 0,
         };
-        let pixels = (size >> level).pow(2) as f64;
+        let pixels = ((height >> level) * (width >> level)) as f64;
         let numbers = values.dims()[0] as f64;
         let is = |part: &str| parts.iter().any(|other| other.contains(part));
         if !name.ends_with("weight") || is("norm") || is("class_embedding") {

@@ -26,14 +26,11 @@ fn drawn(config: &Path, device: &Device) -> anyhow::Result<ModelFolder> {
     let outline =
         config.data.outline().context("--config: its data must be a published dataset")?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
-    let schedule = config.schedule.build()?;
+    let schedule = config.noise_schedule()?;
     Ok(ModelFolder {
         unet: drawn_network(&unet, config.seed, device)?,
         scheduler: SchedulerConfig::from_schedule(&schedule, config.teacher.prediction_type),
         schedule,
-        halfstep: HalfstepFile {
-            schedule: Some(config.schedule.clone()),
-            ..HalfstepFile::default()
-        },
+        halfstep: HalfstepFile { schedule: config.schedule.clone(), ..HalfstepFile::default() },
     })
 }

@@ -39,8 +39,8 @@ impl<'a> Bench<'a> {
     ) -> anyhow::Result<Self> {
         precision.check(device)?;
         let config = model.unet.config();
-        let size = config.sample_size.context("the model has no `sample_size`")?;
-        let shape = [config.in_channels, size, size];
+        let [height, width] = config.sample_size.context("the model has no `sample_size`")?.sides();
+        let shape = [config.in_channels, height, width];
         let tracked = device.device.clone().autodiff();
         let unet = with_flat_params(UNet::zeroed(config, &tracked)?, flat_params(&model.unet));
         let images = |purpose| {

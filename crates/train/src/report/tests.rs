@@ -33,6 +33,7 @@ fn result(stage: usize, agreement: Option<f64>) -> RoundResult {
         train_steps: 400,
         loss: Some(0.1),
         output_mse: None,
+        original_agreement: None,
         seconds: 12.0,
         agreement,
         teacher_agreement: agreement.map(|own| 4.0 * own),

@@ -1,0 +1,196 @@
+//! Where the parts of a diffusers folder lie.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::ModelError;
+use crate::json::read_json;
+
+/// The weights' file, as diffusers names it.
+pub(crate) const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
+const INDEX: &str = "diffusion_pytorch_model.safetensors.index.json";
+
+/// The parts of a model folder: a pipeline's (`unet/` and `scheduler/`), an old pipeline's that has
+/// both in itself, or a bare network's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Holds `config.json` and the weights.
+    pub unet: PathBuf,
+    /// `scheduler_config.json`; a bare network has none.
+    pub scheduler: Option<PathBuf>,
+}
+
+impl Layout {
+    /// What lies in `dir`.
+    ///
+    /// # Errors
+    /// [`ModelError::Folder`] if there is no network.
+    pub fn of(dir: &Path) -> Result<Self, ModelError> {
+        let nested = dir.join("unet");
+        let unet = match () {
+            () if nested.join("config.json").is_file() => nested,
+            () if dir.join("config.json").is_file() => dir.to_path_buf(),
+            () => return Err(not_a_model(dir)),
+        };
+        let places = match unet == dir {
+            false => vec![dir.join("scheduler/scheduler_config.json")],
+            true => vec![
+                dir.join("scheduler_config.json"),
+                dir.join("scheduler/scheduler_config.json"),
+                dir.join("../scheduler/scheduler_config.json"),
+            ],
+        };
+        let scheduler = places.iter().find(|place| place.is_file()).cloned();
+        match (unet == dir, scheduler) {
+            // A pipeline without its scheduler is damaged, not bare.
+            (false, None) => Ok(Self { scheduler: places.into_iter().next(), unet }),
+            (_, scheduler) => Ok(Self { unet, scheduler }),
+        }
+    }
+
+    /// The weights' files: one, or several by an index.
+    ///
+    /// # Errors
+    /// [`ModelError`] saying what is missing, or what lies there instead.
+    pub fn weights(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let (whole, index) = (self.unet.join(WEIGHTS), self.unet.join(INDEX));
+        if whole.is_file() {
+            return Ok(vec![whole]);
+        }
+        if index.is_file() {
+            return shards(&self.unet, &index);
+        }
+        let ending = |end: &str| -> Vec<PathBuf> {
+            let entries = std::fs::read_dir(&self.unet).into_iter().flatten().flatten();
+            let names = entries.map(|entry| entry.path());
+            names.filter(|path| path.to_string_lossy().ends_with(end)).collect()
+        };
+        let mut others = ending(".safetensors");
+        match others.len() {
+            // One that is there under another name: a variant (`.fp16`), or an older convention.
+            1 => Ok(vec![others.remove(0)]),
+            0 if !ending(".bin").is_empty() => Err(ModelError::Folder {
+                path: self.unet.clone(),
+                problem: format!(
+                    "has its weights as a pickle only, which can run code and is not read; write them \
+                     again in Python with UNet2DModel.from_pretrained(\"{0}\").save_pretrained(\"{0}\")",
+                    self.unet.display()
+                ),
+            }),
+            0 => Err(ModelError::Folder {
+                path: whole,
+                problem: "no such file: the network has no weights".to_owned(),
+            }),
+            _ => Err(ModelError::Folder {
+                path: self.unet.clone(),
+                problem: format!(
+                    "has several safetensors files and none is called {WEIGHTS}; rename the one to use"
+                ),
+            }),
+        }
+    }
+}
+
+/// diffusers' list of which tensor lies in which file.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+fn shards(unet: &Path, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let Index { weight_map } = read_json(index)?;
+    let names: BTreeSet<String> = weight_map.into_values().collect();
+    let wrong = |problem: String| ModelError::Folder { path: index.to_path_buf(), problem };
+    if names.is_empty() {
+        return Err(wrong("`weight_map` lists no file".to_owned()));
+    }
+    names
+        .into_iter()
+        .map(|name| match Path::new(&name).file_name() == Some(name.as_ref()) {
+            true => Ok(unet.join(name)),
+            false => {
+                Err(wrong(format!("`weight_map` names {name:?}, which is not a plain file name")))
+            }
+        })
+        .collect()
+}
+
+fn not_a_model(dir: &Path) -> ModelError {
+    let problem = if dir.exists() {
+        "not a model folder: neither unet/config.json nor config.json is there (expected a diffusers \
+         pipeline or UNet2DModel folder, such as runs/NAME/teacher or runs/NAME/students/0004)"
+    } else {
+        "no such folder"
+    };
+    ModelError::Folder { path: dir.to_path_buf(), problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn a_network_is_found_in_every_layout() {
+        let scheduler = "scheduler/scheduler_config.json";
+        let pipeline = folder(&[("unet/config.json", "{}"), (scheduler, "{}")]);
+        let inside = pipeline.path().join("unet");
+        for dir in [pipeline.path(), &inside] {
+            let layout = Layout::of(dir).unwrap();
+            assert_eq!(layout.unet, inside);
+            assert!(layout.scheduler.unwrap().is_file(), "{}", dir.display());
+        }
+        let old = folder(&[("config.json", "{}"), ("scheduler_config.json", "{}")]);
+        let layout = Layout::of(old.path()).unwrap();
+        assert_eq!(layout.unet, old.path());
+        assert_eq!(layout.scheduler, Some(old.path().join("scheduler_config.json")));
+        let bare = folder(&[("config.json", "{}")]);
+        assert_eq!(Layout::of(bare.path()).unwrap().scheduler, None);
+        let damaged = folder(&[("unet/config.json", "{}")]);
+        let missing = Layout::of(damaged.path()).unwrap().scheduler.unwrap();
+        assert!(missing.ends_with(scheduler) && !missing.exists());
+    }
+
+    #[test]
+    fn weights_are_one_file_or_those_of_an_index() {
+        let names = |files: &[(&str, &str)]| {
+            let dir = folder(&[&[("config.json", "{}")], files].concat());
+            let found = Layout::of(dir.path()).unwrap().weights();
+            found
+                .map(|paths| {
+                    let names = paths.iter().map(|path| path.file_name().unwrap());
+                    names.map(|name| name.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+                })
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(names(&[(WEIGHTS, "")]).unwrap(), [WEIGHTS]);
+        let variant = "diffusion_pytorch_model.fp16.safetensors";
+        assert_eq!(names(&[(variant, "")]).unwrap(), [variant]);
+        let map =
+            r#"{"weight_map": {"a": "1.safetensors", "b": "2.safetensors", "c": "1.safetensors"}}"#;
+        let shards = [(INDEX, map), ("1.safetensors", ""), ("2.safetensors", "")];
+        assert_eq!(names(&shards).unwrap(), ["1.safetensors", "2.safetensors"]);
+        for (files, word) in [
+            (vec![], "no weights"),
+            (vec![("diffusion_pytorch_model.bin", "")], "save_pretrained"),
+            (vec![("a.safetensors", ""), ("b.safetensors", "")], "several"),
+            (vec![(INDEX, r#"{"weight_map": {"a": "../x"}}"#)], "plain file name"),
+            (vec![(INDEX, r#"{"weight_map": {}}"#)], "lists no file"),
+            (vec![(INDEX, "{}")], "not valid JSON"),
+        ] {
+            let error = names(&files).unwrap_err();
+            assert!(error.contains(word), "{word}: {error}");
+        }
+    }
+}

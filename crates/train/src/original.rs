@@ -1,0 +1,155 @@
+//! A teacher that was trained elsewhere: what it is, and what has to be done to distil it.
+
+use std::path::PathBuf;
+
+use halfstep_core::{DiscreteSchedule, NoiseLevel, PredictionType, ScheduleConfig, ScheduleName};
+use halfstep_model::{ClassInput, ModelOutline, TimeEmbeddingType, UNetConfig};
+
+use crate::config::Config;
+use crate::error::TrainError;
+
+/// An answer of the original's is asked for where saying it as v makes its error at most this many
+/// times as large. v = (eps - sigma z)/alpha = (alpha z - x0)/sigma, so an eps-network is not asked
+/// where alpha < 1/10, nor an x0-network where sigma < 1/10.
+const LARGEST_GAIN: f64 = 10.0;
+
+/// The folder of `teacher.from`.
+#[derive(Clone, Debug)]
+pub(crate) struct Original {
+    pub path: PathBuf,
+    pub outline: ModelOutline,
+}
+
+impl Config {
+    /// The teacher's folder, if it was trained elsewhere; its weights are not read.
+    ///
+    /// # Errors
+    /// [`TrainError`] naming the file or field in it that is missing or not supported.
+    pub(crate) fn original(&self) -> Result<Option<Original>, TrainError> {
+        let Some(path) = &self.teacher.from else { return Ok(None) };
+        Ok(Some(Original { path: path.clone(), outline: ModelOutline::read(path)? }))
+    }
+
+    /// The noise schedule of the run: that of `[schedule]`, the cosine schedule without it, and for a
+    /// teacher from a folder its own. That one is spread over more times where the teacher's number of
+    /// sampling steps does not divide T (every halving is to be exact), and then, or where the network
+    /// has to learn to say v in any case, it is rescaled to end in pure noise.
+    ///
+    /// # Errors
+    /// [`TrainError`] naming the field, or what is wrong in the teacher's folder.
+    pub fn noise_schedule(&self) -> Result<DiscreteSchedule, TrainError> {
+        let wrong =
+            |error: halfstep_core::ScheduleError| TrainError::config("schedule", error.to_string());
+        let original = match (&self.schedule, self.original()?) {
+            (Some(named), _) => return named.build().map_err(wrong),
+            (None, None) => return cosine().build().map_err(wrong),
+            (None, Some(original)) => original.outline,
+        };
+        let (times, steps) = (original.schedule.len(), self.distill.teacher_steps.max(1));
+        let divided = times.is_multiple_of(steps);
+        if divided && original.scheduler.prediction_type == self.teacher.prediction_type {
+            return Ok(original.schedule);
+        }
+        let spread = match divided {
+            true => Ok(original.schedule),
+            false => {
+                let more = times.div_ceil(steps) * steps;
+                DiscreteSchedule::from_continuous(&original.schedule, more)
+            }
+        };
+        spread
+            .and_then(|schedule| match schedule.has_zero_terminal_snr() {
+                true => Ok(schedule),
+                false => schedule.rescale_zero_terminal_snr(),
+            })
+            .map_err(wrong)
+    }
+
+    /// Whether the original needs no adaptation: it answers what the run's networks are to answer, at
+    /// the same noise levels under the same times.
+    pub(crate) fn takes_over(&self) -> Result<bool, TrainError> {
+        let Some(original) = self.original()? else { return Ok(false) };
+        let (theirs, ours) = (&original.outline.schedule, self.noise_schedule()?);
+        // Betas written as f32 or f64 say the same levels to six digits at least.
+        let close = |t: usize| (theirs.at(t).alpha() - ours.at(t).alpha()).abs() < 1e-6;
+        let same_levels = theirs.len() == ours.len() && (0..ours.len()).all(close);
+        let same_answer =
+            original.outline.scheduler.prediction_type == self.teacher.prediction_type;
+        Ok(same_levels && same_answer)
+    }
+}
+
+impl Original {
+    /// Its network, if it fits images of `shape` (C, H, W) and their classes.
+    pub fn network(
+        &self,
+        shape: [usize; 3],
+        num_classes: Option<usize>,
+    ) -> Result<UNetConfig, TrainError> {
+        let config = &self.outline.config;
+        let refused = |problem: String| {
+            let problem = format!("is {}, {problem}", self.path.display());
+            Err(TrainError::config("teacher.from", problem))
+        };
+        if self.outline.halfstep.distilled.is_some() {
+            return refused("a student; distil its teacher instead".to_owned());
+        }
+        if config.time_embedding_type == TimeEmbeddingType::Fourier {
+            let reason = "whose fourier time embedding is that of variance-exploding models; it can be sampled, not distilled";
+            return refused(reason.to_owned());
+        }
+        let [channels, height, width] = shape;
+        if config.in_channels != channels || config.out_channels != channels {
+            let (inputs, outputs) = (config.in_channels, config.out_channels);
+            return refused(format!(
+                "which takes {inputs} channels and gives {outputs}, and the data has {channels}"
+            ));
+        }
+        let sides = config.sample_size.map(|size| size.sides());
+        if let Some([of_height, of_width]) = sides.filter(|sides| *sides != [height, width]) {
+            return refused(format!(
+                "which draws {of_height}x{of_width}, and the data is {height}x{width}"
+            ));
+        }
+        match (config.class_input(), num_classes) {
+            (ClassInput::None, _) => {}
+            (_, None) => return refused("which wants classes, and the data has none".to_owned()),
+            (ClassInput::Table(known), Some(classes)) if known < classes => {
+                return refused(format!("which knows {known} classes, and the data has {classes}"));
+            }
+            _ => {}
+        }
+        let sample_size = Some([height, width].into());
+        let unet = UNetConfig { sample_size, dropout: 0.0, ..config.clone() };
+        unet.validate()?;
+        Ok(unet)
+    }
+
+    /// Whether its answer is to be trusted at a noise level: elsewhere the images themselves teach.
+    pub fn knows(&self, level: NoiseLevel) -> bool {
+        let schedule = &self.outline.schedule;
+        let noisiest = schedule.at(schedule.len() - 1);
+        let gain = match self.outline.scheduler.prediction_type {
+            PredictionType::Epsilon => 1.0 / level.alpha(),
+            PredictionType::Sample => 1.0 / level.sigma(),
+            PredictionType::VPrediction => 1.0,
+        };
+        gain <= LARGEST_GAIN && level.log_snr() >= noisiest.log_snr()
+    }
+
+    /// SHA-256, in hexadecimal, of its weights and scheduler config.
+    pub fn sha256(&self) -> Result<String, TrainError> {
+        Ok(halfstep_sample::model_sha256(&self.path)?)
+    }
+
+    /// What it is, in a few words: `epsilon at 1000 times`.
+    pub fn describe(&self) -> String {
+        let ModelOutline { schedule, scheduler, .. } = &self.outline;
+        format!("{} at {} times", scheduler.prediction_type, schedule.len())
+    }
+}
+
+/// What a run without `[schedule]` has.
+pub(crate) fn cosine() -> ScheduleConfig {
+    ScheduleConfig { zero_terminal_snr: true, ..ScheduleConfig::new(ScheduleName::Cosine) }
+}

@@ -3,10 +3,12 @@
 mod bad_input;
 mod device_check;
 mod diffusers;
+mod examples;
 mod faults;
 mod gamma;
 mod gamma_table;
 mod model_folder;
+mod originals;
 mod precision;
 mod programs;
 mod resume;

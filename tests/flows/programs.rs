@@ -60,6 +60,8 @@ fn a_run_ends_with_models_pictures_and_a_table_and_then_says_it_is_finished() {
         "report/run.json",
         "report/summary.json",
         "report/summary.md",
+        "teacher/README.md",
+        "students/0004/grid.png",
     ] {
         assert!(out.join(file).is_file(), "{file}");
     }
@@ -67,6 +69,17 @@ fn a_run_ends_with_models_pictures_and_a_table_and_then_says_it_is_finished() {
     assert_eq!(student.halfstep.distilled.unwrap().timesteps, [1023, 767, 511, 255]);
     let rows = image::open(out.join("samples/comparison.png")).unwrap().into_rgb8();
     assert_eq!(rows.dimensions(), (4 * 66 + 2, 3 * 66 + 2));
+
+    let card = std::fs::read_to_string(out.join("students/0004/README.md")).unwrap();
+    for words in [
+        "license: unknown\n",
+        "num_inference_steps=4)",
+        "--model ",
+        "| this student | 4 |",
+        "digits",
+    ] {
+        assert!(card.contains(words), "{words}: {card}");
+    }
 
     let again = output(&mut train(&out, &[]), 0);
     let text = String::from_utf8(again.stdout).unwrap();

@@ -24,27 +24,35 @@ pub fn root() -> PathBuf {
 /// A program of the workspace, built with the profile of this test.
 pub fn program(name: &str) -> Command {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--quiet", "--locked", "-p", "train", "-p", "sample"])
-            .current_dir(root());
-        // What cargo tells this test about itself must not reach another cargo: some build scripts
-        // (ring's) run again when it changes.
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            let of_this_test = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"];
-            if of_this_test.iter().any(|prefix| name.starts_with(prefix)) {
-                build.env_remove(name);
-            }
-        }
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "the programs do not build");
-        std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_path_buf()
-    });
+    let folder = FOLDER.get_or_init(|| built(&["-p", "train", "-p", "sample"]));
     Command::new(folder.join(name))
+}
+
+/// An example of one of the library crates.
+pub fn example(name: &str) -> Command {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| built(&["--workspace", "--examples"]));
+    Command::new(folder.join("examples").join(name))
+}
+
+/// Builds, and says where.
+fn built(what: &[&str]) -> PathBuf {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--locked"]).args(what).current_dir(root());
+    // What cargo tells this test about itself must not reach another cargo: some build scripts
+    // (ring's) run again when it changes.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let of_this_test = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"];
+        if of_this_test.iter().any(|prefix| name.starts_with(prefix)) {
+            build.env_remove(name);
+        }
+    }
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    assert!(build.status().unwrap().success(), "{what:?} does not build");
+    std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_path_buf()
 }
 
 /// wgpu on whatever adapter there is; `None`, with a word about it, where there is none and none is

@@ -96,13 +96,16 @@ impl SchedulerConfig {
         Ok(config)
     }
 
-    /// How a schedule of ours goes out: as `trained_betas`, trailing, without clipping.
+    /// How a schedule of ours goes out: as `trained_betas`, trailing, without clipping. One that ends in
+    /// pure noise says so too, although rescaling changes nothing in it any more: diffusers' solvers
+    /// step back from alpha = 0, where their sigma is infinite, only if they are told.
     pub fn from_schedule(schedule: &DiscreteSchedule, prediction_type: PredictionType) -> Self {
         Self {
             num_train_timesteps: schedule.len(),
             trained_betas: Some(schedule.betas()),
             clip_sample: false,
             prediction_type,
+            rescale_betas_zero_snr: schedule.has_zero_terminal_snr(),
             timestep_spacing: TimestepSpacing::Trailing,
             ..Self::default()
         }

@@ -39,7 +39,7 @@ pub use ode::{OdeVariable, RungeKutta, Tableau};
 pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
 pub use panics::{caught, note_panics};
 pub use registry::{GridRule, SamplerEntry, SamplerKind, Takes};
-pub use sampler::{Family, Jump, Sampler, StepInfo, Trajectory, walk};
+pub use sampler::{Family, Jump, Sampler, StepInfo, Trajectory, draw_with, walk};
 pub use samplers::analytic::AnalyticDpm;
 pub use samplers::ancestral::Ancestral;
 pub use samplers::angular::AngularDdim;

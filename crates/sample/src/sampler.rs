@@ -1,7 +1,10 @@
 //! The [`Sampler`] seam: what a sampler is given, what it gives back, and the loop most share.
 
-use burn::tensor::Tensor;
-use halfstep_core::{Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint};
+use burn::tensor::{Tensor, TensorData};
+use halfstep_core::{
+    Denoiser, DiscreteSchedule, NoiseLevel, Prediction, PredictionType, TimePoint,
+};
+use halfstep_data::{Purpose, noise};
 
 use crate::error::SampleError;
 
@@ -144,6 +147,35 @@ pub(crate) fn calls_of(each: usize, grid: &[TimePoint]) -> usize {
         Some(end) if end.level.sigma() == 0.0 => each * steps.saturating_sub(1) + steps.min(1),
         _ => each * steps,
     }
+}
+
+/// Walks over a grid with any denoiser. Image k of the batch gets the step noise of (seed, k), as when
+/// [`Draw`](crate::Draw) draws it; nobody is told of the progress.
+///
+/// # Errors
+/// As [`Sampler::sample`].
+pub fn draw_with(
+    sampler: &dyn Sampler,
+    denoiser: &dyn Denoiser,
+    schedule: &DiscreteSchedule,
+    grid: &[TimePoint],
+    start: Tensor<4>,
+    seed: u64,
+) -> Result<Tensor<4>, SampleError> {
+    let (shape, device) = (start.dims(), start.device());
+    let each = shape[1..].iter().product();
+    sampler.sample(Trajectory {
+        denoiser,
+        start,
+        grid,
+        locate: &|level| schedule.point_at(level),
+        noise: &mut |jump| {
+            let purpose = Purpose::SampleNoise { step: jump.index as u32 };
+            let values = noise(seed, purpose, 0..shape[0] as u64, each);
+            Tensor::from_data(TensorData::new(values, shape), &device)
+        },
+        on_step: &mut |_| Ok(()),
+    })
 }
 
 /// The loop of every method that follows the grid: `step` takes z over one jump.

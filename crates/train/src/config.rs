@@ -27,6 +27,10 @@ pub struct Config {
     /// What becomes of a step whose loss or gradient is not finite.
     #[serde(default)]
     pub non_finite: NonFinite,
+    /// Of the models, for their cards: an identifier of the Hugging Face Hub, such as `mit` [default:
+    /// unknown].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
     /// `[data]`
     pub data: DataConfig,
     /// `[model]`; left out if the teacher comes from a folder, which has a network.

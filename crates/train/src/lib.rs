@@ -11,6 +11,7 @@
 mod adaptation;
 mod agreement;
 mod batches;
+mod card;
 mod config;
 mod config_file;
 mod copies;

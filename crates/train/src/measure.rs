@@ -6,6 +6,7 @@ use halfstep_model::ModelFolder;
 use halfstep_sample::{Images, output, picture};
 
 use crate::agreement::{Agreement, draw_images};
+use crate::card::Card;
 use crate::copies::Copies;
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
@@ -49,10 +50,11 @@ impl Row {
 }
 
 impl Run<'_> {
-    /// Whether a stage's row and pictures are there. The row is written last.
+    /// Whether a stage's row, card and pictures are there.
     pub(crate) fn is_measured(&self, stage: Stage, summary: &Summary) -> bool {
         let rows = Row::of(stage, self.config.distill.teacher_steps);
         summary.of_stage(stage.index()).is_some()
+            && Card::is_there(&self.folder.model(stage))
             && rows.into_iter().all(|row| row.path(self.folder.path()).is_file())
             && (!self.is_last(stage)
                 || self.comparison_path().is_file() && Copies::read(self.folder.path()).is_some())
@@ -111,7 +113,18 @@ impl Run<'_> {
             agreement: pair.as_ref().map(|(_, own)| agreement.distance(own)),
             teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
         });
-        summary.write(self.folder.path())
+        summary.write(self.folder.path())?;
+        let images = pair.as_ref().map_or(agreement.reference(), |(_, own)| own);
+        let card = Card {
+            folder: &self.folder.model(stage),
+            model: &model,
+            stage,
+            config: self.config,
+            dataset: self.dataset,
+            summary,
+            device: &self.options.device.description,
+        };
+        card.write(images)
     }
 
     /// What the teacher's original draws from the same noises, in as many steps on its own times.

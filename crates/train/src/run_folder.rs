@@ -177,7 +177,7 @@ pub(crate) fn has_model(folder: &Path) -> bool {
 
 /// Settings that change neither weights nor results: where things lie, how often they are said, and
 /// what becomes of steps that are not finite, which until the first of them is all the same.
-const FREE: [&str; 5] = ["name", "data.dir", "teacher.from", "log.", "non_finite"];
+const FREE: [&str; 6] = ["name", "license", "data.dir", "teacher.from", "log.", "non_finite"];
 
 /// `field: old -> new` for every setting that differs and matters.
 fn differences(saved: &str, current: &str) -> Vec<String> {

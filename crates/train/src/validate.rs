@@ -72,6 +72,14 @@ impl Config {
 
     fn validate_name(&self) -> Result<(), TrainError> {
         let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if let Some(license) =
+            self.license.as_ref().filter(|text| text.is_empty() || !text.chars().all(fine))
+        {
+            let problem = format!(
+                "is \"{license}\"; an identifier such as \"mit\" or \"cc-by-4.0\" is expected"
+            );
+            return Err(TrainError::config("license", problem));
+        }
         if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(fine) {
             return Err(TrainError::config(
                 "name",

@@ -1,0 +1,235 @@
+//! The model card: `README.md` of a model folder, as the Hugging Face Hub shows it, and `grid.png`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use burn::module::Module;
+use halfstep_data::Dataset;
+use halfstep_model::{ClassInput, ModelFolder};
+use halfstep_sample::{Images, output, picture};
+
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::progress::human_time;
+use crate::stage::Stage;
+use crate::summary::{RoundResult, Summary};
+
+/// Images of `grid.png`.
+const SHOWN: usize = 64;
+
+/// All that a card tells of.
+pub(crate) struct Card<'a> {
+    /// Where the model lies.
+    pub folder: &'a Path,
+    pub model: &'a ModelFolder,
+    pub stage: Stage,
+    pub config: &'a Config,
+    pub dataset: &'a Dataset,
+    /// With the stage's row in it.
+    pub summary: &'a Summary,
+    /// What it learned on.
+    pub device: &'a str,
+}
+
+impl Card<'_> {
+    /// Whether a model folder has its card; the card is written last.
+    pub fn is_there(folder: &Path) -> bool {
+        folder.join("README.md").is_file()
+    }
+
+    /// Writes both files; `images` are those that the model was measured by.
+    ///
+    /// # Errors
+    /// [`TrainError::Sample`] naming the file.
+    pub fn write(&self, images: &Images) -> Result<(), TrainError> {
+        let shown = images.first(SHOWN);
+        let (columns, scale) =
+            (picture::square_columns(shown.len()), picture::comfortable_scale(images.shape[2]));
+        let grid = picture::grid(&shown, columns, scale)?;
+        output::write_png(&self.folder.join("grid.png"), grid)?;
+        Ok(output::write_file(&self.folder.join("README.md"), self.text().as_bytes())?)
+    }
+
+    fn text(&self) -> String {
+        [
+            self.front_matter(),
+            self.introduction(),
+            self.use_in_python(),
+            self.use_in_rust(),
+            self.results(),
+            self.training(),
+        ]
+        .join("\n")
+    }
+
+    /// Sampling steps that the model is for.
+    fn steps(&self) -> usize {
+        self.stage.num_steps().unwrap_or(self.config.distill.teacher_steps)
+    }
+
+    fn front_matter(&self) -> String {
+        let license = self.config.license.as_deref().unwrap_or("unknown");
+        let mut tags = vec!["diffusion", "unconditional-image-generation", "halfstep"];
+        if self.stage != Stage::Teacher {
+            tags.push("progressive-distillation");
+        }
+        let tags: String = tags.iter().map(|tag| format!("- {tag}\n")).collect();
+        // Names of datasets on the Hub.
+        let dataset = match self.dataset.name() {
+            name @ ("mnist" | "fashion_mnist" | "cifar10") => format!("datasets:\n- {name}\n"),
+            _ => String::new(),
+        };
+        format!(
+            "---\nlicense: {license}\nlibrary_name: diffusers\n\
+             pipeline_tag: unconditional-image-generation\ntags:\n{tags}{dataset}---\n"
+        )
+    }
+
+    fn introduction(&self) -> String {
+        let (name, steps) = (&self.config.name, self.steps());
+        let [c, h, w] = self.dataset.shape();
+        let data =
+            format!("{} images of {c}x{h}x{w} from {}", self.dataset.len(), self.dataset.name());
+        let what = match self.stage {
+            Stage::Teacher => {
+                format!(
+                    "A diffusion model of {data}, the teacher of students that draw in fewer steps."
+                )
+            }
+            Stage::Round { .. } => format!(
+                "Draws in {steps} network calls what its teacher draws in {}. Made by progressive \
+                 distillation (Salimans & Ho 2022) over {data}.",
+                self.config.distill.teacher_steps
+            ),
+        };
+        let original = match &self.config.teacher.from {
+            Some(path) => format!(
+                "\nIt comes from a model that was trained elsewhere, `{}`.\n",
+                path.display()
+            ),
+            None => String::new(),
+        };
+        format!(
+            "# {name}, {} in {steps} steps\n\n{what}\n{original}\n![Images that it drew, none chosen](grid.png)\n",
+            self.role()
+        )
+    }
+
+    fn role(&self) -> &'static str {
+        if self.stage == Stage::Teacher { "teacher" } else { "student" }
+    }
+
+    fn use_in_python(&self) -> String {
+        let (path, steps) = (self.folder.display(), self.steps());
+        let [c, h, w] = self.dataset.shape();
+        let code = match self.model.unet.config().class_input() {
+            ClassInput::None => format!(
+                "from diffusers import DDIMPipeline\n\n\
+                 pipeline = DDIMPipeline.from_pretrained(\"{path}\")\n\
+                 images = pipeline(batch_size=16, num_inference_steps={steps}).images\n"
+            ),
+            _ => format!(
+                "import torch\nfrom diffusers import DDIMPipeline\n\n\
+                 pipeline = DDIMPipeline.from_pretrained(\"{path}\")\n\
+                 pipeline.scheduler.set_timesteps({steps})\n\
+                 z = torch.randn(16, {c}, {h}, {w})\n\
+                 classes = torch.arange(16) % {}\n\
+                 with torch.no_grad():\n    \
+                 for t in pipeline.scheduler.timesteps:\n        \
+                 output = pipeline.unet(z, t, class_labels=classes).sample\n        \
+                 z = pipeline.scheduler.step(output, t, z).prev_sample\n\
+                 images = pipeline.numpy_to_pil((z / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())\n",
+                self.dataset.num_classes().unwrap_or(1)
+            ),
+        };
+        let grid = match self.stage {
+            Stage::Teacher => String::new(),
+            Stage::Round { .. } => format!(
+                "\nIt knows the times of its {steps} steps and no others: give it this many, and eta 0.\n"
+            ),
+        };
+        format!("## In Python\n\n```python\n{code}```\n{grid}")
+    }
+
+    fn use_in_rust(&self) -> String {
+        let steps = match self.stage {
+            Stage::Teacher => format!(" --steps {}", self.steps()),
+            Stage::Round { .. } => String::new(),
+        };
+        format!(
+            "## With halfstep\n\n```console\n$ cargo run -p sample -- --model {}{steps} --out grid.png\n```\n",
+            self.folder.display()
+        )
+    }
+
+    fn results(&self) -> String {
+        let mut text = "## Results\n\n".to_owned();
+        let Some(row) = self.summary.of_stage(self.stage.index()) else { return text };
+        // Writing to a String cannot fail.
+        let _ = match (row.agreement, row.teacher_agreement) {
+            (Some(own), Some(teacher)) => self.student_results(&mut text, row, own, teacher),
+            _ => self.teacher_results(&mut text, row),
+        };
+        text
+    }
+
+    fn teacher_results(&self, text: &mut String, row: &RoundResult) -> std::fmt::Result {
+        if let Some(mse) = row.output_mse {
+            writeln!(
+                text,
+                "Mean squared error of its own output ({}), uniform times, averaged weights, 1024 \
+                 training images: {mse:.4}.",
+                self.config.teacher.prediction_type
+            )?;
+        }
+        if let Some(distance) = row.original_agreement {
+            writeln!(
+                text,
+                "Mean squared distance of its images to its original's, from the same noises: {distance:.5}."
+            )?;
+        }
+        Ok(())
+    }
+
+    fn student_results(
+        &self,
+        text: &mut String,
+        row: &RoundResult,
+        own: f64,
+        teacher: f64,
+    ) -> std::fmt::Result {
+        let (steps, all) = (row.num_steps, self.config.distill.teacher_steps);
+        writeln!(
+            text,
+            "Mean squared distance, pixels in [-1, 1], to the teacher's images in {all} steps, from the \
+             same {} start noises:\n\n| model | steps | distance |\n|---|---:|---:|\n\
+             | this student | {steps} | {own:.5} |\n| its teacher, DDIM | {steps} | {teacher:.5} |",
+            self.config.distill.agreement_images
+        )
+    }
+
+    fn training(&self) -> String {
+        let provenance = &self.model.halfstep.provenance;
+        let batch_size = match self.stage {
+            Stage::Teacher => self.config.teacher.batch_size,
+            Stage::Round { .. } => self.config.distill.batch_size,
+        };
+        format!(
+            "## How it was made\n\n\
+             - network: `UNet2DModel`, {:.2} million parameters, predicts {}\n\
+             - learned: {} optimiser steps of {batch_size} images, {}, on {}\n\
+             - data: {}, SHA-256 of its pixels and labels `{}`\n\
+             - seed: {}; program: {}\n\
+             - training data may show through: nobody has looked at these images for bias or harm\n",
+            self.model.unet.num_params() as f64 / 1e6,
+            self.config.teacher.prediction_type,
+            provenance.train_steps,
+            human_time(provenance.train_seconds),
+            self.device,
+            provenance.dataset,
+            provenance.dataset_sha256,
+            provenance.seed,
+            provenance.program,
+        )
+    }
+}

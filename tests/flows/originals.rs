@@ -1,0 +1,147 @@
+//! `teacher.from`: teachers that were trained elsewhere, taken as they are or adapted.
+
+use std::path::Path;
+use std::process::Command;
+
+use burn::tensor::Device;
+use halfstep_core::PredictionType;
+use halfstep_model::ModelFolder;
+use halfstep_train::Summary;
+
+use crate::resume::{assert_same_results, saved_states, wait_until_it_learns};
+use crate::support::{failure, fixture, output, program, root, tiny_model};
+
+const SMALL: [&str; 9] = [
+    "teacher.train_steps=12",
+    "teacher.warmup_steps=2",
+    "distill.teacher_steps=8",
+    "distill.train_steps=8",
+    "distill.batch_size=8",
+    "distill.agreement_images=4",
+    "log.every=3",
+    "log.checkpoint_every=5",
+    "log.preview_every=0",
+];
+
+fn distil(from: &Path, out: &Path, extra: &[&str]) -> Command {
+    let mut command = program("train");
+    command.arg("--config").arg(root().join("configs/from-diffusers.toml")).arg("--out").arg(out);
+    command.args(["--quiet", "--device", "cpu", "--set"]);
+    command.arg(format!("teacher.from={}", from.display()));
+    for setting in SMALL.iter().chain(extra) {
+        command.args(["--set", setting]);
+    }
+    command
+}
+
+fn load(folder: &Path) -> ModelFolder {
+    ModelFolder::load(folder, &Device::flex()).unwrap()
+}
+
+fn weights(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("unet/diffusion_pytorch_model.safetensors")).unwrap()
+}
+
+#[test]
+fn a_teacher_that_says_v_at_the_same_levels_is_taken_bit_for_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, out) = (dir.path().join("teacher"), dir.path().join("run"));
+    tiny_model(None, None).save(&from).unwrap();
+    output(&mut distil(&from, &out, &[]), 0);
+    assert_eq!(weights(&out.join("teacher")), weights(&from));
+    assert!(weights(&out.join("students/0004")) != weights(&from));
+    let settings = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(settings.contains("train_steps = 0"), "{settings}");
+    assert!(Summary::read(&out).unwrap().rounds[0].original_agreement.is_none());
+    let student = load(&out.join("students/0004"));
+    assert_eq!(student.halfstep.distilled.unwrap().timesteps, [63, 47, 31, 15]);
+    assert_eq!(student.halfstep.provenance.original, Some(from.display().to_string()));
+}
+
+/// eps at 1000 linear betas, of which 8 steps divide and 16 do not.
+#[test]
+fn an_eps_teacher_learns_to_say_v_at_levels_that_end_in_pure_noise() {
+    let from = fixture("diffusers/bare");
+    for (teacher_steps, times) in [(8, 1000), (16, 1008)] {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("run");
+        let steps = format!("distill.teacher_steps={teacher_steps}");
+        output(&mut distil(&from, &out, &[&steps]), 0);
+        for folder in ["teacher", "students/0004"] {
+            let model = load(&out.join(folder));
+            assert_eq!(model.prediction_type(), PredictionType::VPrediction);
+            assert_eq!(model.schedule.len(), times);
+            assert!(model.schedule.has_zero_terminal_snr());
+            assert_eq!(
+                model.unet.config().down_block_types,
+                load(&from).unet.config().down_block_types
+            );
+        }
+        assert!(Summary::read(&out).unwrap().rounds[0].original_agreement.is_some());
+        let card = std::fs::read_to_string(out.join("students/0004/README.md")).unwrap();
+        assert!(card.contains(&from.display().to_string()), "{card}");
+    }
+}
+
+#[test]
+fn an_adaptation_goes_on_where_it_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = fixture("diffusers/bare");
+    let (straight, broken) = (dir.path().join("straight"), dir.path().join("broken"));
+    let many = ["teacher.train_steps=40", "log.checkpoint_every=1", "distill.teacher_steps=16"];
+    output(&mut distil(&from, &straight, &many), 0);
+    let mut child = distil(&from, &broken, &many).spawn().unwrap();
+    wait_until_it_learns(&mut child, &broken);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!saved_states(&broken).is_empty());
+    output(&mut distil(&from, &broken, &many), 0);
+    assert_same_results(&straight, &broken);
+}
+
+#[test]
+fn what_cannot_be_distilled_is_refused_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let student = dir.path().join("student");
+    tiny_model(None, Some(4)).save(&student).unwrap();
+    let classes = dir.path().join("classes");
+    tiny_model(Some(3), None).save(&classes).unwrap();
+    let fine = fixture("diffusers/bare");
+    let network = "model={block_out_channels=[8], attention=[false]}";
+    for (from, setting, words) in [
+        (&dir.path().join("nowhere"), "seed=0", ["nowhere", "no such folder"]),
+        (&student, "seed=0", ["teacher.from", "a student"]),
+        (&classes, "seed=0", ["knows 3 classes", "has 10"]),
+        (&fixture("diffusers/old_ddpm"), "seed=0", ["takes 3 channels", "has 1"]),
+        (&fixture("diffusers/pndm"), "seed=0", ["draws 7x7", "is 8x8"]),
+        (&fixture("diffusers/fourier"), "seed=0", ["fourier", "not distilled"]),
+        (&fine, network, ["`model`", "leave out one"]),
+        (&fine, "teacher.prediction_type=epsilon", ["prediction_type", "alpha = 0"]),
+        (&fine, "distill.teacher_steps=12", ["student_steps", "does not reach"]),
+        (&fine, "license=no: way", ["license", "cc-by-4.0"]),
+    ] {
+        let out = dir.path().join("refused");
+        let message = failure(&mut distil(from, &out, &[setting]));
+        for word in words {
+            assert!(message.contains(word), "{word}: {message}");
+        }
+        assert!(!out.exists(), "{message}");
+    }
+}
+
+#[test]
+fn a_run_does_not_go_on_with_another_teacher() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, out) = (dir.path().join("teacher"), dir.path().join("run"));
+    tiny_model(None, None).save(&from).unwrap();
+    output(&mut distil(&from, &out, &[]), 0);
+    let moved = dir.path().join("moved");
+    std::fs::rename(&from, &moved).unwrap();
+    output(&mut distil(&moved, &out, &[]), 0);
+    let other = tiny_model(None, None);
+    let changed = halfstep_model::flat_params(&other.unet).into_iter().map(|value| value * 1.5);
+    let unet = halfstep_model::with_flat_params(other.unet.clone(), changed.collect());
+    ModelFolder { unet, ..other }.save(&moved).unwrap();
+    let message = failure(&mut distil(&moved, &out, &[]));
+    assert!(message.contains("weights in teacher.from"), "{message}");
+}

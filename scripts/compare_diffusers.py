@@ -3,8 +3,8 @@
 
 Models made here (eps, x0 and v, with classes and without, teachers and students) are opened and drawn by
 diffusers; pipelines made by diffusers (scripts/diffusers_cases.py: every supported option) are opened and
-drawn here. Prints a table; fails where a warning is given, a weight is missing or an image differs by more
-than 1e-4. A few minutes on a CPU.
+drawn here. The Python of each model card is run. Prints a table; fails where a warning is given, a weight is
+missing or an image differs by more than 1e-4. A few minutes on a CPU.
 
     pip install torch diffusers
     cargo build -p train -p sample
@@ -109,6 +109,16 @@ class Comparison:
         pipeline.set_progress_bar_config(disable=True)
         return pipeline, said + more + lost
 
+    def card_runs(self, folder):
+        """The Python of a model's card, as somebody would paste it."""
+        card = (pathlib.Path(folder) / "README.md").read_text()
+        code = card.split("```python\n")[1].split("```")[0]
+        names = {}
+        exec(compile(code, f"{folder}/README.md", "exec"), names)
+        if len(names["images"]) != 16:
+            self.failed = True
+            print(f"| {folder}/README.md | its Python draws {len(names['images'])} images | | | **wrong**")
+
     def ours_there(self, name, folder, students):
         """A model of ours, drawn by diffusers."""
         pipeline, said = self.opens(folder)
@@ -144,9 +154,11 @@ class Comparison:
             flags = [flag for setting in QUICK + settings for flag in ("--set", setting)]
             self.run("train", "--config", "configs/digits.toml", "--out", out, "--device", "cpu", "--quiet", *flags)
             self.ours_there(f"{name} teacher", f"{out}/teacher", None)
+            self.card_runs(f"{out}/teacher")
             for student in sorted(pathlib.Path(out).glob("students/*"), reverse=True):
                 steps = int(student.name)
                 pair = self.ours_there(f"{name} student", str(student), steps)
+                self.card_runs(student)
                 shown = pair if name == "v" else shown
         return shown
 

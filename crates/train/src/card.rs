@@ -1,7 +1,7 @@
 //! The model card: `README.md` of a model folder, as the Hugging Face Hub shows it, and `grid.png`.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use halfstep_data::Dataset;
@@ -20,7 +20,7 @@ const SHOWN: usize = 64;
 /// All that a card tells of.
 pub(crate) struct Card<'a> {
     /// Where the model lies.
-    pub folder: &'a Path,
+    pub folder: PathBuf,
     pub model: &'a ModelFolder,
     pub stage: Stage,
     pub config: &'a Config,

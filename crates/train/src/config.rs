@@ -4,13 +4,11 @@ use std::path::PathBuf;
 
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType, ScheduleConfig};
 use halfstep_data::DataConfig;
-use halfstep_model::{BlockType, ImageSize, ModelError, Precision, UNetConfig};
+use halfstep_model::Precision;
 use serde::{Deserialize, Serialize};
 
-use crate::error::TrainError;
 use crate::learner::NonFinite;
 use crate::lr::LrDecay;
-use crate::original::cosine;
 
 /// A run: which images, which network, how the teacher learns, how it is halved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -239,118 +237,4 @@ fn v_prediction() -> PredictionType {
 
 fn truncated_snr() -> LossWeighting {
     LossWeighting::TruncatedSnr
-}
-
-impl Config {
-    /// The UNet for images of `shape` (C, H, W) and, if class-conditional, this many classes.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`] naming the field that does not fit.
-    pub fn unet(
-        &self,
-        shape: [usize; 3],
-        num_classes: Option<usize>,
-    ) -> Result<UNetConfig, TrainError> {
-        if let Some(original) = self.original()? {
-            return original.network(shape, num_classes);
-        }
-        let [channels, height, width] = shape;
-        let Some(model) = &self.model else {
-            let problem = "is missing: the network has to be described, or taken from a folder with teacher.from";
-            return Err(TrainError::config("model", problem));
-        };
-        if height != width {
-            return Err(TrainError::config(
-                "data",
-                format!("images are {height}x{width}; square ones are needed"),
-            ));
-        }
-        if model.attention.len() != model.block_out_channels.len() {
-            return Err(TrainError::config(
-                "model.attention",
-                format!(
-                    "has {} entries and model.block_out_channels {}: one a resolution is needed",
-                    model.attention.len(),
-                    model.block_out_channels.len()
-                ),
-            ));
-        }
-        let num_class_embeds = match (model.class_conditional, num_classes) {
-            (false, _) => None,
-            (true, Some(classes)) => Some(classes),
-            (true, None) => {
-                return Err(TrainError::config(
-                    "model.class_conditional",
-                    "is true, but the dataset has no classes",
-                ));
-            }
-        };
-        let block = |attention: bool, with, without| if attention { with } else { without };
-        let (down, attn_down) = (BlockType::DownBlock2D, BlockType::AttnDownBlock2D);
-        let (up, attn_up) = (BlockType::UpBlock2D, BlockType::AttnUpBlock2D);
-        let config = UNetConfig {
-            sample_size: Some(ImageSize::Square(height)),
-            in_channels: channels,
-            out_channels: channels,
-            block_out_channels: model.block_out_channels.clone(),
-            down_block_types: model.attention.iter().map(|&a| block(a, attn_down, down)).collect(),
-            up_block_types: model.attention.iter().rev().map(|&a| block(a, attn_up, up)).collect(),
-            layers_per_block: model.layers_per_block,
-            attention_head_dim: model.attention_head_dim,
-            norm_num_groups: model.norm_num_groups,
-            dropout: model.dropout,
-            num_class_embeds,
-            ..UNetConfig::default()
-        };
-        match config.validate() {
-            Ok(()) => Ok(config),
-            Err(ModelError::Config { field: "sample_size", problem }) => {
-                Err(TrainError::config("data", format!("gives images of size {height}: {problem}")))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// How noise levels count while the teacher learns.
-    pub fn teacher_weighting(&self) -> LossWeighting {
-        match (self.teacher.weighting, &self.teacher.from) {
-            (Some(weighting), _) => weighting,
-            (None, Some(_)) => self.distill.weighting,
-            (None, None) => LossWeighting::MinSnrGamma { gamma: 5.0 },
-        }
-    }
-
-    /// With the defaults that follow from other fields made explicit.
-    ///
-    /// # Errors
-    /// [`TrainError`] if the folder that the teacher comes from cannot be read.
-    pub(crate) fn resolved(mut self) -> Result<Self, TrainError> {
-        let twice = self.distill.train_steps.saturating_mul(2);
-        self.distill.last_train_steps.get_or_insert(twice);
-        self.teacher.weighting = Some(self.teacher_weighting());
-        let (teacher, distill) = (&mut self.teacher, &self.distill);
-        if teacher.from.is_none() {
-            self.schedule.get_or_insert_with(cosine);
-            return Ok(self);
-        }
-        if teacher.batch_size == 0 {
-            teacher.batch_size = distill.batch_size;
-        }
-        if teacher.learning_rate == 0.0 {
-            teacher.learning_rate = distill.learning_rate;
-        }
-        if self.takes_over()? {
-            self.teacher.train_steps = 0;
-        } else if self.teacher.train_steps == 0 {
-            self.teacher.train_steps = self.distill.train_steps;
-        }
-        Ok(self)
-    }
-
-    /// Steps of each student, in the order of the rounds: half of the teacher's first.
-    pub fn rounds(&self) -> Vec<usize> {
-        let DistillConfig { teacher_steps, student_steps, .. } = self.distill;
-        let halvings = std::iter::successors(Some(teacher_steps / 2), |steps| Some(steps / 2));
-        halvings.take_while(|&steps| steps >= student_steps.max(1)).collect()
-    }
 }

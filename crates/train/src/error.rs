@@ -167,6 +167,15 @@ impl TrainError {
         Self::Device(halfstep_model::device_problem(&error))
     }
 
+    /// A configuration that says nothing of the network.
+    pub(crate) fn no_network() -> Self {
+        Self::config(
+            "model",
+            "is missing; describe the network there, or name the folder of one that has learned already in \
+             teacher.from",
+        )
+    }
+
     pub(crate) fn config(field: &'static str, problem: impl Into<String>) -> Self {
         Self::Config { field, problem: problem.into() }
     }

@@ -10,7 +10,6 @@ use crate::card::Card;
 use crate::copies::Copies;
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
-use crate::original::Original;
 use crate::run::Run;
 use crate::stage::Stage;
 use crate::summary::{RoundResult, Summary};
@@ -94,17 +93,15 @@ impl Run<'_> {
             }
             Stage::Round { .. } => None,
         };
-        let original_agreement = match (stage, &self.original) {
-            (Stage::Teacher, Some(original)) if self.config.teacher.train_steps > 0 => {
-                Some(agreement.distance(&self.original_images(original)?))
-            }
-            _ => None,
+        let original = match stage {
+            Stage::Teacher => self.original_images()?,
+            Stage::Round { .. } => None,
         };
         self.draw_rows(stage, agreement.reference(), pair.as_ref())?;
         let provenance = &model.halfstep.provenance;
         summary.set(RoundResult {
             output_mse,
-            original_agreement,
+            original_agreement: original.map(|images| agreement.distance(&images)),
             stage: stage.index(),
             num_steps: stage.num_steps().unwrap_or(teacher_steps),
             train_steps: provenance.train_steps,
@@ -115,25 +112,33 @@ impl Run<'_> {
         });
         summary.write(self.folder.path())?;
         let images = pair.as_ref().map_or(agreement.reference(), |(_, own)| own);
-        let card = Card {
-            folder: &self.folder.model(stage),
-            model: &model,
+        self.card(stage, &model, summary).write(images)
+    }
+
+    fn card<'b>(&'b self, stage: Stage, model: &'b ModelFolder, summary: &'b Summary) -> Card<'b> {
+        Card {
+            folder: self.folder.model(stage),
+            model,
             stage,
             config: self.config,
             dataset: self.dataset,
             summary,
             device: &self.options.device.description,
-        };
-        card.write(images)
+        }
     }
 
-    /// What the teacher's original draws from the same noises, in as many steps on its own times.
-    fn original_images(&self, original: &Original) -> Result<Images, TrainError> {
+    /// What the original of an adapted teacher draws from the same noises, in as many steps on its own
+    /// times.
+    fn original_images(&self) -> Result<Option<Images>, TrainError> {
+        let Some(original) = self.original.as_ref().filter(|_| self.config.teacher.train_steps > 0)
+        else {
+            return Ok(None);
+        };
         let device = &self.options.device.device;
         let steps = self.config.distill.teacher_steps.min(original.outline.schedule.len());
         let options = self.agreement_options(self.config.distill.agreement_images);
         let model = ModelFolder::load(&original.path, device)?;
-        draw_images(&model, device, steps, &options, "original")
+        draw_images(&model, device, steps, &options, "original").map(Some)
     }
 
     /// The stage's rows; after the last one the picture that compares, and the nearest training images.

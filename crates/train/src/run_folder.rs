@@ -44,7 +44,7 @@ impl RunFolder {
         }
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.check_places()?;
-        folder.check_begun()?;
+        folder.check_begun(original_sha256.is_some())?;
         folder.check_same("dataset.sha256", "images", dataset_sha256)?;
         if let Some(sha256) = original_sha256 {
             folder.check_same("original.sha256", "weights in teacher.from", sha256)?;
@@ -67,11 +67,13 @@ impl RunFolder {
         }
     }
 
-    /// A run that has begun says of which settings and images it is.
-    fn check_begun(&self) -> Result<(), TrainError> {
+    /// A run that has begun says of which settings and images it is, and of which teacher if that comes
+    /// from a folder.
+    fn check_begun(&self, has_original: bool) -> Result<(), TrainError> {
         let begun =
             ["state", "teacher", "metrics.jsonl"].iter().any(|name| self.file(name).exists());
-        for name in ["config.toml", "dataset.sha256"] {
+        let original = has_original.then_some("original.sha256");
+        for name in ["config.toml", "dataset.sha256"].into_iter().chain(original) {
             let path = self.file(name);
             let empty = path.metadata().map_or(true, |file| file.len() == 0);
             if begun && empty {

@@ -58,11 +58,7 @@ impl Config {
     fn validate_original(&self) -> Result<(), TrainError> {
         match (&self.teacher.from, &self.model) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
-            (None, None) => Err(TrainError::config(
-                "model",
-                "is missing; describe the network there, or name the folder of one that has learned already \
-                 in teacher.from",
-            )),
+            (None, None) => Err(TrainError::no_network()),
             (Some(_), Some(_)) => Err(TrainError::config(
                 "model",
                 "describes a network, and teacher.from has one already; leave out one of them",

@@ -155,3 +155,80 @@ fn up_blocks(config: &UNetConfig, device: &Device) -> Vec<UpBlock> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{
+        Activation, BlockType, ClassEmbedType, MidBlockType, Resampling, TimeScaleShift,
+    };
+    use crate::config::ClassInput;
+
+    /// Every field that chooses between layers, at every one of its values.
+    fn variants() -> Vec<UNetConfig> {
+        let base = UNetConfig {
+            block_out_channels: vec![4, 8, 8],
+            down_block_types: vec![BlockType::AttnDownBlock2D; 3],
+            up_block_types: vec![BlockType::AttnUpBlock2D; 3],
+            layers_per_block: 1,
+            norm_num_groups: 4,
+            attention_head_dim: Some(2),
+            ..UNetConfig::default()
+        };
+        let mut all = Vec::new();
+        for resnet_time_scale_shift in [TimeScaleShift::Default, TimeScaleShift::ScaleShift] {
+            for (down, up) in [
+                (BlockType::DownBlock2D, BlockType::UpBlock2D),
+                (BlockType::AttnDownBlock2D, BlockType::AttnUpBlock2D),
+                (BlockType::ResnetDownsampleBlock2D, BlockType::ResnetUpsampleBlock2D),
+            ] {
+                for resampling in [Resampling::Conv, Resampling::Resnet] {
+                    all.push(UNetConfig {
+                        resnet_time_scale_shift,
+                        down_block_types: vec![down; 3],
+                        up_block_types: vec![up; 3],
+                        downsample_type: resampling,
+                        upsample_type: resampling,
+                        ..base.clone()
+                    });
+                }
+            }
+        }
+        for act_fn in [Activation::Silu, Activation::Mish, Activation::Gelu, Activation::Relu] {
+            all.push(UNetConfig { act_fn, ..base.clone() });
+        }
+        for (mid_block_type, add_attention, attn_norm_num_groups) in [
+            (None, true, None),
+            (Some(MidBlockType::UNetMidBlock2D), false, None),
+            (Some(MidBlockType::UNetMidBlock2D), true, Some(2)),
+        ] {
+            let mid = UNetConfig { mid_block_type, add_attention, ..base.clone() };
+            all.push(UNetConfig { attn_norm_num_groups, mid_block_scale_factor: 2.0, ..mid });
+        }
+        for (class_embed_type, num_class_embeds) in [
+            (Some(ClassEmbedType::Timestep), None),
+            (None, Some(3)),
+            (Some(ClassEmbedType::Timestep), Some(3)),
+        ] {
+            all.push(UNetConfig { class_embed_type, num_class_embeds, ..base.clone() });
+        }
+        all.push(UNetConfig { time_embedding_type: TimeEmbeddingType::Fourier, ..base.clone() });
+        all.push(UNetConfig { time_embedding_dim: Some(6), downsample_padding: 0, ..base.clone() });
+        all.push(UNetConfig { freq_shift: 1, center_input_sample: true, in_channels: 2, ..base });
+        all
+    }
+
+    #[test]
+    fn every_option_builds_a_network_that_answers_in_the_shape_of_its_input() {
+        let device = Device::flex();
+        for config in variants() {
+            let unet = UNet::zeroed(&config, &device).unwrap();
+            let z = Tensor::ones([2, config.in_channels, 8, 12], &device);
+            let labels = config.class_input() != ClassInput::None;
+            let output = unet.forward(z, &[3.0, 5.0], labels.then_some(&[2, 0][..]), None);
+            assert_eq!(output.dims(), [2, config.out_channels, 8, 12], "{config:?}");
+            let text = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<UNetConfig>(&text).unwrap(), config);
+        }
+    }
+}

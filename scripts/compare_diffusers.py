@@ -12,6 +12,8 @@ missing or an image differs by more than 1e-4. A few minutes on a CPU.
 """
 
 import argparse
+import contextlib
+import io
 import logging
 import pathlib
 import subprocess
@@ -114,7 +116,8 @@ class Comparison:
         card = (pathlib.Path(folder) / "README.md").read_text()
         code = card.split("```python\n")[1].split("```")[0]
         names = {}
-        exec(compile(code, f"{folder}/README.md", "exec"), names)
+        with contextlib.chdir(folder), contextlib.redirect_stderr(io.StringIO()):  # its progress bar
+            exec(compile(code, f"{folder}/README.md", "exec"), names)
         if len(names["images"]) != 16:
             self.failed = True
             print(f"| {folder}/README.md | its Python draws {len(names['images'])} images | | | **wrong**")
@@ -164,10 +167,10 @@ class Comparison:
 
     def made_there(self, work):
         for name, steps, classes in diffusers_cases.make(work):
-            io = load_file(f"{work}/{name}/io.safetensors")
+            given = load_file(f"{work}/{name}/io.safetensors")
             flags = ["--compat", "diffusers"]
-            ours = self.sample(f"{work}/{name}", io["noise"], steps, classes, *flags)
-            self.row(f"diffusers: {name}", f"its scheduler, {steps} steps", io["samples"], ours, " ".join(flags))
+            ours = self.sample(f"{work}/{name}", given["noise"], steps, classes, *flags)
+            self.row(f"diffusers: {name}", f"its scheduler, {steps} steps", given["samples"], ours, " ".join(flags))
 
 
 def picture(pair, path):

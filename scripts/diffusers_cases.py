@@ -144,6 +144,23 @@ CASES = {
         4,
         None,
     ),
+    # With its defaults the last time is 0 and the walk ends there.
+    "pndm_from_0": (
+        dict(attention_head_dim=2),
+        PNDMScheduler(prediction_type="v_prediction"),
+        "pipeline",
+        8,
+        None,
+    ),
+    "linspace": (
+        dict(layers_per_block=2),
+        DDIMScheduler(
+            prediction_type="v_prediction", timestep_spacing="linspace", set_alpha_to_one=False, clip_sample=False
+        ),
+        "pipeline",
+        5,
+        None,
+    ),
 }
 
 OLD_NAMES = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}

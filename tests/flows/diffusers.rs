@@ -10,8 +10,18 @@ use serde_json::Value;
 
 use crate::support::{failure, fixture, output, program};
 
-const CASES: [&str; 8] =
-    ["old_ddpm", "adm", "fourier", "timestep_class", "dpm_f16", "dpm_3m_bf16", "bare", "pndm"];
+const CASES: [&str; 10] = [
+    "old_ddpm",
+    "adm",
+    "fourier",
+    "timestep_class",
+    "dpm_f16",
+    "dpm_3m_bf16",
+    "bare",
+    "pndm_from_0",
+    "linspace",
+    "pndm",
+];
 
 struct Case {
     name: &'static str,

@@ -55,7 +55,9 @@ fn a_teacher_that_says_v_at_the_same_levels_is_taken_bit_for_bit() {
     assert!(Summary::read(&out).unwrap().rounds[0].original_agreement.is_none());
     let student = load(&out.join("students/0004"));
     assert_eq!(student.halfstep.distilled.unwrap().timesteps, [63, 47, 31, 15]);
-    assert_eq!(student.halfstep.provenance.original, Some(from.display().to_string()));
+    assert_eq!(student.halfstep.provenance.original.as_deref(), Some("teacher"));
+    let card = std::fs::read_to_string(out.join("teacher/README.md")).unwrap();
+    assert!(card.contains("as it came") && !card.contains("1797"), "{card}");
 }
 
 /// eps at 1000 linear betas, of which 8 steps divide and 16 do not.
@@ -79,7 +81,7 @@ fn an_eps_teacher_learns_to_say_v_at_levels_that_end_in_pure_noise() {
         }
         assert!(Summary::read(&out).unwrap().rounds[0].original_agreement.is_some());
         let card = std::fs::read_to_string(out.join("students/0004/README.md")).unwrap();
-        assert!(card.contains(&from.display().to_string()), "{card}");
+        assert!(card.contains("trained elsewhere, `bare`"), "{card}");
     }
 }
 
@@ -109,7 +111,7 @@ fn what_cannot_be_distilled_is_refused_with_the_reason() {
     let fine = fixture("diffusers/bare");
     let network = "model={block_out_channels=[8], attention=[false]}";
     for (from, setting, words) in [
-        (&dir.path().join("nowhere"), "seed=0", ["nowhere", "no such folder"]),
+        (&dir.path().join("nowhere"), "seed=0", ["`teacher.from` is", "no such folder"]),
         (&student, "seed=0", ["teacher.from", "a student"]),
         (&classes, "seed=0", ["knows 3 classes", "has 10"]),
         (&fixture("diffusers/old_ddpm"), "seed=0", ["takes 3 channels", "has 1"]),
@@ -129,6 +131,8 @@ fn what_cannot_be_distilled_is_refused_with_the_reason() {
     }
 }
 
+/// Where the folder lies and how it wants to be sampled is nothing to the run; weights, layers and what
+/// the run began with are.
 #[test]
 fn a_run_does_not_go_on_with_another_teacher() {
     let dir = tempfile::tempdir().unwrap();
@@ -137,11 +141,25 @@ fn a_run_does_not_go_on_with_another_teacher() {
     output(&mut distil(&from, &out, &[]), 0);
     let moved = dir.path().join("moved");
     std::fs::rename(&from, &moved).unwrap();
+    let edit = |file: &str, old: &str, new: &str| {
+        let path = moved.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(old), "{text}");
+        std::fs::write(path, text.replace(old, new)).unwrap();
+    };
+    edit("scheduler/scheduler_config.json", "trailing", "leading");
     output(&mut distil(&moved, &out, &[]), 0);
+    edit("unet/config.json", "\"silu\"", "\"relu\"");
+    let message = failure(&mut distil(&moved, &out, &[]));
+    assert!(message.contains("another teacher in teacher.from"), "{message}");
+    edit("unet/config.json", "\"relu\"", "\"silu\"");
     let other = tiny_model(None, None);
     let changed = halfstep_model::flat_params(&other.unet).into_iter().map(|value| value * 1.5);
     let unet = halfstep_model::with_flat_params(other.unet.clone(), changed.collect());
     ModelFolder { unet, ..other }.save(&moved).unwrap();
     let message = failure(&mut distil(&moved, &out, &[]));
-    assert!(message.contains("weights in teacher.from"), "{message}");
+    assert!(message.contains("another teacher in teacher.from"), "{message}");
+    std::fs::remove_file(out.join("original.sha256")).unwrap();
+    let message = failure(&mut distil(&moved, &out, &[]));
+    assert!(message.contains("original.sha256") && message.contains("missing"), "{message}");
 }

@@ -74,7 +74,7 @@ fn a_run_ends_with_models_pictures_and_a_table_and_then_says_it_is_finished() {
     for words in [
         "license: unknown\n",
         "num_inference_steps=4)",
-        "--model ",
+        "--model THIS_FOLDER ",
         "| this student | 4 |",
         "digits",
     ] {

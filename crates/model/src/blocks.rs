@@ -7,7 +7,7 @@ use crate::architecture::BlockType;
 use crate::attention::SelfAttention;
 use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
-use crate::resample::{Downsample, Upsample};
+use crate::resample::Resample;
 use crate::resnet::ResnetBlock;
 
 /// `layers_per_block` residual blocks, each followed by attention in the attention variant, then
@@ -16,7 +16,7 @@ use crate::resnet::ResnetBlock;
 pub(crate) struct DownBlock {
     attentions: Vec<SelfAttention>,
     resnets: Vec<ResnetBlock>,
-    downsamplers: Vec<Downsample>,
+    downsamplers: Vec<Resample>,
 }
 
 impl DownBlock {
@@ -39,7 +39,7 @@ impl DownBlock {
             downsamplers: downsample
                 .then(|| {
                     let resampling = kind.resampling(config.downsample_type);
-                    Downsample::new(config, resampling, output, device)
+                    Resample::down(config, resampling, output, device)
                 })
                 .into_iter()
                 .collect(),
@@ -109,7 +109,7 @@ impl MidBlock {
 pub(crate) struct UpBlock {
     attentions: Vec<SelfAttention>,
     resnets: Vec<ResnetBlock>,
-    upsamplers: Vec<Upsample>,
+    upsamplers: Vec<Resample>,
 }
 
 /// The channel counts an up block is built from.
@@ -144,7 +144,7 @@ impl UpBlock {
                 .collect(),
             upsamplers: upsample
                 .then(|| {
-                    Upsample::new(config, kind.resampling(config.upsample_type), output, device)
+                    Resample::up(config, kind.resampling(config.upsample_type), output, device)
                 })
                 .into_iter()
                 .collect(),

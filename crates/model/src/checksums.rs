@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -81,12 +81,20 @@ fn wrong(path: &Path, problem: &str) -> ModelError {
 
 /// SHA-256 of a file, in hexadecimal.
 fn file_sha256(path: &Path) -> Result<String, ModelError> {
-    let mut file = File::open(path).map_err(ModelError::io(path))?;
+    sha256_of(b"", &[path.to_path_buf()])
+}
+
+/// SHA-256, in hexadecimal, of some bytes and the files after them.
+pub(crate) fn sha256_of(first: &[u8], files: &[PathBuf]) -> Result<String, ModelError> {
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer).map_err(ModelError::io(path))? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
+    hasher.update(first);
+    for path in files {
+        let mut file = File::open(path).map_err(ModelError::io(path))?;
+        loop {
+            match file.read(&mut buffer).map_err(ModelError::io(path))? {
+                0 => break,
+                count => hasher.update(&buffer[..count]),
+            }
         }
     }
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,6 +1,6 @@
 //! `unet/config.json`: diffusers' `UNet2DModel` configuration.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::architecture::{
@@ -43,9 +43,11 @@ pub struct UNetConfig {
     pub mid_block_scale_factor: f64,
     /// Padding of the stride-2 convolution; 0 pads one row below and one column to the right.
     pub downsample_padding: usize,
-    /// How `AttnDownBlock2D` halves the resolution.
+    /// How `AttnDownBlock2D` halves the resolution; `null` is the default.
+    #[serde(deserialize_with = "null_is_default")]
     pub downsample_type: Resampling,
-    /// How `AttnUpBlock2D` doubles it.
+    /// How `AttnUpBlock2D` doubles it; `null` is the default.
+    #[serde(deserialize_with = "null_is_default")]
     pub upsample_type: Resampling,
     /// Dropout probability inside residual blocks while training.
     pub dropout: f64,
@@ -110,6 +112,10 @@ impl Default for UNetConfig {
             other: Map::new(),
         }
     }
+}
+
+fn null_is_default<'de, D: Deserializer<'de>>(from: D) -> Result<Resampling, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// What a network wants to know of an image's class.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::atomic::write_atomically;
-use crate::checksums::{has_checksums, verify_checksums, write_checksums};
+use crate::checksums::{has_checksums, sha256_of, verify_checksums, write_checksums};
 use crate::config::UNetConfig;
 use crate::error::ModelError;
 use crate::json::{parse_fields, read_json, write_json};
@@ -39,7 +39,7 @@ pub struct Provenance {
     pub dataset: String,
     /// SHA-256 of the dataset's pixels and labels.
     pub dataset_sha256: String,
-    /// The folder of a model that was trained elsewhere, from which this one comes.
+    /// The name of a model that was trained elsewhere, from which this one comes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<String>,
     /// Seed of the run.
@@ -119,7 +119,7 @@ impl ModelOutline {
     pub fn read(dir: &Path) -> Result<Self, ModelError> {
         let layout = Layout::of(dir)?;
         let config = read_unet_config(&layout.unet.join("config.json"))?;
-        config.validate()?;
+        config.validate().map_err(|error| in_file(error, &layout.unet.join("config.json")))?;
         let scheduler = match &layout.scheduler {
             Some(path) => SchedulerConfig::read(path)?,
             None => SchedulerConfig::ddpm(),
@@ -145,6 +145,19 @@ impl ModelOutline {
         check_grid(&halfstep, &schedule, &halfstep_path)?;
         let files = ModelFiles { weights: layout.weights()?, scheduler: layout.scheduler };
         Ok(Self { config, schedule, scheduler, halfstep, files })
+    }
+
+    /// SHA-256, in hexadecimal, of all that the network's answers depend on: its shape, its weights, what
+    /// it predicts, at which noise levels. How it wants to be sampled is no part of it.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] if the weights cannot be read.
+    pub fn sha256(&self) -> Result<String, ModelError> {
+        let config = UNetConfig { other: Map::new(), ..self.config.clone() };
+        let kind = self.scheduler.prediction_type;
+        let said =
+            json!({ "config": config, "predicts": kind, "levels": self.schedule.alphas_cumprod() });
+        sha256_of(said.to_string().as_bytes(), &self.files.weights)
     }
 }
 
@@ -230,6 +243,16 @@ fn read_unet_config(path: &Path) -> Result<UNetConfig, ModelError> {
             path: path.to_path_buf(),
             problem: format!("`_class_name` is \"{other}\"; only UNet2DModel is supported"),
         }),
+    }
+}
+
+/// A wrong field by the file that it is in.
+fn in_file(error: ModelError, path: &Path) -> ModelError {
+    match error {
+        ModelError::Config { field, problem } => {
+            ModelError::Folder { path: path.to_path_buf(), problem: format!("`{field}` {problem}") }
+        }
+        error => error,
     }
 }
 

@@ -10,7 +10,6 @@ use crate::json::read_json;
 
 /// The weights' file, as diffusers names it.
 pub(crate) const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
-const INDEX: &str = "diffusion_pytorch_model.safetensors.index.json";
 
 /// The parts of a model folder: a pipeline's (`unet/` and `scheduler/`), an old pipeline's that has
 /// both in itself, or a bare network's.
@@ -43,10 +42,13 @@ impl Layout {
             ],
         };
         let scheduler = places.iter().find(|place| place.is_file()).cloned();
-        match (unet == dir, scheduler) {
-            // A pipeline without its scheduler is damaged, not bare.
-            (false, None) => Ok(Self { scheduler: places.into_iter().next(), unet }),
-            (_, scheduler) => Ok(Self { unet, scheduler }),
+        // A pipeline without its scheduler is damaged, not bare.
+        match places.into_iter().next().filter(|_| unet != dir && scheduler.is_none()) {
+            Some(path) => {
+                let problem = "no such file: nothing says what the network predicts at which noise levels; bring it back";
+                Err(ModelError::Folder { path, problem: problem.to_owned() })
+            }
+            None => Ok(Self { unet, scheduler }),
         }
     }
 
@@ -55,23 +57,26 @@ impl Layout {
     /// # Errors
     /// [`ModelError`] saying what is missing, or what lies there instead.
     pub fn weights(&self) -> Result<Vec<PathBuf>, ModelError> {
-        let (whole, index) = (self.unet.join(WEIGHTS), self.unet.join(INDEX));
+        let whole = self.unet.join(WEIGHTS);
         if whole.is_file() {
             return Ok(vec![whole]);
         }
-        if index.is_file() {
-            return shards(&self.unet, &index);
-        }
-        let ending = |end: &str| -> Vec<PathBuf> {
+        let named = |holds: &dyn Fn(&str) -> bool| -> Vec<PathBuf> {
             let entries = std::fs::read_dir(&self.unet).into_iter().flatten().flatten();
             let names = entries.map(|entry| entry.path());
-            names.filter(|path| path.to_string_lossy().ends_with(end)).collect()
+            names.filter(|path| holds(&path.to_string_lossy())).collect()
         };
-        let mut others = ending(".safetensors");
+        // `.index.json`, or `.index.fp16.json` of a variant.
+        let indices =
+            named(&|name| name.contains(".safetensors.index.") && name.ends_with(".json"));
+        if let [index] = &indices[..] {
+            return shards(&self.unet, index);
+        }
+        let mut others = named(&|name| name.ends_with(".safetensors"));
         match others.len() {
             // One that is there under another name: a variant (`.fp16`), or an older convention.
             1 => Ok(vec![others.remove(0)]),
-            0 if !ending(".bin").is_empty() => Err(ModelError::Folder {
+            0 if !named(&|name| name.ends_with(".bin")).is_empty() => Err(ModelError::Folder {
                 path: self.unet.clone(),
                 problem: format!(
                     "has its weights as a pickle only, which can run code and is not read; write them \
@@ -86,7 +91,7 @@ impl Layout {
             _ => Err(ModelError::Folder {
                 path: self.unet.clone(),
                 problem: format!(
-                    "has several safetensors files and none is called {WEIGHTS}; rename the one to use"
+                    "has several safetensors files and none is called {WEIGHTS}; leave only those of the variant to use"
                 ),
             }),
         }
@@ -109,6 +114,9 @@ fn shards(unet: &Path, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
     names
         .into_iter()
         .map(|name| match Path::new(&name).file_name() == Some(name.as_ref()) {
+            true if !unet.join(&name).is_file() => {
+                Err(wrong(format!("lists {name}, which is not there; the folder is incomplete")))
+            }
             true => Ok(unet.join(name)),
             false => {
                 Err(wrong(format!("`weight_map` names {name:?}, which is not a plain file name")))
@@ -118,11 +126,13 @@ fn shards(unet: &Path, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
 }
 
 fn not_a_model(dir: &Path) -> ModelError {
-    let problem = if dir.exists() {
+    let problem = if dir.join("snapshots").is_dir() {
+        "a folder of the Hugging Face cache; the model is in one of the folders in its snapshots/"
+    } else if dir.exists() {
         "not a model folder: neither unet/config.json nor config.json is there (expected a diffusers \
          pipeline or UNet2DModel folder, such as runs/NAME/teacher or runs/NAME/students/0004)"
     } else {
-        "no such folder"
+        "no such folder (a model of the Hugging Face Hub has to be downloaded first)"
     };
     ModelError::Folder { path: dir.to_path_buf(), problem: problem.to_owned() }
 }
@@ -158,8 +168,11 @@ mod tests {
         let bare = folder(&[("config.json", "{}")]);
         assert_eq!(Layout::of(bare.path()).unwrap().scheduler, None);
         let damaged = folder(&[("unet/config.json", "{}")]);
-        let missing = Layout::of(damaged.path()).unwrap().scheduler.unwrap();
-        assert!(missing.ends_with(scheduler) && !missing.exists());
+        let missing = Layout::of(damaged.path()).unwrap_err().to_string();
+        assert!(missing.contains(scheduler) && missing.contains("bring it back"), "{missing}");
+        let cache = folder(&[("snapshots/abc/config.json", "{}")]);
+        let hint = Layout::of(cache.path()).unwrap_err().to_string();
+        assert!(hint.contains("in its snapshots/"), "{hint}");
     }
 
     #[test]
@@ -179,13 +192,17 @@ mod tests {
         assert_eq!(names(&[(variant, "")]).unwrap(), [variant]);
         let map =
             r#"{"weight_map": {"a": "1.safetensors", "b": "2.safetensors", "c": "1.safetensors"}}"#;
-        let shards = [(INDEX, map), ("1.safetensors", ""), ("2.safetensors", "")];
-        assert_eq!(names(&shards).unwrap(), ["1.safetensors", "2.safetensors"]);
+        const INDEX: &str = "diffusion_pytorch_model.safetensors.index.json";
+        for index in [INDEX, "diffusion_pytorch_model.safetensors.index.bf16.json"] {
+            let shards = [(index, map), ("1.safetensors", ""), ("2.safetensors", "")];
+            assert_eq!(names(&shards).unwrap(), ["1.safetensors", "2.safetensors"]);
+        }
         for (files, word) in [
             (vec![], "no weights"),
             (vec![("diffusion_pytorch_model.bin", "")], "save_pretrained"),
             (vec![("a.safetensors", ""), ("b.safetensors", "")], "several"),
             (vec![(INDEX, r#"{"weight_map": {"a": "../x"}}"#)], "plain file name"),
+            (vec![(INDEX, map), ("1.safetensors", "")], "2.safetensors, which is not there"),
             (vec![(INDEX, r#"{"weight_map": {}}"#)], "lists no file"),
             (vec![(INDEX, "{}")], "not valid JSON"),
         ] {

@@ -11,16 +11,18 @@ use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
 use crate::resnet::{Resize, ResnetBlock, conv2d, convolve};
 
-/// What ends a down block (`downsamplers.0`).
+/// What ends a block of another resolution than the next (`downsamplers.0`, `upsamplers.0`).
 #[derive(Module, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a handful in a network")]
-pub(crate) enum Downsample {
-    Conv(DownConv),
+pub(crate) enum Resample {
+    Down(DownConv),
+    Up(UpConv),
     Resnet(ResnetBlock),
 }
 
-impl Downsample {
-    pub(crate) fn new(
+impl Resample {
+    /// `[B, C, H, W] -> [B, C, H/2, W/2]`
+    pub(crate) fn down(
         config: &UNetConfig,
         kind: Resampling,
         channels: usize,
@@ -28,52 +30,29 @@ impl Downsample {
     ) -> Self {
         match kind {
             Resampling::Conv => {
-                Self::Conv(DownConv::new(channels, config.downsample_padding, device))
+                Self::Down(DownConv::new(channels, config.downsample_padding, device))
             }
-            Resampling::Resnet => Self::Resnet(
-                ResnetBlock::new(config, channels, channels, device).resizing(Resize::Halve),
-            ),
+            Resampling::Resnet => Self::resnet(config, Resize::Halve, channels, device),
         }
     }
 
-    /// `[B, C, H, W] -> [B, C, H/2, W/2]`
-    pub(crate) fn forward(
-        &self,
-        x: Tensor<4>,
-        time: &Tensor<2>,
-        masks: &mut Option<DropoutMasks<'_>>,
-    ) -> Tensor<4> {
-        match self {
-            Self::Conv(conv) => conv.forward(x),
-            Self::Resnet(resnet) => resnet.forward(x, time.clone(), masks),
-        }
-    }
-}
-
-/// What ends an up block (`upsamplers.0`).
-#[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a handful in a network")]
-pub(crate) enum Upsample {
-    Conv(UpConv),
-    Resnet(ResnetBlock),
-}
-
-impl Upsample {
-    pub(crate) fn new(
+    /// `[B, C, H, W] -> [B, C, 2H, 2W]`
+    pub(crate) fn up(
         config: &UNetConfig,
         kind: Resampling,
         channels: usize,
         device: &Device,
     ) -> Self {
         match kind {
-            Resampling::Conv => Self::Conv(UpConv::new(channels, device)),
-            Resampling::Resnet => Self::Resnet(
-                ResnetBlock::new(config, channels, channels, device).resizing(Resize::Double),
-            ),
+            Resampling::Conv => Self::Up(UpConv::new(channels, device)),
+            Resampling::Resnet => Self::resnet(config, Resize::Double, channels, device),
         }
     }
 
-    /// `[B, C, H, W] -> [B, C, 2H, 2W]`
+    fn resnet(config: &UNetConfig, resize: Resize, channels: usize, device: &Device) -> Self {
+        Self::Resnet(ResnetBlock::new(config, channels, channels, device).resizing(resize))
+    }
+
     pub(crate) fn forward(
         &self,
         x: Tensor<4>,
@@ -81,7 +60,8 @@ impl Upsample {
         masks: &mut Option<DropoutMasks<'_>>,
     ) -> Tensor<4> {
         match self {
-            Self::Conv(conv) => conv.forward(x),
+            Self::Down(conv) => conv.forward(x),
+            Self::Up(conv) => conv.forward(x),
             Self::Resnet(resnet) => resnet.forward(x, time.clone(), masks),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ModelError;
 use crate::json::{parse_fields, read_json};
-use crate::scheduler_class::{check_class, class_defaults};
+use crate::scheduler_class::{check_class, class_defaults, refuse_other_diffusions};
 
 /// The fields of diffusers' schedulers that say what the model was trained with, and how it wants to
 /// be sampled. The defaults are `DDIMScheduler`'s; [`SchedulerConfig::read`] takes those of the class
@@ -117,6 +117,7 @@ impl SchedulerConfig {
     /// [`ModelError::Folder`] naming `path` and the field that is not supported or out of range.
     pub fn validate(&self, path: &Path) -> Result<(), ModelError> {
         check_class(&self.class_name, path)?;
+        refuse_other_diffusions(self, path)?;
         if !(1..=MAX_TRAIN_TIMESTEPS).contains(&self.num_train_timesteps) {
             return Err(wrong(
                 path,

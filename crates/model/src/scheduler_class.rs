@@ -68,52 +68,85 @@ impl SchedulerConfig {
             "DPMSolverSinglestepScheduler" => false,
             _ => return Ok(None),
         };
-        let text = |field: &str, default: &'static str| -> String {
-            self.other.get(field).and_then(Value::as_str).unwrap_or(default).to_owned()
-        };
-        let algorithm = text("algorithm_type", "dpmsolver++");
-        let solver = text("solver_type", "midpoint");
-        let order = self.other.get("solver_order").and_then(Value::as_u64).unwrap_or(2);
-        let unsupported = [
-            "use_karras_sigmas",
-            "use_exponential_sigmas",
-            "use_beta_sigmas",
-            "use_lu_lambdas",
-            "use_flow_sigmas",
-        ];
-        let refused = |field: &str, value: &str, supported: &str| {
-            let problem = format!(
-                "`{field}` is {value}; only {supported} is supported. --sampler chooses a solver whatever \
-                 this file says"
-            );
-            Err(wrong(path, problem))
-        };
-        if let Some(field) =
-            unsupported.into_iter().find(|&field| self.other.get(field) == Some(&Value::Bool(true)))
-        {
-            return refused(field, "true", "false");
-        }
-        // Its default, minus infinity, is null by now.
-        if let Some(least) = self.other.get("lambda_min_clipped").and_then(Value::as_f64) {
-            return refused("lambda_min_clipped", &least.to_string(), "-Infinity");
-        }
-        if solver != "midpoint" {
-            return refused("solver_type", &format!("\"{solver}\""), "\"midpoint\"");
-        }
-        let (in_x0, stochastic) = match algorithm.as_str() {
+        self.refuse_solver_options(multistep, path)?;
+        let algorithm = self.text("algorithm_type", "dpmsolver++");
+        let (in_x0, stochastic) = match algorithm {
             "dpmsolver++" => (true, false),
             "dpmsolver" => (false, false),
             "sde-dpmsolver++" => (true, true),
             other => {
                 let supported = "dpmsolver++, dpmsolver or sde-dpmsolver++";
-                return refused("algorithm_type", &format!("\"{other}\""), supported);
+                return Err(refused(path, "algorithm_type", other, supported));
             }
         };
+        let order = self.other.get("solver_order").and_then(Value::as_u64).unwrap_or(2);
         match u32::try_from(order) {
             Ok(order @ 1..=3) => Ok(Some(DpmSolver { order, in_x0, multistep, stochastic })),
-            _ => refused("solver_order", &order.to_string(), "1, 2 or 3"),
+            _ => Err(refused(path, "solver_order", &order.to_string(), "1, 2 or 3")),
         }
     }
+
+    /// Options that make another method of the solver.
+    fn refuse_solver_options(&self, multistep: bool, path: &Path) -> Result<(), ModelError> {
+        for (field, default, supported) in [
+            ("use_karras_sigmas", false, false),
+            ("use_exponential_sigmas", false, false),
+            ("use_beta_sigmas", false, false),
+            ("use_lu_lambdas", false, false),
+            ("euler_at_final", false, false),
+            // diffusers' singlestep scheduler has another default here than its multistep one.
+            ("lower_order_final", multistep, true),
+        ] {
+            let value = self.other.get(field).and_then(Value::as_bool).unwrap_or(default);
+            if value != supported {
+                return Err(refused(path, field, &value.to_string(), &supported.to_string()));
+            }
+        }
+        // Its default, minus infinity, is null by now.
+        if let Some(least) = self.other.get("lambda_min_clipped").and_then(Value::as_f64) {
+            return Err(refused(path, "lambda_min_clipped", &least.to_string(), "-Infinity"));
+        }
+        match self.text("solver_type", "midpoint") {
+            "midpoint" => Ok(()),
+            other => Err(refused(path, "solver_type", other, "midpoint")),
+        }
+    }
+
+    fn text<'a>(&'a self, field: &str, default: &'a str) -> &'a str {
+        self.other.get(field).and_then(Value::as_str).unwrap_or(default)
+    }
+}
+
+/// What is not here as the file wants it.
+fn refused(path: &Path, field: &str, value: &str, supported: &str) -> ModelError {
+    let problem = format!(
+        "`{field}` is {value}; only {supported} is supported. Choose a solver with --sampler, without --compat"
+    );
+    wrong(path, problem)
+}
+
+/// Fields by which a scheduler of a known class means something else than the others.
+///
+/// # Errors
+/// [`ModelError::Folder`] naming `path` and the field.
+pub(crate) fn refuse_other_diffusions(
+    config: &SchedulerConfig,
+    path: &Path,
+) -> Result<(), ModelError> {
+    let is = |field: &str, value: Value| config.other.get(field) == Some(&value);
+    let problem = match () {
+        () if is("use_flow_sigmas", json!(true)) => {
+            "`use_flow_sigmas` is true: flow matching is not supported"
+        }
+        () if is("timestep_type", json!("continuous")) => {
+            "`timestep_type` is \"continuous\": only discrete times are supported"
+        }
+        () if is("predict_epsilon", json!(false)) => {
+            "`predict_epsilon` is false, which diffusers no longer reads; write \"prediction_type\": \"sample\" in its place"
+        }
+        () => return Ok(()),
+    };
+    Err(wrong(path, problem.to_owned()))
 }
 
 #[cfg(test)]
@@ -149,6 +182,9 @@ mod tests {
             (r#"{"prediction_type": "flow_prediction"}"#, ["prediction_type", "flow_prediction"]),
             (r#"{"timestep_spacing": "even"}"#, ["timestep_spacing", "linspace"]),
             (r#"{"beta_start": "low"}"#, ["beta_start", "low"]),
+            (r#"{"use_flow_sigmas": true}"#, ["use_flow_sigmas", "not supported"]),
+            (r#"{"timestep_type": "continuous"}"#, ["timestep_type", "discrete"]),
+            (r#"{"predict_epsilon": false}"#, ["predict_epsilon", "prediction_type"]),
             (r#"{"_class_name": "ScoreSdeVeScheduler"}"#, ["_class_name", "ScoreSdeVe"]),
         ] {
             let error = read(json).unwrap_err().to_string();
@@ -174,6 +210,8 @@ mod tests {
             (r#", "algorithm_type": "sde-dpmsolver""#, "algorithm_type"),
             (r#", "lambda_min_clipped": -5.1"#, "lambda_min_clipped"),
             (r#", "use_karras_sigmas": true"#, "use_karras_sigmas"),
+            (r#", "euler_at_final": true"#, "euler_at_final"),
+            (r#", "lower_order_final": false"#, "lower_order_final"),
         ] {
             let error = solver(rest).unwrap_err();
             assert!(error.contains(word) && error.contains("a.json"), "{error}");

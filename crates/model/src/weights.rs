@@ -1,5 +1,6 @@
 //! Weights as PyTorch safetensors, with diffusers' parameter names.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use burn::store::{
@@ -88,13 +89,25 @@ fn load_part(unet: &mut UNet, path: &Path) -> Result<(Vec<String>, Vec<String>),
         .skip_enum_variants(true)
         .validate(false)
         .allow_partial(true);
-    let result = unet
-        .load_from(&mut store)
-        .map_err(|error| wrong(format!("not a readable safetensors file: {error}")))?;
+    let result = unet.load_from(&mut store).map_err(|error| {
+        wrong(match is_lfs_pointer(path) {
+            true => {
+                "a pointer of Git LFS, not the weights; fetch them with `git lfs pull`".to_owned()
+            }
+            false => format!("not a readable safetensors file: {error}"),
+        })
+    })?;
     if let Some(error) = result.errors.first() {
         return Err(wrong(format!("does not fit the network in config.json: {error}")));
     }
     Ok((result.missing.into_iter().map(|(name, _)| name).collect(), result.unused))
+}
+
+/// What a repository has in place of a large file that was not fetched.
+fn is_lfs_pointer(path: &Path) -> bool {
+    let mut begin = [0; 30];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut begin));
+    read.is_ok() && begin.starts_with(b"version https://git-lfs")
 }
 
 /// The name of the first parameter that holds NaN or infinity. Reads once from the device, for all.

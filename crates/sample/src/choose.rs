@@ -76,9 +76,7 @@ impl Choice {
         num_steps: usize,
     ) -> anyhow::Result<Self> {
         let grid = grid(args, model, kind, num_steps)?;
-        let mut options = options(args, model, kind, &grid)?;
-        options.num_steps = num_steps;
-        Ok(Self { sampler: kind.build(&options)?, grid })
+        Ok(Self { sampler: kind.build(&options(args, model, kind, &grid, num_steps)?)?, grid })
     }
 
     /// This sampler on a grid, with what else the flags say.
@@ -88,7 +86,8 @@ impl Choice {
         kind: SamplerKind,
         grid: Vec<TimePoint>,
     ) -> anyhow::Result<Self> {
-        Ok(Self { sampler: kind.build(&options(args, model, kind, &grid)?)?, grid })
+        let num_steps = grid.len().saturating_sub(1);
+        Ok(Self { sampler: kind.build(&options(args, model, kind, &grid, num_steps)?)?, grid })
     }
 }
 
@@ -201,6 +200,7 @@ fn options(
     model: &ModelFolder,
     kind: SamplerKind,
     grid: &[TimePoint],
+    num_steps: usize,
 ) -> anyhow::Result<SamplerOptions> {
     let defaults = SamplerOptions::default();
     let variance = match args.variance {
@@ -214,7 +214,7 @@ fn options(
     let analytic =
         kind.takes(Takes::Gamma).then(|| analytic_statistics(args, model)).transpose()?;
     Ok(SamplerOptions {
-        num_steps: grid.len().saturating_sub(1),
+        num_steps,
         eta: args.eta.unwrap_or(0.0),
         variance,
         clip: clip(args, model, kind),
@@ -224,16 +224,29 @@ fn options(
             absolute: args.atol.unwrap_or(defaults.tolerance.absolute),
         },
         analytic,
-        diffusers: args.compat.map(|Compat::Diffusers| compat(model, grid)),
+        diffusers: match args.compat {
+            Some(Compat::Diffusers) => Some(compat(args, model, kind, grid, num_steps)?),
+            None => None,
+        },
     })
 }
 
-fn compat(model: &ModelFolder, grid: &[TimePoint]) -> DiffusersCompat {
-    let steps = grid.len() - 1;
-    let times: Vec<usize> = grid[..steps].iter().map(|point| point.t as usize).collect();
+/// `num_steps` as asked for: a grid that visits t = 0 and is to end there has a jump less.
+fn compat(
+    args: &Args,
+    model: &ModelFolder,
+    kind: SamplerKind,
+    grid: &[TimePoint],
+    num_steps: usize,
+) -> anyhow::Result<DiffusersCompat> {
+    if !is_ddim(kind) {
+        // The scheduler that is to be equalled may have options that are not here.
+        model.scheduler.dpm_solver(&scheduler_path(args))?;
+    }
+    let times: Vec<usize> = grid[..grid.len() - 1].iter().map(|point| point.t as usize).collect();
     let to_one = model.scheduler.set_alpha_to_one;
-    let ddim_targets = diffusers_ddim_targets(&model.schedule, &times, steps, to_one);
-    DiffusersCompat { ddim_targets }
+    let ddim_targets = diffusers_ddim_targets(&model.schedule, &times, num_steps, to_one);
+    Ok(DiffusersCompat { ddim_targets })
 }
 
 fn clip(args: &Args, model: &ModelFolder, kind: SamplerKind) -> Option<X0Clip> {

@@ -66,7 +66,10 @@ mod tests {
         assert_eq!(multi(sde).unwrap(), "dpm-solver++-2m-sde");
         let single =
             r#"{"_class_name": "DPMSolverSinglestepScheduler", "algorithm_type": "dpmsolver"}"#;
-        assert_eq!(kind(single).unwrap(), "dpm-solver-2");
+        let error = kind(single).unwrap_err(); // its default for lower_order_final
+        assert!(error.contains("lower_order_final"), "{error}");
+        let single = single.replace('}', r#", "lower_order_final": true}"#);
+        assert_eq!(kind(&single).unwrap(), "dpm-solver-2");
         let none = multi(r#", "algorithm_type": "dpmsolver""#).unwrap_err();
         assert!(none.contains("--sampler") && none.contains("a.json"), "{none}");
     }

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
-use halfstep_model::{ClassInput, ImageSize, ModelFiles, ModelFolder, SelectedDevice};
+use halfstep_model::{
+    ClassInput, ImageSize, ModelFiles, ModelFolder, SelectedDevice, TimeEmbeddingType,
+};
 use halfstep_sample::{Draw, GammaTable, Images, Sampler, StepNoise, output};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -51,6 +53,7 @@ fn draw(args: &Args) -> anyhow::Result<()> {
         );
     }
     let Choice { sampler, grid } = Choice::of(args, &model)?;
+    refuse_no_logarithm(args, &model, &grid)?;
     let shape = image_shape(&args.model, &model)?;
     outputs.check(shape[0])?;
     let classes = classes(args, &model)?;
@@ -94,6 +97,19 @@ fn steps(sampler: &dyn Sampler, grid: &[TimePoint]) -> String {
         None => format!("as many steps as needed of {name}"),
         Some(calls) if calls == num_steps => format!("{num_steps} steps of {name}"),
         Some(calls) => format!("{num_steps} steps of {name} ({calls} network calls)"),
+    }
+}
+
+/// A fourier time embedding takes the logarithm of the time.
+fn refuse_no_logarithm(args: &Args, model: &ModelFolder, grid: &[TimePoint]) -> anyhow::Result<()> {
+    let fourier = model.unet.config().time_embedding_type == TimeEmbeddingType::Fourier;
+    match grid.iter().rev().skip(1).any(|point| point.t <= 0.0) {
+        true if fourier => bail!(
+            "{}: the network takes the logarithm of the time, and these steps visit t = 0; \
+             --grid-kind trailing in fewer steps does not",
+            args.model.display()
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -51,7 +51,9 @@ pub(crate) fn adaptation_loss(
         let harmless = NoiseLevel::from_phi(FRAC_PI_4);
         let asked: Vec<TimePoint> = levels
             .iter()
-            .map(|&level| theirs.point_at(if original.knows(level) { level } else { harmless }))
+            .map(|&level| {
+                theirs.point_at(if original.knows(*kind, level) { level } else { harmless })
+            })
             .collect();
         let network = UNetDenoiser::new(
             adaptation.network,
@@ -59,7 +61,7 @@ pub(crate) fn adaptation_loss(
             batch.labels.clone(),
         )?;
         let answer = in_kind(network.predict(z.clone().inner(), &asked), *kind);
-        let known: Vec<bool> = levels.iter().map(|&level| original.knows(level)).collect();
+        let known: Vec<bool> = levels.iter().map(|&level| original.knows(*kind, level)).collect();
         choose(answer, of_images, &known)
     };
     let output = unet.forward(z, &times, batch.labels.as_deref(), None);

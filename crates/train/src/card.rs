@@ -69,7 +69,7 @@ impl Card<'_> {
 
     fn front_matter(&self) -> String {
         let license = self.config.license.as_deref().unwrap_or("unknown");
-        let mut tags = vec!["diffusion", "unconditional-image-generation", "halfstep"];
+        let mut tags = vec!["diffusion", self.task(), "halfstep"];
         if self.stage != Stage::Teacher {
             tags.push("progressive-distillation");
         }
@@ -81,32 +81,40 @@ impl Card<'_> {
         };
         format!(
             "---\nlicense: {license}\nlibrary_name: diffusers\n\
-             pipeline_tag: unconditional-image-generation\ntags:\n{tags}{dataset}---\n"
+             pipeline_tag: {}\ntags:\n{tags}{dataset}---\n",
+            self.task()
         )
+    }
+
+    /// In the Hub's words, which have none for images of classes.
+    fn task(&self) -> &'static str {
+        match self.model.unet.config().class_input() {
+            ClassInput::None => "unconditional-image-generation",
+            _ => "other",
+        }
     }
 
     fn introduction(&self) -> String {
         let (name, steps) = (&self.config.name, self.steps());
+        let provenance = &self.model.halfstep.provenance;
         let [c, h, w] = self.dataset.shape();
         let data =
             format!("{} images of {c}x{h}x{w} from {}", self.dataset.len(), self.dataset.name());
         let what = match self.stage {
-            Stage::Teacher => {
-                format!(
-                    "A diffusion model of {data}, the teacher of students that draw in fewer steps."
-                )
+            Stage::Teacher if provenance.train_steps == 0 => {
+                "A diffusion model that was trained elsewhere, as it came.".to_owned()
             }
+            Stage::Teacher => format!("A diffusion model of {data}."),
             Stage::Round { .. } => format!(
                 "Draws in {steps} network calls what its teacher draws in {}. Made by progressive \
                  distillation (Salimans & Ho 2022) over {data}.",
                 self.config.distill.teacher_steps
             ),
         };
-        let original = match &self.config.teacher.from {
-            Some(path) => format!(
-                "\nIt comes from a model that was trained elsewhere, `{}`.\n",
-                path.display()
-            ),
+        let original = match &provenance.original {
+            Some(name) => {
+                format!("\nIt comes from a model that was trained elsewhere, `{name}`.\n")
+            }
             None => String::new(),
         };
         format!(
@@ -120,17 +128,17 @@ impl Card<'_> {
     }
 
     fn use_in_python(&self) -> String {
-        let (path, steps) = (self.folder.display(), self.steps());
+        let steps = self.steps();
         let [c, h, w] = self.dataset.shape();
         let code = match self.model.unet.config().class_input() {
             ClassInput::None => format!(
                 "from diffusers import DDIMPipeline\n\n\
-                 pipeline = DDIMPipeline.from_pretrained(\"{path}\")\n\
+                 pipeline = DDIMPipeline.from_pretrained(\".\")  # this folder, or its name on the Hub\n\
                  images = pipeline(batch_size=16, num_inference_steps={steps}).images\n"
             ),
             _ => format!(
                 "import torch\nfrom diffusers import DDIMPipeline\n\n\
-                 pipeline = DDIMPipeline.from_pretrained(\"{path}\")\n\
+                 pipeline = DDIMPipeline.from_pretrained(\".\")  # this folder, or its name on the Hub\n\
                  pipeline.scheduler.set_timesteps({steps})\n\
                  z = torch.randn(16, {c}, {h}, {w})\n\
                  classes = torch.arange(16) % {}\n\
@@ -157,8 +165,8 @@ impl Card<'_> {
             Stage::Round { .. } => String::new(),
         };
         format!(
-            "## With halfstep\n\n```console\n$ cargo run -p sample -- --model {}{steps} --out grid.png\n```\n",
-            self.folder.display()
+            "## With halfstep\n\n```console\n\
+             $ cargo run -p sample -- --model THIS_FOLDER{steps} --out grid.png\n```\n"
         )
     }
 
@@ -185,7 +193,8 @@ impl Card<'_> {
         if let Some(distance) = row.original_agreement {
             writeln!(
                 text,
-                "Mean squared distance of its images to its original's, from the same noises: {distance:.5}."
+                "Mean squared distance of its images to its original's, drawn without clipping from the same \
+                 noises: {distance:.5}."
             )?;
         }
         Ok(())
@@ -214,18 +223,23 @@ impl Card<'_> {
             Stage::Teacher => self.config.teacher.batch_size,
             Stage::Round { .. } => self.config.distill.batch_size,
         };
+        let learned = match provenance.train_steps {
+            0 => "nothing here; who trained it says on what".to_owned(),
+            steps => format!(
+                "{steps} optimiser steps of {batch_size} images, {}, on {}",
+                human_time(provenance.train_seconds),
+                self.device
+            ),
+        };
         format!(
             "## How it was made\n\n\
              - network: `UNet2DModel`, {:.2} million parameters, predicts {}\n\
-             - learned: {} optimiser steps of {batch_size} images, {}, on {}\n\
+             - learned: {learned}\n\
              - data: {}, SHA-256 of its pixels and labels `{}`\n\
              - seed: {}; program: {}\n\
              - training data may show through: nobody has looked at these images for bias or harm\n",
             self.model.unet.num_params() as f64 / 1e6,
             self.config.teacher.prediction_type,
-            provenance.train_steps,
-            human_time(provenance.train_seconds),
-            self.device,
             provenance.dataset,
             provenance.dataset_sha256,
             provenance.seed,

@@ -21,6 +21,14 @@ pub enum TrainError {
         /// Line, column, reason, suggestion.
         problem: String,
     },
+    /// The folder of a teacher that was trained elsewhere.
+    #[error("config: `teacher.from` is {path:?}, which cannot be used")]
+    Original {
+        /// As the configuration has it.
+        path: PathBuf,
+        /// What is wrong there.
+        source: halfstep_model::ModelError,
+    },
     /// The model.
     #[error(transparent)]
     Model(halfstep_model::ModelError),

@@ -8,9 +8,8 @@ use halfstep_model::{ClassInput, ModelOutline, TimeEmbeddingType, UNetConfig};
 use crate::config::Config;
 use crate::error::TrainError;
 
-/// An answer of the original's is asked for where saying it as v makes its error at most this many
-/// times as large. v = (eps - sigma z)/alpha = (alpha z - x0)/sigma, so an eps-network is not asked
-/// where alpha < 1/10, nor an x0-network where sigma < 1/10.
+/// The original is asked where saying its answer as the run's networks answer makes its error at most
+/// this many times as large.
 const LARGEST_GAIN: f64 = 10.0;
 
 /// The folder of `teacher.from`.
@@ -26,8 +25,11 @@ impl Config {
     /// # Errors
     /// [`TrainError`] naming the file or field in it that is missing or not supported.
     pub(crate) fn original(&self) -> Result<Option<Original>, TrainError> {
-        let Some(path) = &self.teacher.from else { return Ok(None) };
-        Ok(Some(Original { path: path.clone(), outline: ModelOutline::read(path)? }))
+        let Some(path) = self.teacher.from.clone() else { return Ok(None) };
+        match ModelOutline::read(&path) {
+            Ok(outline) => Ok(Some(Original { path, outline })),
+            Err(source) => Err(TrainError::Original { path, source }),
+        }
     }
 
     /// The noise schedule of the run: that of `[schedule]`, the cosine schedule without it, and for a
@@ -125,22 +127,19 @@ impl Original {
         Ok(unet)
     }
 
-    /// Whether its answer is to be trusted at a noise level: elsewhere the images themselves teach.
-    pub fn knows(&self, level: NoiseLevel) -> bool {
+    /// Whether its answer, said as `kind`, is to be trusted at a noise level: elsewhere the images
+    /// themselves teach.
+    pub fn knows(&self, kind: PredictionType, level: NoiseLevel) -> bool {
         let schedule = &self.outline.schedule;
         let noisiest = schedule.at(schedule.len() - 1);
-        let gain = match self.outline.scheduler.prediction_type {
-            PredictionType::Epsilon => 1.0 / level.alpha(),
-            PredictionType::Sample => 1.0 / level.sigma(),
-            PredictionType::VPrediction => 1.0,
-        };
-        gain <= std::env::var("HS_GAIN").map_or(LARGEST_GAIN, |g| g.parse().unwrap())
-            && level.log_snr() >= noisiest.log_snr()
+        let gain = gain(self.outline.scheduler.prediction_type, kind, level);
+        gain <= LARGEST_GAIN && level.log_snr() >= noisiest.log_snr()
     }
 
-    /// SHA-256, in hexadecimal, of its weights and scheduler config.
-    pub fn sha256(&self) -> Result<String, TrainError> {
-        Ok(halfstep_sample::model_sha256(&self.path)?)
+    /// Its name, for people: where it lies on this machine is nobody else's business.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
     }
 
     /// What it is, in a few words: `epsilon at 1000 times`.
@@ -150,7 +149,58 @@ impl Original {
     }
 }
 
+/// How many times an error in one kind of answer is as large in another, at the same z:
+/// v = (eps - sigma z)/alpha = (alpha z - x0)/sigma, x0 = (z - sigma eps)/alpha = alpha z - sigma v,
+/// eps = (z - alpha x0)/sigma = sigma z + alpha v.
+fn gain(from: PredictionType, to: PredictionType, level: NoiseLevel) -> f64 {
+    use PredictionType::{Epsilon, Sample, VPrediction};
+    let (alpha, sigma) = (level.alpha(), level.sigma());
+    match (from, to) {
+        (Epsilon, Epsilon) | (Sample, Sample) | (VPrediction, VPrediction) => 1.0,
+        (Epsilon, VPrediction) => 1.0 / alpha,
+        (Sample, VPrediction) => 1.0 / sigma,
+        (Epsilon, Sample) => sigma / alpha,
+        (VPrediction, Sample) => sigma,
+        (Sample, Epsilon) => alpha / sigma,
+        (VPrediction, Epsilon) => alpha,
+    }
+}
+
 /// What a run without `[schedule]` has.
 pub(crate) fn cosine() -> ScheduleConfig {
     ScheduleConfig { zero_terminal_snr: true, ..ScheduleConfig::new(ScheduleName::Cosine) }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor};
+    use halfstep_core::Prediction;
+
+    use super::*;
+
+    /// By nudging the answer and saying it in the other kind.
+    #[test]
+    fn an_error_grows_by_the_gain() {
+        let kinds = [PredictionType::Epsilon, PredictionType::Sample, PredictionType::VPrediction];
+        let level = NoiseLevel::from_phi(0.9);
+        let z = Tensor::<4>::full([1, 1, 1, 1], 0.3, &Device::flex());
+        let said = |from: PredictionType, to: PredictionType, answer: f64| {
+            let answer = Tensor::full([1, 1, 1, 1], answer, &Device::flex());
+            let prediction = Prediction::new(from, answer, z.clone(), &[level]);
+            let said = match to {
+                PredictionType::Epsilon => prediction.eps(),
+                PredictionType::Sample => prediction.x0(),
+                PredictionType::VPrediction => prediction.v(),
+            };
+            f64::from(said.into_scalar::<f32>())
+        };
+        for from in kinds {
+            for to in kinds {
+                let found = (said(from, to, 1.0) - said(from, to, 0.0)).abs();
+                let expected = gain(from, to, level);
+                // Rounding of f32.
+                assert!((found - expected).abs() < 1e-6, "{from} {to}: {found} {expected}");
+            }
+        }
+    }
 }

@@ -86,7 +86,8 @@ impl<'a> Run<'a> {
         config.validate_memory(&unet, &options.device.device)?;
         let schedule = config.noise_schedule()?;
         let original = config.original()?;
-        let original_sha256 = original.as_ref().map(Original::sha256).transpose()?;
+        let original_sha256 =
+            original.as_ref().map(|original| original.outline.sha256()).transpose()?;
         let sha256 = dataset.sha256();
         let folder = RunFolder::open(&options.out, config, &sha256, original_sha256.as_deref())?;
         let states = SavedStates::open(folder.file("state"))?;

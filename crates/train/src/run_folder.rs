@@ -45,9 +45,9 @@ impl RunFolder {
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.check_places()?;
         folder.check_begun(original_sha256.is_some())?;
-        folder.check_same("dataset.sha256", "images", dataset_sha256)?;
+        folder.check_same("dataset.sha256", "other images", dataset_sha256)?;
         if let Some(sha256) = original_sha256 {
-            folder.check_same("original.sha256", "weights in teacher.from", sha256)?;
+            folder.check_same("original.sha256", "another teacher in teacher.from", sha256)?;
         }
         folder.check_config(config)?;
         folder.sweep()?;
@@ -95,7 +95,7 @@ impl RunFolder {
                 return Err(TrainError::file(
                     &self.path,
                     format!(
-                        "was begun with other {what} (SHA-256 {}, now {sha256}); bring them back, or use --out for \
+                        "was begun with {what} (SHA-256 {}, now {sha256}); bring them back, or use --out for \
                          another folder",
                         saved.trim()
                     ),

@@ -10,6 +10,7 @@ use halfstep_model::{
 
 use crate::error::TrainError;
 use crate::learner::Learner;
+use crate::original::Original;
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::stage::Stage;
@@ -87,10 +88,7 @@ impl Run<'_> {
                     seed: self.config.seed,
                     train_steps: learner.step,
                     train_seconds: seconds,
-                    original: self
-                        .original
-                        .as_ref()
-                        .map(|original| original.path.display().to_string()),
+                    original: self.original.as_ref().map(Original::name),
                     program: concat!("halfstep ", env!("CARGO_PKG_VERSION")).to_owned(),
                 },
                 class_names: if self.has_classes() {

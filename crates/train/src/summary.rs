@@ -131,7 +131,8 @@ impl Summary {
         if let Some(distance) = self.of_stage(0).and_then(|teacher| teacher.original_agreement) {
             let _ = writeln!(
                 table,
-                "\nDistance of the adapted teacher's images to its original's, from the same noises: {distance:.5}"
+                "\nDistance of the adapted teacher's images to its original's, drawn without clipping from the same \
+                 noises: {distance:.5}"
             );
         }
         table

@@ -28,7 +28,7 @@ impl Config {
             return Err(TrainError::config(
                 "teacher.prediction_type",
                 "is \"epsilon\", which says nothing about the image at alpha = 0, where this schedule ends; \
-                 use \"v_prediction\" or \"sample\", or schedule.zero_terminal_snr = false",
+                 use \"v_prediction\" or \"sample\", or a [schedule] with zero_terminal_snr = false",
             ));
         }
         if self.rounds().is_empty() {

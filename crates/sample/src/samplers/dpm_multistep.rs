@@ -17,7 +17,7 @@ pub static FIRST: SamplerEntry = SamplerEntry {
     name: "dpm-solver++-1",
     about: "DPM-Solver++ of order 1 (Lu et al. 2022): DDIM",
     order: Some(1),
-    takes: &[],
+    takes: &[Takes::Diffusers],
     grid: GridRule::Any,
     build: |options| boxed("dpm-solver++-1", Form::Data, 1, options),
 };

@@ -81,7 +81,7 @@ pub(super) fn table(summary: &[RoundResult]) -> Option<Markup> {
             @if let Some(distance) = summary.iter().find_map(|row| row.original_agreement) {
                 p.note {
                     "Distance of the adapted teacher's images to those that its original, which was trained \
-                     elsewhere, draws from the same noises: " (short(distance)) "."
+                     elsewhere, draws without clipping from the same noises: " (short(distance)) "."
                 }
             }
         }

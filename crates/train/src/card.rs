@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use halfstep_data::Dataset;
+use halfstep_data::{DataConfig, Dataset};
 use halfstep_model::{ClassInput, ModelFolder};
 use halfstep_sample::{Images, output, picture};
 
@@ -69,29 +69,27 @@ impl Card<'_> {
 
     fn front_matter(&self) -> String {
         let license = self.config.license.as_deref().unwrap_or("unknown");
-        let mut tags = vec!["diffusion", self.task(), "halfstep"];
+        // The Hub has a task of this name for images of nothing in particular, and none for classes.
+        let (task, kind) = match self.model.unet.config().class_input() {
+            ClassInput::None => {
+                ("pipeline_tag: unconditional-image-generation\n", "unconditional-image-generation")
+            }
+            _ => ("", "class-conditional-image-generation"),
+        };
+        let mut tags = vec!["diffusion", kind, "halfstep"];
         if self.stage != Stage::Teacher {
             tags.push("progressive-distillation");
         }
         let tags: String = tags.iter().map(|tag| format!("- {tag}\n")).collect();
-        // Names of datasets on the Hub.
-        let dataset = match self.dataset.name() {
-            name @ ("mnist" | "fashion_mnist" | "cifar10") => format!("datasets:\n- {name}\n"),
-            _ => String::new(),
+        let dataset = match &self.config.data {
+            DataConfig::Mnist { .. } => "datasets:\n- ylecun/mnist\n",
+            DataConfig::FashionMnist { .. } => "datasets:\n- zalando-datasets/fashion_mnist\n",
+            DataConfig::Cifar10 { .. } => "datasets:\n- uoft-cs/cifar10\n",
+            _ => "",
         };
         format!(
-            "---\nlicense: {license}\nlibrary_name: diffusers\n\
-             pipeline_tag: {}\ntags:\n{tags}{dataset}---\n",
-            self.task()
+            "---\nlicense: {license}\nlibrary_name: diffusers\n{task}tags:\n{tags}{dataset}---\n"
         )
-    }
-
-    /// In the Hub's words, which have none for images of classes.
-    fn task(&self) -> &'static str {
-        match self.model.unet.config().class_input() {
-            ClassInput::None => "unconditional-image-generation",
-            _ => "other",
-        }
     }
 
     fn introduction(&self) -> String {

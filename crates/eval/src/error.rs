@@ -1,0 +1,35 @@
+//! What can be wrong with features, statistics and the network that makes them.
+
+use std::path::PathBuf;
+
+/// An error of this crate. Messages say what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    /// The weights of the network.
+    #[error("{}: {problem}", path.display())]
+    Weights {
+        /// The safetensors file.
+        path: PathBuf,
+        /// What is missing or of the wrong shape.
+        problem: String,
+    },
+    /// Too few samples for a measure.
+    #[error("{measure} needs at least {needed} samples on each side; there are {found}")]
+    TooFew {
+        /// Which measure.
+        measure: &'static str,
+        /// How many it takes.
+        needed: usize,
+        /// How many there are on the smaller side.
+        found: usize,
+    },
+    /// Two sides that were not made by the same network.
+    #[error("the two sides have {0} and {1} features a sample: they are not of the same network")]
+    Dimensions(usize, usize),
+    /// NaN or infinity in features or statistics.
+    #[error("{0} hold NaN or infinity")]
+    NotFinite(&'static str),
+    /// The device failed.
+    #[error("the device failed: {0}")]
+    Device(String),
+}

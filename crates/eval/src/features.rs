@@ -1,0 +1,82 @@
+//! What a network says of images.
+
+use crate::error::EvalError;
+
+/// Features of N samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features {
+    /// Row-major `[N, D]`.
+    values: Vec<f32>,
+    dim: usize,
+}
+
+impl Features {
+    /// From rows one after another.
+    ///
+    /// # Errors
+    /// [`EvalError::NotFinite`].
+    ///
+    /// # Panics
+    /// If `values` is no whole number of rows of `dim` numbers.
+    pub fn new(values: Vec<f32>, dim: usize) -> Result<Self, EvalError> {
+        assert!(dim > 0 && values.len().is_multiple_of(dim), "whole rows of {dim}");
+        match values.iter().all(|value| value.is_finite()) {
+            true => Ok(Self { values, dim }),
+            false => Err(EvalError::NotFinite("features")),
+        }
+    }
+
+    /// How many samples, N.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Features a sample, D.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The features of sample k.
+    pub fn row(&self, k: usize) -> &[f32] {
+        &self.values[k * self.dim..(k + 1) * self.dim]
+    }
+
+    /// All of them, one after another.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.dim)
+    }
+
+    /// Appends those of more samples.
+    ///
+    /// # Errors
+    /// [`EvalError::Dimensions`] if they are of another network.
+    pub fn append(&mut self, more: Self) -> Result<(), EvalError> {
+        if more.dim != self.dim {
+            return Err(EvalError::Dimensions(self.dim, more.dim));
+        }
+        self.values.extend(more.values);
+        Ok(())
+    }
+
+    /// Refuses sides of different networks, and sides with too few samples for `measure`.
+    pub(crate) fn check(
+        &self,
+        other: &Self,
+        measure: &'static str,
+        needed: usize,
+    ) -> Result<(), EvalError> {
+        if self.dim != other.dim {
+            return Err(EvalError::Dimensions(self.dim, other.dim));
+        }
+        let found = self.len().min(other.len());
+        if found < needed {
+            return Err(EvalError::TooFew { measure, needed, found });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! The Frechet distance between two Gaussians (Heusel et al. 2017, <https://arxiv.org/abs/1706.08500>).
+
+use faer::{Mat, MatRef, Side};
+
+use crate::error::EvalError;
+use crate::features::Features;
+
+/// Mean and covariance of features.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    /// `[D]`
+    pub mean: Vec<f64>,
+    /// `[D, D]`, divided by N - 1 as `numpy.cov` divides.
+    pub covariance: Mat<f64>,
+}
+
+/// Samples whose products are summed at once: 64 MiB at D = 2048.
+const CHUNK: usize = 4096;
+
+impl Statistics {
+    /// Of features, in f64: the mean first, then the products of what is left.
+    ///
+    /// # Errors
+    /// [`EvalError::TooFew`] for less than two samples.
+    pub fn of(features: &Features) -> Result<Self, EvalError> {
+        features.check(features, "a covariance", 2)?;
+        let (count, dim) = (features.len(), features.dim());
+        let mut mean = vec![0.0; dim];
+        for row in features.rows() {
+            mean.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        mean.iter_mut().for_each(|sum| *sum /= count as f64);
+        let mut covariance = Mat::<f64>::zeros(dim, dim);
+        for first in (0..count).step_by(CHUNK) {
+            let rows = CHUNK.min(count - first);
+            let centred =
+                Mat::from_fn(rows, dim, |k, d| f64::from(features.row(first + k)[d]) - mean[d]);
+            covariance += centred.transpose() * &centred;
+        }
+        let scale = 1.0 / (count - 1) as f64;
+        Ok(Self { mean, covariance: covariance * faer::Scale(scale) })
+    }
+
+    /// Of statistics that another program made: `mean` of length D, `covariance` row-major `[D, D]`.
+    ///
+    /// # Errors
+    /// [`EvalError::Dimensions`] if they do not fit; [`EvalError::NotFinite`].
+    pub fn from_parts(mean: Vec<f64>, covariance: &[f64]) -> Result<Self, EvalError> {
+        let dim = mean.len();
+        if covariance.len() != dim * dim {
+            return Err(EvalError::Dimensions(dim, covariance.len() / dim.max(1)));
+        }
+        if !mean.iter().chain(covariance).all(|value| value.is_finite()) {
+            return Err(EvalError::NotFinite("statistics"));
+        }
+        let covariance = Mat::from_fn(dim, dim, |row, column| covariance[row * dim + column]);
+        Ok(Self { mean, covariance })
+    }
+}
+
+/// `|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^(1/2) C2 C1^(1/2))^(1/2))`, never below 0 by more than
+/// rounding. With the features of [`Inception`](crate::Inception) it is the FID.
+///
+/// The product under the root is symmetric and has the eigenvalues of C1 C2, whose square root other
+/// programs take of an unsymmetric matrix: no complex parts, and nothing has to be added to covariances
+/// of fewer samples than features. Both roots are of eigenvalues; those below 0 are rounding, and are 0.
+///
+/// # Errors
+/// [`EvalError::Dimensions`]; [`EvalError::NotFinite`] if the eigenvalues cannot be found.
+pub fn frechet_distance(one: &Statistics, other: &Statistics) -> Result<f64, EvalError> {
+    if one.mean.len() != other.mean.len() {
+        return Err(EvalError::Dimensions(one.mean.len(), other.mean.len()));
+    }
+    let means: f64 = one.mean.iter().zip(&other.mean).map(|(a, b)| (a - b).powi(2)).sum();
+    let root = square_root(one.covariance.as_ref())?;
+    let product = &root * &other.covariance * &root;
+    let symmetric = (&product + product.transpose()) * faer::Scale(0.5);
+    let eigenvalues = symmetric
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|_| EvalError::NotFinite("covariances"))?;
+    let roots: f64 = eigenvalues.iter().map(|value| value.max(0.0).sqrt()).sum();
+    Ok(means + trace(&one.covariance) + trace(&other.covariance) - 2.0 * roots)
+}
+
+/// Of a symmetric matrix without negative eigenvalues.
+fn square_root(matrix: MatRef<'_, f64>) -> Result<Mat<f64>, EvalError> {
+    let eigen =
+        matrix.self_adjoint_eigen(Side::Lower).map_err(|_| EvalError::NotFinite("covariances"))?;
+    let (vectors, values) = (eigen.U(), eigen.S().column_vector());
+    let scaled = Mat::from_fn(matrix.nrows(), matrix.ncols(), |row, column| {
+        vectors[(row, column)] * values[column].max(0.0).sqrt()
+    });
+    Ok(scaled * vectors.transpose())
+}
+
+fn trace(matrix: &Mat<f64>) -> f64 {
+    (0..matrix.nrows()).map(|k| matrix[(k, k)]).sum()
+}

@@ -1,0 +1,132 @@
+//! The network that FID is made with: Inception-v3 as TensorFlow's authors of FID used it, in
+//! pytorch-fid's form (`pt_inception-2015-12-05`).
+
+mod blocks;
+mod layer;
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::error::EvalError;
+use crate::features::Features;
+use crate::inception::blocks::{BlockA, BlockB, BlockC, BlockD, BlockE, Pool, max_pool};
+use crate::inception::layer::{Conv, Weights};
+use crate::resize::resize_bilinear;
+
+/// Height and width that the network sees.
+const SIDE: usize = 299;
+
+/// Inception-v3 with the differences of FID's: averages that leave out the padding, a maximum in the last
+/// block, 1008 classes.
+#[derive(Debug)]
+pub struct Inception {
+    stem: [Conv; 5],
+    a: [BlockA; 3],
+    b: BlockB,
+    c: [BlockC; 4],
+    d: BlockD,
+    e: [BlockE; 2],
+    /// `[2048, 1008]`
+    classes: Tensor<2>,
+    device: Device,
+}
+
+/// What the network says of images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answers {
+    /// 2048 an image, after the last average: FID, KID, precision and recall.
+    pub features: Features,
+    /// 1008 an image, without the last layer's bias: the Inception score.
+    pub logits: Features,
+}
+
+impl Inception {
+    /// Reads the weights, under torchvision's names for `inception_v3`, from a safetensors file.
+    ///
+    /// # Errors
+    /// [`EvalError::Weights`] naming what is missing or of the wrong shape.
+    pub fn load(path: &Path, device: &Device) -> Result<Self, EvalError> {
+        let bytes = std::fs::read(path).map_err(|error| EvalError::Weights {
+            path: path.to_path_buf(),
+            problem: error.to_string(),
+        })?;
+        let weights = Weights::parse(&bytes, path, device)?;
+        Ok(Self {
+            stem: [
+                weights.conv("Conv2d_1a_3x3", [32, 3, 3, 3], 2, [0, 0])?,
+                weights.conv("Conv2d_2a_3x3", [32, 32, 3, 3], 1, [0, 0])?,
+                weights.conv("Conv2d_2b_3x3", [64, 32, 3, 3], 1, [1, 1])?,
+                weights.conv("Conv2d_3b_1x1", [80, 64, 1, 1], 1, [0, 0])?,
+                weights.conv("Conv2d_4a_3x3", [192, 80, 3, 3], 1, [0, 0])?,
+            ],
+            a: [
+                BlockA::read(&weights, "Mixed_5b", 192, 32)?,
+                BlockA::read(&weights, "Mixed_5c", 256, 64)?,
+                BlockA::read(&weights, "Mixed_5d", 288, 64)?,
+            ],
+            b: BlockB::read(&weights, "Mixed_6a")?,
+            c: [
+                BlockC::read(&weights, "Mixed_6b", 128)?,
+                BlockC::read(&weights, "Mixed_6c", 160)?,
+                BlockC::read(&weights, "Mixed_6d", 160)?,
+                BlockC::read(&weights, "Mixed_6e", 192)?,
+            ],
+            d: BlockD::read(&weights, "Mixed_7a")?,
+            e: [
+                BlockE::read(&weights, "Mixed_7b", 1280, Pool::Average)?,
+                BlockE::read(&weights, "Mixed_7c", 2048, Pool::Maximum)?,
+            ],
+            classes: weights.matrix("fc.weight", [1008, 2048])?.transpose(),
+            device: device.clone(),
+        })
+    }
+
+    /// Of images of any size, `[N, 3, height, width]` row-major in `[0, 1]`: each is resized to 299x299
+    /// and brought to `[-1, 1]`, as pytorch-fid does.
+    ///
+    /// # Errors
+    /// [`EvalError::Device`]; [`EvalError::NotFinite`].
+    ///
+    /// # Panics
+    /// If `images` is no whole number of images.
+    pub fn answers(&self, images: &[f32], sides: [usize; 2]) -> Result<Answers, EvalError> {
+        let plane = sides[0] * sides[1];
+        assert!(images.len().is_multiple_of(3 * plane), "whole images of 3 channels");
+        let count = images.len() / (3 * plane);
+        let resized: Vec<f32> = images
+            .chunks_exact(plane)
+            .flat_map(|plane| resize_bilinear(plane, sides, [SIDE, SIDE]))
+            .map(|value| 2.0 * value - 1.0)
+            .collect();
+        let x = Tensor::from_data(TensorData::new(resized, [count, 3, SIDE, SIDE]), &self.device);
+        let features = self.forward(x);
+        let logits = features.clone().matmul(self.classes.clone());
+        Ok(Answers { features: read(features)?, logits: read(logits)? })
+    }
+
+    /// `[B, 3, 299, 299]` in `[-1, 1]` -> `[B, 2048]`
+    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        let [first, second, third, fourth, fifth] = &self.stem;
+        let x = max_pool(third.forward(second.forward(first.forward(x))), 2, 0);
+        let mut x = max_pool(fifth.forward(fourth.forward(x)), 2, 0);
+        for block in &self.a {
+            x = block.forward(x);
+        }
+        x = self.b.forward(x);
+        for block in &self.c {
+            x = block.forward(x);
+        }
+        x = self.d.forward(x);
+        for block in &self.e {
+            x = block.forward(x);
+        }
+        x.mean_dims(&[2, 3]).flatten::<2>(1, 3)
+    }
+}
+
+fn read(tensor: Tensor<2>) -> Result<Features, EvalError> {
+    let [_, dim] = tensor.dims();
+    let data = tensor.try_into_data().map_err(|error| EvalError::Device(format!("{error:?}")))?;
+    Features::new(data.iter::<f32>().collect(), dim)
+}

@@ -1,0 +1,26 @@
+//! What the field measures generated images by.
+//!
+//! [`Inception`] turns images into [`Features`] as pytorch-fid does, number for number;
+//! [`frechet_distance`] (FID), [`kernel_distance`] (KID), [`precision_recall`] and [`inception_score`] are
+//! made of features, in f64. Nothing here is called FID that is not made with the network of that name:
+//! the distances take the features of any network.
+//!
+//! Images are `[B, 3, H, W]` with values in `[0, 1]`, 8-bit values over 255.
+
+mod error;
+mod features;
+mod frechet;
+mod inception;
+mod kernel;
+mod precision_recall;
+mod resize;
+mod score;
+
+pub use error::EvalError;
+pub use features::Features;
+pub use frechet::{Statistics, frechet_distance};
+pub use inception::{Answers, Inception};
+pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
+pub use precision_recall::{PrecisionRecall, precision_recall};
+pub use resize::resize_bilinear;
+pub use score::{InceptionScore, inception_score};

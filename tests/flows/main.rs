@@ -3,6 +3,7 @@
 mod bad_input;
 mod device_check;
 mod diffusers;
+mod eval;
 mod examples;
 mod faults;
 mod gamma;

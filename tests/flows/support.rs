@@ -24,7 +24,7 @@ pub fn root() -> PathBuf {
 /// A program of the workspace, built with the profile of this test.
 pub fn program(name: &str) -> Command {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| built(&["-p", "train", "-p", "sample"]));
+    let folder = FOLDER.get_or_init(|| built(&["-p", "train", "-p", "sample", "-p", "eval"]));
     Command::new(folder.join(name))
 }
 

@@ -1,6 +1,8 @@
 //! What can be wrong with features, statistics and the network that makes them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::pixels::MOST_PIXELS;
 
 /// An error of this crate. Messages say what to do.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +15,19 @@ pub enum EvalError {
         /// What is missing or of the wrong shape.
         problem: String,
     },
+    /// Images or statistics that cannot be read.
+    #[error("{}: {problem}", path.display())]
+    Pictures {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// Images whose pixels cannot be compared one by one.
+    #[error(
+        "{0}; pixels can be compared only of images of one size, of at most {MOST_PIXELS} values each"
+    )]
+    Pixels(String),
     /// Too few samples for a measure.
     #[error("{measure} needs at least {needed} samples on each side; there are {found}")]
     TooFew {
@@ -32,4 +47,10 @@ pub enum EvalError {
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),
+}
+
+impl EvalError {
+    pub(crate) fn pictures(path: &Path, problem: impl ToString) -> Self {
+        Self::Pictures { path: path.to_path_buf(), problem: problem.to_string() }
+    }
 }

@@ -1,5 +1,7 @@
 //! The Frechet distance between two Gaussians (Heusel et al. 2017, <https://arxiv.org/abs/1706.08500>).
 
+use std::path::Path;
+
 use faer::{Mat, MatRef, Side};
 
 use crate::error::EvalError;
@@ -39,6 +41,29 @@ impl Statistics {
         }
         let scale = 1.0 / (count - 1) as f64;
         Ok(Self { mean, covariance: covariance * faer::Scale(scale) })
+    }
+
+    /// Arrays `mu` `[D]` and `sigma` `[D, D]` of an npz file, f64, as FID's tools publish them.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] naming the file and what it lacks.
+    pub fn from_npz(path: &Path) -> Result<Self, EvalError> {
+        let wrong = |problem: String| EvalError::pictures(path, problem);
+        let mut archive =
+            npyz::npz::NpzArchive::open(path).map_err(|error| wrong(error.to_string()))?;
+        let mut array = |name: &str| -> Result<Vec<f64>, EvalError> {
+            let array = archive
+                .by_name(name)
+                .map_err(|error| wrong(error.to_string()))?
+                .ok_or_else(|| wrong(format!("has no array `{name}`")))?;
+            let values = array
+                .data::<f64>()
+                .map_err(|error| wrong(format!("`{name}` is not float64: {error}")))?;
+            values.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
+        };
+        // Symmetric: row-major or not is all the same.
+        let (mean, covariance) = (array("mu")?, array("sigma")?);
+        Self::from_parts(mean, &covariance).map_err(|error| wrong(error.to_string()))
     }
 
     /// Of statistics that another program made: `mean` of length D, `covariance` row-major `[D, D]`.

@@ -5,6 +5,9 @@
 //! made of features, in f64. Nothing here is called FID that is not made with the network of that name:
 //! the distances take the features of any network.
 //!
+//! [`Pictures`] are images from a folder, an npz file or a dataset; [`pixel_features`] are what can be
+//! compared of small ones without any network.
+//!
 //! Images are `[B, 3, H, W]` with values in `[0, 1]`, 8-bit values over 255.
 
 mod error;
@@ -12,6 +15,8 @@ mod features;
 mod frechet;
 mod inception;
 mod kernel;
+mod pictures;
+mod pixels;
 mod precision_recall;
 mod resize;
 mod score;
@@ -21,6 +26,8 @@ pub use features::Features;
 pub use frechet::{Statistics, frechet_distance};
 pub use inception::{Answers, Inception};
 pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
+pub use pictures::{Batch, Pictures};
+pub use pixels::pixel_features;
 pub use precision_recall::{PrecisionRecall, precision_recall};
 pub use resize::resize_bilinear;
 pub use score::{InceptionScore, inception_score};

@@ -1,0 +1,264 @@
+//! Images to be measured, wherever they come from.
+
+use std::path::{Path, PathBuf};
+
+use halfstep_data::Dataset;
+
+use crate::error::EvalError;
+
+/// A set of images of 8 bits a channel. Grey ones are measured as RGB with three equal channels.
+#[derive(Clone, Debug)]
+pub struct Pictures {
+    name: String,
+    kept: Kept,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    /// Read when they are measured; of any size each.
+    Files(Vec<PathBuf>),
+    /// Bytes `[N, H, W, C]`, C 1 or 3.
+    Memory { bytes: Vec<u8>, height: usize, width: usize, channels: usize },
+}
+
+/// Images of one size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Row-major `[n, 3, H, W]` in `[0, 1]`: bytes over 255.
+    pub values: Vec<f32>,
+    /// H, W.
+    pub sides: [usize; 2],
+}
+
+impl Batch {
+    /// How many images.
+    pub fn len(&self) -> usize {
+        self.values.len() / (3 * self.sides[0] * self.sides[1]).max(1)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+impl Pictures {
+    /// The PNG and JPEG files of a folder, in the order of their names.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] naming the folder.
+    pub fn from_folder(dir: &Path) -> Result<Self, EvalError> {
+        let entries = std::fs::read_dir(dir).map_err(|error| EvalError::pictures(dir, error))?;
+        let is_picture = |path: &PathBuf| {
+            let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
+            matches!(end.as_deref(), Some("png" | "jpg" | "jpeg"))
+        };
+        let mut files: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(is_picture).collect();
+        files.sort();
+        if files.is_empty() {
+            return Err(EvalError::pictures(dir, "has no PNG or JPEG file"));
+        }
+        Ok(Self { name: dir.display().to_string(), kept: Kept::Files(files) })
+    }
+
+    /// Array `arr_0` of an npz file: uint8 `[N, H, W, C]`, C 1 or 3, as `sample --npz` and ADM's tools
+    /// write it.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] naming the file.
+    pub fn from_npz(path: &Path) -> Result<Self, EvalError> {
+        let wrong = |problem: String| EvalError::pictures(path, problem);
+        let mut archive =
+            npyz::npz::NpzArchive::open(path).map_err(|error| wrong(error.to_string()))?;
+        let array = archive
+            .by_name("arr_0")
+            .map_err(|error| wrong(error.to_string()))?
+            .ok_or_else(|| wrong("has no array `arr_0`".to_owned()))?;
+        let &[count, height, width, channels] = array.shape() else {
+            let shape = array.shape();
+            return Err(wrong(format!("`arr_0` has shape {shape:?}; [N, H, W, C] is needed")));
+        };
+        if array.order() != npyz::Order::C || ![1, 3].contains(&channels) || count == 0 {
+            return Err(wrong("`arr_0` must be row-major, of 1 or 3 channels".to_owned()));
+        }
+        let values =
+            array.data::<u8>().map_err(|error| wrong(format!("`arr_0` is not uint8: {error}")))?;
+        // As the bytes come: what the header claims of them costs nothing.
+        let bytes: Vec<u8> =
+            values.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
+        let each = u64::checked_mul(height, width).and_then(|each| each.checked_mul(channels));
+        let whole = each.and_then(|each| each.checked_mul(count));
+        if each == Some(0) || whole != Some(bytes.len() as u64) {
+            return Err(wrong("`arr_0` has fewer values than its shape says".to_owned()));
+        }
+        let (height, width, channels) = (height as usize, width as usize, channels as usize);
+        let name = path.display().to_string();
+        Ok(Self { name, kept: Kept::Memory { bytes, height, width, channels } })
+    }
+
+    /// Bytes `[N, H, W, C]` of images that were drawn, C 1 or 3.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] for other channels, or bytes that are no whole number of images.
+    pub fn from_bytes(
+        name: String,
+        bytes: Vec<u8>,
+        [height, width, channels]: [usize; 3],
+    ) -> Result<Self, EvalError> {
+        let each = height * width * channels;
+        if ![1, 3].contains(&channels)
+            || each == 0
+            || bytes.is_empty()
+            || !bytes.len().is_multiple_of(each)
+        {
+            let problem =
+                format!("images of {height}x{width} with {channels} channels cannot be measured");
+            return Err(EvalError::pictures(Path::new(&name), problem));
+        }
+        Ok(Self { name, kept: Kept::Memory { bytes, height, width, channels } })
+    }
+
+    /// The images of a dataset, in its order.
+    pub fn from_dataset(dataset: &Dataset) -> Self {
+        let [channels, height, width] = dataset.shape();
+        let plane = height * width;
+        let mut bytes = Vec::with_capacity(dataset.len() * plane * channels);
+        for k in 0..dataset.len() {
+            let image = dataset.image(k);
+            bytes.extend(
+                (0..plane * channels).map(|at| image[at % channels * plane + at / channels]),
+            );
+        }
+        let name = dataset.name().to_owned();
+        Self { name, kept: Kept::Memory { bytes, height, width, channels } }
+    }
+
+    /// Where they come from.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many; never 0.
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        match &self.kept {
+            Kept::Files(files) => files.len(),
+            Kept::Memory { bytes, height, width, channels } => {
+                bytes.len() / (height * width * channels)
+            }
+        }
+    }
+
+    /// The first `count` of them, or all if there are fewer.
+    pub fn first(mut self, count: usize) -> Self {
+        match &mut self.kept {
+            Kept::Files(files) => files.truncate(count.max(1)),
+            Kept::Memory { bytes, height, width, channels } => {
+                bytes.truncate(count.max(1) * *height * *width * *channels);
+            }
+        }
+        self
+    }
+
+    /// Images from number `first` on, up to `most` of one size; none after the last.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] naming a file that cannot be read.
+    pub fn batch(&self, first: usize, most: usize) -> Result<Option<Batch>, EvalError> {
+        match &self.kept {
+            Kept::Memory { bytes, height, width, channels } => {
+                let each = height * width * channels;
+                let end = (first + most.max(1)).min(self.len());
+                let bytes = &bytes[(first * each).min(bytes.len())
+                    ..(end * each).max(first * each).min(bytes.len())];
+                let mut values = Vec::with_capacity(bytes.len() * 3 / channels);
+                for image in bytes.chunks_exact(each) {
+                    push_rgb(&mut values, image, *channels);
+                }
+                Ok((!values.is_empty()).then_some(Batch { values, sides: [*height, *width] }))
+            }
+            Kept::Files(files) => {
+                let mut batch: Option<Batch> = None;
+                for path in files.iter().skip(first).take(most.max(1)) {
+                    let image = image::open(path)
+                        .map_err(|error| EvalError::pictures(path, error))?
+                        .to_rgb8();
+                    let sides = [image.height() as usize, image.width() as usize];
+                    let batch = batch.get_or_insert(Batch { values: Vec::new(), sides });
+                    if batch.sides != sides {
+                        break;
+                    }
+                    push_rgb(&mut batch.values, image.as_raw(), 3);
+                }
+                Ok(batch)
+            }
+        }
+    }
+}
+
+/// Bytes `[H, W, C]` as three planes over 255.
+fn push_rgb(values: &mut Vec<f32>, image: &[u8], channels: usize) {
+    for plane in 0..3 {
+        let bytes = image.iter().skip(plane % channels).step_by(channels);
+        values.extend(bytes.map(|&byte| f32::from(byte) / 255.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dataset_and_its_batches_are_planes() {
+        // Two images of 1x2 pixels, RGB, as planes.
+        let pixels = vec![0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6];
+        let dataset = Dataset::new("two", [3, 1, 2], pixels, None, None).unwrap();
+        let pictures = Pictures::from_dataset(&dataset);
+        assert_eq!((pictures.len(), pictures.name()), (2, "two"));
+        let batch = pictures.batch(0, 1).unwrap().unwrap();
+        assert_eq!((batch.len(), batch.sides), (1, [1, 2]));
+        assert_eq!(batch.values, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+        assert_eq!(pictures.batch(1, 9).unwrap().unwrap().len(), 1);
+        assert_eq!(pictures.batch(2, 9).unwrap(), None);
+        assert_eq!(pictures.first(1).len(), 1);
+    }
+
+    #[test]
+    fn grey_is_three_equal_channels() {
+        let dataset = Dataset::new("grey", [1, 1, 2], vec![0, 255], None, None).unwrap();
+        let batch = Pictures::from_dataset(&dataset).batch(0, 1).unwrap().unwrap();
+        assert_eq!(batch.values, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn files_of_different_sizes_come_in_batches_of_one() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, width) in [("a.png", 2), ("b.PNG", 2), ("c.png", 3)] {
+            let path = dir.path().join(name);
+            image::GrayImage::from_pixel(width, 1, image::Luma([255]))
+                .save_with_format(path, image::ImageFormat::Png)
+                .unwrap();
+        }
+        std::fs::write(dir.path().join("notes.txt"), "no picture").unwrap();
+        let pictures = Pictures::from_folder(dir.path()).unwrap();
+        assert_eq!(pictures.len(), 3);
+        let sizes =
+            |first| pictures.batch(first, 8).unwrap().map(|batch| (batch.len(), batch.sides));
+        assert_eq!(sizes(0), Some((2, [1, 2])));
+        assert_eq!(sizes(2), Some((1, [1, 3])));
+        assert_eq!(sizes(3), None);
+    }
+
+    #[test]
+    fn what_is_no_set_of_pictures_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let message = Pictures::from_folder(dir.path()).unwrap_err().to_string();
+        assert!(message.contains("no PNG or JPEG"), "{message}");
+        let path = dir.path().join("a.npz");
+        let message = Pictures::from_npz(&path).unwrap_err().to_string();
+        assert!(message.contains("a.npz"), "{message}");
+        std::fs::write(&path, b"PK nothing").unwrap();
+        assert!(Pictures::from_npz(&path).is_err());
+    }
+}

@@ -70,6 +70,7 @@ fn mistakes_are_named() {
     std::fs::write(at("a.npz"), b"PK\x05\x06 no archive").unwrap();
     let (model, npz, nowhere) = (at("model"), at("a.npz"), at("nowhere"));
     let foreign = fixture("diffusers/timestep_class");
+    let clipping = fixture("diffusers/bare");
     for (args, words) in [
         (vec!["--model", text(&model), "--reference", text(&nowhere)], ["nowhere", "cifar10"]),
         (vec!["--model", text(&model), "--reference", text(&npz)], ["a.npz", "--reference"]),
@@ -79,6 +80,7 @@ fn mistakes_are_named() {
             ["--steps 8", "4 steps"],
         ),
         (vec!["--model", text(&foreign), "--reference", "digits"], ["any number", "--samples"]),
+        (vec!["--model", text(&clipping), "--reference", "digits"], ["clipping", "sample --model"]),
         (
             vec!["--model", text(&model), "--reference", "digits", "--inception", text(&npz)],
             ["a.npz", "not a readable safetensors"],

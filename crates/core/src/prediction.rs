@@ -160,6 +160,15 @@ impl Prediction {
         self.z.clone()
     }
 
+    /// What was said, as this kind of answer: [`x0`](Self::x0), [`eps`](Self::eps) or [`v`](Self::v).
+    pub fn said_as(&self, kind: PredictionType) -> Tensor<4> {
+        match kind {
+            PredictionType::Epsilon => self.eps(),
+            PredictionType::Sample => self.x0(),
+            PredictionType::VPrediction => self.v(),
+        }
+    }
+
     /// The network's answer as it came, `[B, C, H, W]`; clipping does not touch it.
     pub fn output(&self) -> Tensor<4> {
         self.output.clone()

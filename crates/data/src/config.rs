@@ -1,6 +1,6 @@
 //! The `[data]` section of a configuration file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +98,35 @@ impl Split {
 }
 
 impl DataConfig {
+    /// Those with a name of their own: all but folders of pictures.
+    pub const NAMES: [&str; 4] = ["digits", "mnist", "fashion_mnist", "cifar10"];
+
+    /// The training images of the dataset called `name` at their usual place; `None` unless it is one of
+    /// [`NAMES`](Self::NAMES).
+    pub fn named(name: &str) -> Option<Self> {
+        let split = Split::Train;
+        match name {
+            "digits" => Some(Self::Digits {}),
+            "mnist" => Some(Self::Mnist { dir: mnist_dir(), split }),
+            "fashion_mnist" => Some(Self::FashionMnist { dir: fashion_mnist_dir(), split }),
+            "cifar10" => Some(Self::Cifar10 { dir: cifar10_dir(), split }),
+            _ => None,
+        }
+    }
+
+    /// The same in another folder, for a dataset that lies in one.
+    #[must_use]
+    pub fn in_dir(mut self, place: &Path) -> Self {
+        match &mut self {
+            Self::Digits {} => {}
+            Self::Cifar10 { dir, .. }
+            | Self::Mnist { dir, .. }
+            | Self::FashionMnist { dir, .. }
+            | Self::Folder { dir, .. } => *dir = place.to_path_buf(),
+        }
+        self
+    }
+
     /// Reads the images into memory, fetching a published dataset first if it is not on disk.
     ///
     /// # Errors
@@ -163,7 +192,7 @@ impl DataConfig {
     }
 }
 
-fn published(title: &str, format: &str, split: Split, dir: &std::path::Path) -> String {
+fn published(title: &str, format: &str, split: Split, dir: &Path) -> String {
     format!("{title}, {format}, {} images, in {}", split.name(), dir.display())
 }
 

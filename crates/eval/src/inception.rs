@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::EvalError;
 use crate::features::Features;
-use crate::inception::blocks::{BlockA, BlockB, BlockC, BlockD, BlockE, Pool, max_pool};
+use crate::inception::blocks::{Block, BlockE, Pool, max_pool};
 use crate::inception::layer::{Conv, Weights};
 use crate::resize::resize_bilinear;
 
@@ -22,11 +22,8 @@ const SIDE: usize = 299;
 #[derive(Debug)]
 pub struct Inception {
     stem: [Conv; 5],
-    a: [BlockA; 3],
-    b: BlockB,
-    c: [BlockC; 4],
-    d: BlockD,
-    e: [BlockE; 2],
+    blocks: [Block; 9],
+    last: [BlockE; 2],
     /// `[2048, 1008]`
     classes: Tensor<2>,
     device: Device,
@@ -60,20 +57,18 @@ impl Inception {
                 weights.conv("Conv2d_3b_1x1", [80, 64, 1, 1], 1, [0, 0])?,
                 weights.conv("Conv2d_4a_3x3", [192, 80, 3, 3], 1, [0, 0])?,
             ],
-            a: [
-                BlockA::read(&weights, "Mixed_5b", 192, 32)?,
-                BlockA::read(&weights, "Mixed_5c", 256, 64)?,
-                BlockA::read(&weights, "Mixed_5d", 288, 64)?,
+            blocks: [
+                Block::a(&weights, "Mixed_5b", 192, 32)?,
+                Block::a(&weights, "Mixed_5c", 256, 64)?,
+                Block::a(&weights, "Mixed_5d", 288, 64)?,
+                Block::b(&weights, "Mixed_6a")?,
+                Block::c(&weights, "Mixed_6b", 128)?,
+                Block::c(&weights, "Mixed_6c", 160)?,
+                Block::c(&weights, "Mixed_6d", 160)?,
+                Block::c(&weights, "Mixed_6e", 192)?,
+                Block::d(&weights, "Mixed_7a")?,
             ],
-            b: BlockB::read(&weights, "Mixed_6a")?,
-            c: [
-                BlockC::read(&weights, "Mixed_6b", 128)?,
-                BlockC::read(&weights, "Mixed_6c", 160)?,
-                BlockC::read(&weights, "Mixed_6d", 160)?,
-                BlockC::read(&weights, "Mixed_6e", 192)?,
-            ],
-            d: BlockD::read(&weights, "Mixed_7a")?,
-            e: [
+            last: [
                 BlockE::read(&weights, "Mixed_7b", 1280, Pool::Average)?,
                 BlockE::read(&weights, "Mixed_7c", 2048, Pool::Maximum)?,
             ],
@@ -110,15 +105,10 @@ impl Inception {
         let [first, second, third, fourth, fifth] = &self.stem;
         let x = max_pool(third.forward(second.forward(first.forward(x))), 2, 0);
         let mut x = max_pool(fifth.forward(fourth.forward(x)), 2, 0);
-        for block in &self.a {
+        for block in &self.blocks {
             x = block.forward(x);
         }
-        x = self.b.forward(x);
-        for block in &self.c {
-            x = block.forward(x);
-        }
-        x = self.d.forward(x);
-        for block in &self.e {
+        for block in &self.last {
             x = block.forward(x);
         }
         x.mean_dims(&[2, 3]).flatten::<2>(1, 3)

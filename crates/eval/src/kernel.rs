@@ -1,6 +1,7 @@
 //! The kernel distance (Binkowski et al. 2018, <https://arxiv.org/abs/1801.01401>).
 
 use faer::Mat;
+use halfstep_data::{Purpose, Stream};
 
 use crate::error::EvalError;
 use crate::features::Features;
@@ -43,9 +44,9 @@ pub fn kernel_distance(
     options: KernelOptions,
 ) -> Result<KernelDistance, EvalError> {
     one.check(other, "a kernel distance", options.subset_size.max(2))?;
-    let mut draws = SplitMix(options.seed);
-    let estimates: Vec<f64> = (0..options.subsets.max(1))
-        .map(|_| {
+    let estimates: Vec<f64> = (0..options.subsets.max(1) as u64)
+        .map(|k| {
+            let mut draws = Stream::new(options.seed, Purpose::Evaluation, k);
             let ours = subset(one, options.subset_size, &mut draws);
             let theirs = subset(other, options.subset_size, &mut draws);
             discrepancy(&ours, &theirs)
@@ -58,12 +59,11 @@ pub fn kernel_distance(
 }
 
 /// `[size, D]` of distinct samples.
-fn subset(features: &Features, size: usize, draws: &mut SplitMix) -> Mat<f64> {
+fn subset(features: &Features, size: usize, draws: &mut Stream) -> Mat<f64> {
     let mut order: Vec<usize> = (0..features.len()).collect();
     for k in 0..size {
         let left = (order.len() - k) as u64;
-        // Of 2^64 numbers modulo at most millions: even to eleven digits.
-        order.swap(k, k + (draws.next() % left) as usize);
+        order.swap(k, k + draws.below(left) as usize);
     }
     Mat::from_fn(size, features.dim(), |k, d| f64::from(features.row(order[k])[d]))
 }
@@ -92,16 +92,4 @@ fn kernel_sums(one: &Mat<f64>, other: &Mat<f64>) -> (f64, f64) {
         diagonal += kernel(products[(column, column)]);
     }
     (sum, diagonal)
-}
-
-/// Steele et al. 2014: enough to choose subsets with.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
 }

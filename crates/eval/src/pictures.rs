@@ -169,9 +169,9 @@ impl Pictures {
         match &self.kept {
             Kept::Memory { bytes, height, width, channels } => {
                 let each = height * width * channels;
+                let first = first.min(self.len());
                 let end = (first + most.max(1)).min(self.len());
-                let bytes = &bytes[(first * each).min(bytes.len())
-                    ..(end * each).max(first * each).min(bytes.len())];
+                let bytes = &bytes[first * each..end * each];
                 let mut values = Vec::with_capacity(bytes.len() * 3 / channels);
                 for image in bytes.chunks_exact(each) {
                     push_rgb(&mut values, image, *channels);

@@ -1,5 +1,7 @@
 //! What the program does, in the order it does it.
 
+use std::process::ExitCode;
+
 use anyhow::{Context, bail};
 use halfstep_eval::{Answers, Features, Inception, Pictures, pixel_features};
 use halfstep_sample::output;
@@ -12,7 +14,7 @@ use crate::sides::{Reference, drawn, pictures, reference};
 /// Fewer images than this bias a Frechet distance of 2048 features by more than what is compared.
 const ENOUGH: usize = 10_000;
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.json {
         output::check_file(path)?;
     }
@@ -48,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let text = measures::to_json(&measures, generated.len(), count).to_string();
         output::write_file(path, text.as_bytes())?;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn by_inception(

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use halfstep_core::TimestepSpacing;
 use halfstep_data::{DataConfig, Progress};
 use halfstep_eval::{Pictures, Statistics};
-use halfstep_model::{ClassInput, ModelFolder, SelectedDevice};
+use halfstep_model::{ClassInput, ModelFolder, SchedulerConfig, SelectedDevice};
 use halfstep_sample::{Ddim, Draw, StepNoise, student_grid};
-use serde_json::json;
 
 use crate::args::Args;
 use crate::program::bar;
@@ -17,8 +17,6 @@ use crate::program::bar;
 const DRAWN: u32 = 10_000;
 /// Steps of a model that was not distilled.
 const STEPS: usize = 50;
-/// Datasets with a name of their own.
-const NAMES: [&str; 4] = ["digits", "mnist", "fashion_mnist", "cifar10"];
 
 /// Real images, or what is known of them.
 pub enum Reference {
@@ -29,13 +27,12 @@ pub enum Reference {
 /// `--reference`.
 pub fn reference(name: &str) -> anyhow::Result<Reference> {
     let path = Path::new(name);
-    if NAMES.contains(&name) {
-        let config: DataConfig = serde_json::from_value(json!({ "kind": name }))?;
+    if let Some(config) = DataConfig::named(name) {
         let dataset = config.load(Progress::Shown)?;
         return Ok(Reference::Pictures(Pictures::from_dataset(&dataset)));
     }
     if path.is_dir() || !path.exists() {
-        let known = NAMES.join(", ");
+        let known = DataConfig::NAMES.join(", ");
         return pictures(path)
             .map(Reference::Pictures)
             .with_context(|| format!("--reference {name}: not one of {known} either"));
@@ -50,6 +47,16 @@ pub fn reference(name: &str) -> anyhow::Result<Reference> {
             }
         },
     }
+}
+
+/// Whether a model is sampled as those that are trained here: trailing times, to the clean image, nothing
+/// clipped.
+fn is_plain(scheduler: &SchedulerConfig) -> bool {
+    scheduler.class_name == "DDIMScheduler"
+        && scheduler.timestep_spacing == TimestepSpacing::Trailing
+        && scheduler.set_alpha_to_one
+        && !scheduler.clip_sample
+        && scheduler.thresholding().0.is_none()
 }
 
 /// A folder or an npz file of images.
@@ -73,6 +80,14 @@ pub fn drawn(args: &Args, dir: &Path, device: &SelectedDevice) -> anyhow::Result
             dir.display()
         ),
     };
+    if !is_plain(&model.scheduler) {
+        bail!(
+            "--model {0}: its scheduler config asks for more than plain DDIM (clipping, thresholding, other \
+             times or another solver); draw with `sample --model {0} --npz FILE`, which heeds it, and give \
+             the file to --samples",
+            dir.display()
+        );
+    }
     let own = model.halfstep.distilled.as_ref().map(|own| own.num_steps);
     let steps = match (args.steps.map(|steps| steps as usize), own) {
         (Some(steps), Some(own)) if steps != own => {

@@ -2,31 +2,29 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use halfstep_data::DataConfig;
 use halfstep_sample::GammaError;
-use serde_json::json;
-
-/// Datasets with a name of their own; anything else is a folder of pictures.
-const NAMES: [&str; 4] = ["digits", "mnist", "fashion_mnist", "cifar10"];
 
 /// The dataset called `name`, or the pictures in folder `name`, as images of `shape` = C, H, W.
 /// `dir` is where a published dataset lies, if not at its usual place.
 ///
 /// Refuses a dataset of another shape by its outline, before a file of it is fetched.
 pub fn config(name: &str, dir: Option<&Path>, shape: [usize; 3]) -> anyhow::Result<DataConfig> {
-    let config = match dir {
-        Some(_) if name == "digits" || !NAMES.contains(&name) => bail!(
+    let config = match (DataConfig::named(name), dir) {
+        (None | Some(DataConfig::Digits {}), Some(_)) => bail!(
             "--data-dir: says where a published dataset lies, and {name} is none; leave it out"
         ),
-        Some(dir) => json!({ "kind": name, "dir": dir }),
-        None if NAMES.contains(&name) => json!({ "kind": name }),
-        None if Path::new(name).is_dir() => {
-            json!({ "kind": "folder", "dir": name, "size": shape[1], "channels": shape[0] })
+        (Some(published), Some(dir)) => published.in_dir(dir),
+        (Some(published), None) => published,
+        (None, None) if Path::new(name).is_dir() => {
+            DataConfig::Folder { dir: name.into(), size: shape[1], channels: shape[0] }
         }
-        None => bail!("{name}: neither a folder of pictures nor one of {}", NAMES.join(", ")),
+        (None, None) => {
+            let known = DataConfig::NAMES.join(", ");
+            bail!("{name}: neither a folder of pictures nor one of {known}")
+        }
     };
-    let config: DataConfig = serde_json::from_value(config).context("not a dataset")?;
     match config.outline() {
         Some(outline) if outline.shape != shape => {
             let (dataset, found, expected) = (name.to_owned(), outline.shape, shape);

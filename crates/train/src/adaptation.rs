@@ -4,8 +4,8 @@ use std::f64::consts::FRAC_PI_4;
 
 use burn::tensor::{Bool, Tensor, TensorData};
 use halfstep_core::{
-    Denoiser, DiscreteSchedule, LossWeighting, NoiseLevel, Prediction, PredictionType, TimePoint,
-    add_noise, training_target,
+    Denoiser, DiscreteSchedule, LossWeighting, NoiseLevel, PredictionType, TimePoint, add_noise,
+    training_target,
 };
 use halfstep_model::{UNet, UNetDenoiser};
 
@@ -47,34 +47,25 @@ pub(crate) fn adaptation_loss(
     let of_images = training_target(*kind, batch.x0.clone(), batch.eps.clone(), &levels).inner();
     let target = {
         let theirs = &original.outline.schedule;
+        let known: Vec<bool> = levels.iter().map(|&level| original.knows(*kind, level)).collect();
         // Of an answer that is not used, any level will do that has no infinity in it.
         let harmless = NoiseLevel::from_phi(FRAC_PI_4);
         let asked: Vec<TimePoint> = levels
             .iter()
-            .map(|&level| {
-                theirs.point_at(if original.knows(*kind, level) { level } else { harmless })
-            })
+            .zip(&known)
+            .map(|(&level, &known)| theirs.point_at(if known { level } else { harmless }))
             .collect();
         let network = UNetDenoiser::new(
             adaptation.network,
             original.outline.scheduler.prediction_type,
             batch.labels.clone(),
         )?;
-        let answer = in_kind(network.predict(z.clone().inner(), &asked), *kind);
-        let known: Vec<bool> = levels.iter().map(|&level| original.knows(*kind, level)).collect();
+        let answer = network.predict(z.clone().inner(), &asked).said_as(*kind);
         choose(answer, of_images, &known)
     };
     let output = unet.forward(z, &times, batch.labels.as_deref(), None);
     let weights = levels.iter().map(|&level| adaptation.weighting.output_weight(*kind, level));
     Ok(weighted_mse(output, Tensor::from_inner(target), weights, fractions(schedule, &points)))
-}
-
-fn in_kind(prediction: Prediction, kind: PredictionType) -> Tensor<4> {
-    match kind {
-        PredictionType::Epsilon => prediction.eps(),
-        PredictionType::Sample => prediction.x0(),
-        PredictionType::VPrediction => prediction.v(),
-    }
 }
 
 /// Image k of `yes` where `which[k]`, of `no` elsewhere.

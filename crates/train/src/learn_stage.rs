@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use halfstep_data::{EpochOrder, Purpose, Stream};
-use halfstep_model::{DropoutMasks, ModelError, ModelFolder, UNet, flat_params, with_flat_params};
+use halfstep_model::{DropoutMasks, ModelError, ModelFolder, UNet};
 use halfstep_sample::caught;
 
 use crate::adaptation::{Adaptation, adaptation_loss};
@@ -69,11 +69,7 @@ impl<'a> Run<'a> {
         let folder = match (before, &self.original) {
             (Some(before), _) => self.folder.model(before),
             (None, Some(original)) => {
-                let unet = ModelFolder::load(&original.path, device)?.unet;
-                return Ok(Some(with_flat_params(
-                    UNet::zeroed(&self.unet, device)?,
-                    flat_params(&unet),
-                )));
+                return Ok(Some(ModelFolder::load(&original.path, device)?.unet));
             }
             (None, None) => return Ok(None),
         };

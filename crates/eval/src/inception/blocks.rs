@@ -54,60 +54,52 @@ fn branch(
         .collect()
 }
 
-/// 35x35 pixels.
+/// Branches, and one that begins with a pool.
 #[derive(Debug)]
-pub(crate) struct BlockA([Branch; 3], Branch);
+pub(crate) struct Block {
+    branches: Vec<Branch>,
+    pooled: Pooled,
+}
 
-impl BlockA {
-    pub fn read(
+/// The last branch of a [`Block`].
+#[derive(Debug)]
+enum Pooled {
+    /// A mean, then layers.
+    Mean(Branch),
+    /// A maximum at half the size, and nothing else.
+    Maximum,
+}
+
+impl Block {
+    /// 35x35 pixels.
+    pub fn a(
         weights: &Weights<'_>,
         name: &str,
         inputs: usize,
         pooled: usize,
     ) -> Result<Self, EvalError> {
         let read = |layers: &[_]| branch(weights, name, inputs, layers);
-        let branches = [
+        let branches = vec![
             read(&[("1x1", 64, [1, 1])])?,
             read(&[("5x5_1", 48, [1, 1]), ("5x5_2", 64, [5, 5])])?,
             read(&[("3x3dbl_1", 64, [1, 1]), ("3x3dbl_2", 96, [3, 3]), ("3x3dbl_3", 96, [3, 3])])?,
         ];
-        Ok(Self(branches, read(&[("_pool", pooled, [1, 1])])?))
+        Ok(Self { branches, pooled: Pooled::Mean(read(&[("_pool", pooled, [1, 1])])?) })
     }
 
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let pooled = through(&self.1, average_pool(x.clone()));
-        side_by_side(&self.0, x, pooled)
-    }
-}
-
-/// 35x35 to 17x17 pixels.
-#[derive(Debug)]
-pub(crate) struct BlockB([Branch; 2]);
-
-impl BlockB {
-    pub fn read(weights: &Weights<'_>, name: &str) -> Result<Self, EvalError> {
-        let last =
-            |suffix: &str, shape| weights.conv(&format!("{name}.branch{suffix}"), shape, 2, [0, 0]);
+    /// 35x35 to 17x17 pixels.
+    pub fn b(weights: &Weights<'_>, name: &str) -> Result<Self, EvalError> {
+        let three = vec![halving(weights, name, "3x3", [384, 288])?];
         let mut double =
             branch(weights, name, 288, &[("3x3dbl_1", 64, [1, 1]), ("3x3dbl_2", 96, [3, 3])])?;
-        double.push(last("3x3dbl_3", [96, 96, 3, 3])?);
-        Ok(Self([vec![last("3x3", [384, 288, 3, 3])?], double]))
+        double.push(halving(weights, name, "3x3dbl_3", [96, 96])?);
+        Ok(Self { branches: vec![three, double], pooled: Pooled::Maximum })
     }
 
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let pooled = max_pool(x.clone(), 2, 0);
-        side_by_side(&self.0, x, pooled)
-    }
-}
-
-/// 17x17 pixels.
-#[derive(Debug)]
-pub(crate) struct BlockC([Branch; 3], Branch);
-
-impl BlockC {
-    pub fn read(weights: &Weights<'_>, name: &str, inner: usize) -> Result<Self, EvalError> {
+    /// 17x17 pixels.
+    pub fn c(weights: &Weights<'_>, name: &str, inner: usize) -> Result<Self, EvalError> {
         let read = |layers: &[_]| branch(weights, name, 768, layers);
-        let branches = [
+        let branches = vec![
             read(&[("1x1", 192, [1, 1])])?,
             read(&[("7x7_1", inner, [1, 1]), ("7x7_2", inner, [1, 7]), ("7x7_3", 192, [7, 1])])?,
             read(&[
@@ -118,39 +110,42 @@ impl BlockC {
                 ("7x7dbl_5", 192, [1, 7]),
             ])?,
         ];
-        Ok(Self(branches, read(&[("_pool", 192, [1, 1])])?))
+        Ok(Self { branches, pooled: Pooled::Mean(read(&[("_pool", 192, [1, 1])])?) })
     }
 
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let pooled = through(&self.1, average_pool(x.clone()));
-        side_by_side(&self.0, x, pooled)
-    }
-}
-
-/// 17x17 to 8x8 pixels.
-#[derive(Debug)]
-pub(crate) struct BlockD([Branch; 2]);
-
-impl BlockD {
-    pub fn read(weights: &Weights<'_>, name: &str) -> Result<Self, EvalError> {
-        let last =
-            |suffix: &str, shape| weights.conv(&format!("{name}.branch{suffix}"), shape, 2, [0, 0]);
+    /// 17x17 to 8x8 pixels.
+    pub fn d(weights: &Weights<'_>, name: &str) -> Result<Self, EvalError> {
         let mut three = branch(weights, name, 768, &[("3x3_1", 192, [1, 1])])?;
-        three.push(last("3x3_2", [320, 192, 3, 3])?);
+        three.push(halving(weights, name, "3x3_2", [320, 192])?);
         let mut seven = branch(
             weights,
             name,
             768,
             &[("7x7x3_1", 192, [1, 1]), ("7x7x3_2", 192, [1, 7]), ("7x7x3_3", 192, [7, 1])],
         )?;
-        seven.push(last("7x7x3_4", [192, 192, 3, 3])?);
-        Ok(Self([three, seven]))
+        seven.push(halving(weights, name, "7x7x3_4", [192, 192])?);
+        Ok(Self { branches: vec![three, seven], pooled: Pooled::Maximum })
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let pooled = max_pool(x.clone(), 2, 0);
-        side_by_side(&self.0, x, pooled)
+        let mut parts: Vec<_> =
+            self.branches.iter().map(|branch| through(branch, x.clone())).collect();
+        parts.push(match &self.pooled {
+            Pooled::Mean(layers) => through(layers, average_pool(x)),
+            Pooled::Maximum => max_pool(x, 2, 0),
+        });
+        Tensor::cat(parts, 1)
     }
+}
+
+/// A 3x3 convolution of stride 2 without padding, `[outputs, inputs]`.
+fn halving(
+    weights: &Weights<'_>,
+    block: &str,
+    suffix: &str,
+    [outputs, inputs]: [usize; 2],
+) -> Result<Conv, EvalError> {
+    weights.conv(&format!("{block}.branch{suffix}"), [outputs, inputs, 3, 3], 2, [0, 0])
 }
 
 /// What the last branch of a [`BlockE`] begins with. The maximum of the last block is taken for a mistake
@@ -212,10 +207,4 @@ impl BlockE {
         parts.push(through(&self.pooled, pooled));
         Tensor::cat(parts, 1)
     }
-}
-
-fn side_by_side(branches: &[Branch], x: Tensor<4>, pooled: Tensor<4>) -> Tensor<4> {
-    let mut parts: Vec<_> = branches.iter().map(|branch| through(branch, x.clone())).collect();
-    parts.push(pooled);
-    Tensor::cat(parts, 1)
 }

@@ -114,6 +114,28 @@ impl DataConfig {
         }
     }
 
+    /// The same of another split; `None` for a dataset that has none.
+    #[must_use]
+    pub fn of_split(mut self, of: Split) -> Option<Self> {
+        match &mut self {
+            Self::Cifar10 { split, .. }
+            | Self::Mnist { split, .. }
+            | Self::FashionMnist { split, .. } => *split = of,
+            Self::Digits {} | Self::Folder { .. } => return None,
+        }
+        Some(self)
+    }
+
+    /// The split, if it has any.
+    pub fn split(&self) -> Option<Split> {
+        match self {
+            Self::Cifar10 { split, .. }
+            | Self::Mnist { split, .. }
+            | Self::FashionMnist { split, .. } => Some(*split),
+            Self::Digits {} | Self::Folder { .. } => None,
+        }
+    }
+
     /// The same in another folder, for a dataset that lies in one.
     #[must_use]
     pub fn in_dir(mut self, place: &Path) -> Self {

@@ -65,6 +65,13 @@ fn fetch_with(
                 install(&work.path().join(&name), &dir.join(&name))?;
             }
         }
+        Packing::Plain => {
+            for file in missing {
+                let check = |url: &str, path: &Path| check_plain(url, path, file);
+                source.obtain(file.name, file.bytes, check)?;
+                install(&work.path().join(file.name), &dir.join(file.name))?;
+            }
+        }
     }
     work.finish();
     Ok(())
@@ -81,6 +88,11 @@ fn check_gzipped(url: &str, path: &Path, file: &PublishedFile) -> Result<(), Dat
         }
         other => other?,
     };
+    file.check(&bytes).map_err(|mismatch| DataError::download(url, file.explain(&mismatch)))
+}
+
+fn check_plain(url: &str, path: &Path, file: &PublishedFile) -> Result<(), DataError> {
+    let bytes = fs::read(path).map_err(DataError::io("read", path))?;
     file.check(&bytes).map_err(|mismatch| DataError::download(url, file.explain(&mismatch)))
 }
 

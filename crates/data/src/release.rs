@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use crate::{DataError, Progress, fetch, hash, inflate};
 
-/// A dataset that its authors publish as a fixed set of files.
+/// A dataset, or anything else that its authors publish as a fixed set of files.
 #[derive(Debug)]
 pub struct Release {
     /// What people call it.
     pub title: &'static str,
-    /// The script of this repository that fetches it, from a choice of sources.
+    /// What else fetches it: a script of this repository, with a choice of sources, or a person.
     pub script: &'static str,
     /// The official address that [`fetch`](crate::fetch()) asks, without a slash at its end.
     pub base_url: &'static str,
@@ -26,6 +26,8 @@ pub enum Packing {
     Archive(&'static str),
     /// Each by itself, gzipped, with `.gz` after its name; on disk gzipped or not.
     Gzip,
+    /// Each by itself, as it is.
+    Plain,
 }
 
 /// One file of a [`Release`], without compression.
@@ -117,10 +119,18 @@ impl Release {
         let plain = dir.join(file.name);
         let gzipped = dir.join(format!("{}.gz", file.name));
         let candidates = match self.packing {
-            Packing::Archive(_) => vec![plain],
+            Packing::Archive(_) | Packing::Plain => vec![plain],
             Packing::Gzip => vec![plain, gzipped],
         };
         candidates.into_iter().find(|path| path.symlink_metadata().is_ok())
+    }
+
+    /// The content of a file of `dir`, if it is the published one.
+    ///
+    /// # Errors
+    /// [`DataError::Io`], [`DataError::Malformed`] or [`DataError::WrongHash`], naming the file.
+    pub fn verified(&self, dir: &Path, file: &PublishedFile) -> Result<Vec<u8>, DataError> {
+        Ok(self.read(dir, file)?.1)
     }
 
     /// The verified content of a file of `dir`, and where it lies.

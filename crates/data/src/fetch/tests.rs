@@ -53,6 +53,20 @@ fn an_archive_is_unpacked_and_verified() {
 }
 
 #[test]
+fn a_plain_file_is_verified_and_goes_on_where_it_was_cut() {
+    let plain = testing::release(Packing::Plain, &[("one.bin", ONE)]);
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::replying([Reply::cut(ONE, 7), Reply::part(&ONE[7..], "bytes 7-33/34")]);
+    try_fetch(&plain, dir.path(), &server).unwrap();
+    assert_eq!(fs::read(dir.path().join("one.bin")).unwrap(), ONE);
+    assert_eq!(plain.verified(dir.path(), &plain.files[0]).unwrap(), ONE);
+    assert_eq!(names(dir.path()), set(&["one.bin"]));
+    let wrong = ONE.iter().rev().copied().collect::<Vec<u8>>();
+    fails(&plain, Reply::whole(wrong), "one.bin has sha256");
+    fails(&plain, Reply::whole(ONE[1..].to_vec()), "one.bin is 33 bytes long");
+}
+
+#[test]
 fn gzipped_files_stay_gzipped() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::replying([Reply::unannounced(gzip(ONE))]);

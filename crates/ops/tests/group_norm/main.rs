@@ -10,12 +10,13 @@ use halfstep_ops::group_norm;
 
 use support::*;
 
-/// Some 100 times f32's own rounding; a wrong term is about 0.1. In groups of a few values, which
-/// may be nearly equal, rounding is divided by as little as `sqrt(EPSILON)`.
+/// Some 200 times f32's own rounding; a wrong term is about 0.1. The largest measured is 1.1e-5, with
+/// AVX2's eight lanes: a gradient of the shift, a sum of 1056 terms that cancel. In groups of a few
+/// values, which may be nearly equal, rounding is divided by as little as `sqrt(EPSILON)`.
 fn f32_tolerance(case: Case) -> f64 {
     let [_, channels, height, width] = case.shape;
     let few = channels / case.groups * height * width < 8;
-    if few { 2e-4 } else { 1e-5 }
+    if few { 2e-4 } else { 2e-5 }
 }
 
 #[test]

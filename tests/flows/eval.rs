@@ -1,15 +1,18 @@
 //! `eval`: sets of images against each other, from folders, npz files and models.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{failure, fixture, output, program, tiny_model};
+use crate::programs::train;
+use crate::support::{contents, failure, fixture, output, program, tiny_model};
 
-fn eval(args: &[&str]) -> Command {
+/// What it keeps lies in a folder that goes with the test's.
+fn eval(cache: &Path, args: &[&str]) -> Command {
     let mut command = program("eval");
-    command.args(args).args(["--device", "cpu"]);
+    command.args(args).args(["--device", "cpu", "--cache"]).arg(cache);
     command
 }
 
@@ -39,7 +42,7 @@ fn a_model_a_folder_and_an_npz_file_of_the_same_images_are_the_same() {
     let (model, npz, pictures) = (at("model"), at("a.npz"), at("pictures"));
     for generated in [["--model", text(&model)], ["--samples", text(&pictures)]] {
         let args = [&generated[..], &["--reference", text(&npz), "--count", "20"]].concat();
-        let (numbers, table, said) = numbers(&mut eval(&args), &at("a.json"));
+        let (numbers, table, said) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));
         let of = |key: &str| numbers[key].as_f64().unwrap();
         // Of 192 eigenvalues 173 are 0 but for rounding, whose roots are added up.
         assert!(of("pixel_frechet").abs() < 1e-5, "{table}");
@@ -57,7 +60,7 @@ fn noise_is_further_from_digits_than_digits() {
     tiny_model(None, None).save(&at("model")).unwrap();
     let model = at("model");
     let args = ["--model", text(&model), "--steps", "2", "--count", "200", "--reference", "digits"];
-    let (far, ..) = numbers(&mut eval(&args), &at("a.json"));
+    let (far, ..) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));
     assert!(far["pixel_frechet"].as_f64().unwrap() > 1.0, "{far}");
     assert!(far["pixel_precision"].as_f64().unwrap() < 0.05, "{far}");
 }
@@ -85,10 +88,156 @@ fn mistakes_are_named() {
             vec!["--model", text(&model), "--reference", "digits", "--inception", text(&npz)],
             ["a.npz", "not a readable safetensors"],
         ),
+        (
+            vec!["--model", text(&model), "--reference", "digits", "--features", text(&npz)],
+            ["a.npz", "--features"],
+        ),
+        (
+            vec!["--samples", text(&model), "--reference", "digits", "--split", "test"],
+            ["--split", "digits has none"],
+        ),
+        (
+            vec!["--samples", text(&model), "--reference", text(&npz), "--data-dir", "x"],
+            ["--data-dir", "is none"],
+        ),
+        (
+            vec!["--model", text(&model), "--reference", "digits", "--sampler", "heun"],
+            ["--sampler heun", "is a student"],
+        ),
+        (
+            vec!["--model", text(&model), "--reference", "digits", "--likelihood", "ode"],
+            ["--likelihood", "is a student"],
+        ),
+        (vec!["--sweep", text(&model)], ["--sweep", "no run folder"]),
+        (vec!["--sweep", text(&nowhere)], ["nowhere", "no run folder"]),
     ] {
-        let message = failure(&mut eval(&args));
+        let message = failure(&mut eval(&at("cache"), &args));
         for word in words {
             assert!(message.contains(word), "{word}: {message}");
         }
+    }
+}
+
+/// Rows of a sweep: model, sampler, network calls, distance, agreement.
+fn rows(sweep: &Value) -> Vec<(String, String, u64, f64, Option<f64>)> {
+    let rows = sweep["rows"].as_array().unwrap().iter().map(|row| {
+        let word = |key: &str| row[key].as_str().unwrap().to_owned();
+        let (calls, distance) = (row["calls"].as_u64().unwrap(), row["distance"].as_f64().unwrap());
+        (word("model"), word("sampler"), calls, distance, row["agreement"].as_f64())
+    });
+    rows.collect()
+}
+
+/// Teacher and students of a run, measured in its report; a second time from what was kept.
+#[test]
+fn a_sweep_measures_the_teacher_and_every_student_into_the_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (run, cache) = (at("run"), at("cache"));
+    output(&mut train(&run, &[]), 0);
+    let args = ["--sweep", text(&run), "--count", "30"];
+    let (sweep, table, said) = numbers(&mut eval(&cache, &args), &at("a.json"));
+    assert!(said.contains("without analytic-ddim") && said.contains("no FID"), "{said}");
+    let found = rows(&sweep);
+    let names: Vec<String> = found
+        .iter()
+        .map(|(model, sampler, calls, ..)| format!("{model} {sampler} {calls}"))
+        .collect();
+    let expected = [
+        "teacher ddim 16",
+        "teacher ddim 8",
+        "teacher ddim 4",
+        "teacher dpm-solver++-2m 8",
+        "teacher dpm-solver++-2m 4",
+        "student ddim 8",
+        "student ddim 4",
+    ];
+    assert_eq!(names, expected);
+    assert!(found.iter().all(|row| row.3.is_finite() && row.3 > 0.0), "{found:?}");
+    let agreements: Vec<Option<f64>> = found.iter().map(|row| row.4).collect();
+    assert!(agreements[0].is_none() && agreements[1..].iter().all(Option::is_some));
+    assert!(table.contains("| network calls | 4 | 8 | 16 |"), "{table}");
+    let page = std::fs::read_to_string(run.join("report/index.html")).unwrap();
+    assert!(page.contains("Distance to the data") && page.contains("dpm-solver++-2m"));
+    assert!(run.join("report/sweep.md").is_file() && run.join("report/sweep.svg").is_file());
+
+    let kept = contents(&cache);
+    let (again, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
+    assert_eq!(again, sweep);
+    assert!(contents(&cache) == kept, "what was kept was made again");
+
+    // Analytic-DPM, once what it needs is there.
+    let teacher = run.join("teacher");
+    let mut gamma = program("sample");
+    gamma.arg("--model").arg(&teacher).args(["--estimate-gamma", "digits", "--device", "cpu"]);
+    output(gamma.args(["--gamma-samples", "10"]), 0);
+    let more = [&args[..], &["--samplers", "analytic-ddim", "--sweep-steps", "2"]].concat();
+    let (sweep, ..) = numbers(&mut eval(&cache, &more), &at("c.json"));
+    let found = rows(&sweep);
+    assert_eq!((found[1].1.as_str(), found[1].2, found.len()), ("analytic-ddim", 2, 4));
+}
+
+/// The same numbers whether it was stopped or not, and nothing is drawn twice.
+#[test]
+fn what_was_stopped_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    tiny_model(None, None).save(&at("model")).unwrap();
+    let model = at("model");
+    let args =
+        ["--model", text(&model), "--steps", "30", "--count", "2000", "--reference", "digits"];
+    let (whole, ..) = numbers(&mut eval(&at("whole"), &args), &at("a.json"));
+
+    let chunks = |cache: &Path| -> Vec<PathBuf> {
+        if !cache.exists() {
+            return Vec::new();
+        }
+        let files = contents(cache).into_iter().map(|(path, _)| path);
+        files.filter(|path| path.extension().is_some_and(|end| end == "safetensors")).collect()
+    };
+    let cache = at("stopped");
+    let mut command = eval(&cache, &args);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while chunks(&cache).is_empty() && begun.elapsed() < Duration::from_secs(600) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    output(Command::new("kill").args(["-INT", &child.id().to_string()]), 0);
+    let status = child.wait().unwrap();
+    let made = chunks(&cache).len();
+    // Fast machines may have finished before the signal.
+    assert!(status.code() == Some(130) && made < 4 || status.success(), "{status:?}, {made}");
+    let (continued, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
+    assert_eq!(continued, whole);
+    assert_eq!(chunks(&cache).len(), 4);
+}
+
+/// A network that knows nothing is far from any data; both ways say how far in the field's unit.
+#[test]
+fn likelihoods_are_told_in_bits_per_dimension() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    tiny_model(None, None).save(&at("model")).unwrap();
+    let model = at("model");
+    let args = |how| {
+        ["--model", text(&model), "--likelihood", how, "--reference", "digits", "--count", "4"]
+    };
+    let message = failure(&mut eval(&at("cache"), &args("bound")));
+    assert!(message.contains("gamma.json") && message.contains("--estimate-gamma"), "{message}");
+    let mut gamma = program("sample");
+    gamma.arg("--model").arg(&model).args(["--estimate-gamma", "digits", "--device", "cpu"]);
+    output(gamma.args(["--gamma-samples", "10"]), 0);
+    for (how, steps, words) in [("bound", "8", "at most"), ("ode", "6", "probability-flow ODE")] {
+        let args = [&args(how)[..], &["--steps", steps]].concat();
+        let (numbers, table, _) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));
+        assert_eq!(
+            (numbers["likelihood"].as_str(), numbers["images"].as_u64()),
+            (Some(how), Some(4))
+        );
+        // A uniform distribution over bytes has 8.
+        assert!(numbers["bits_per_dim"].as_f64().unwrap() > 2.0, "{table}");
+        assert!(table.contains(words) && table.contains("digits"), "{table}");
+        let (again, ..) = self::numbers(&mut eval(&at("cache"), &args), &at("a.json"));
+        assert_eq!(again, numbers);
     }
 }

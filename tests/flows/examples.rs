@@ -66,3 +66,18 @@ fn distil_a_teacher() {
     assert_eq!(table.matches("| student |").count(), 2, "{table}");
     assert!(dir.path().join("run/students/0004/README.md").is_file());
 }
+
+/// Every kind of damage is further away than other digits are, each in its own way.
+#[test]
+fn distances_between_sets_of_images() {
+    let text = said(&mut example("distances"));
+    let rows: Vec<Vec<f64>> = text
+        .lines()
+        .skip(1)
+        .map(|line| line[22..].split_whitespace().map(|word| word.parse().unwrap()).collect())
+        .collect();
+    let [digits, noisy, blurred, few] = &rows[..] else { panic!("{text}") };
+    assert!([noisy, blurred, few].iter().all(|row| row[0] > 3.0 * digits[0]), "{text}");
+    assert!(noisy[1] < 0.1 && blurred[1] < 0.5 && few[2] < 0.3, "{text}");
+    assert!(digits[1] > 0.6 && digits[2] > 0.6, "{text}");
+}

@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Parser};
+use clap::{ArgGroup, Parser, ValueEnum};
 use clap_complete::Shell;
+use halfstep_data::Split;
 use halfstep_model::DeviceChoice;
+use halfstep_sample::SamplerKind;
 
-/// Measure generated images against real ones: FID, KID, precision and recall, Inception score.
+/// Measure generated images against real ones: FID, KID, precision and recall, Inception score; what a
+/// model's likelihood is; and how quality falls with the number of steps.
 ///
 /// Without the weights of FID's Inception network (--inception) there is no FID; small images are then
-/// compared pixel by pixel, and what is printed says so.
+/// compared pixel by pixel, or by a network of yours (--features), and what is printed says so.
 #[derive(Debug, Parser)]
 #[command(name = "eval", version, after_help = EXAMPLES)]
-#[command(group = ArgGroup::new("generated").required(true).args(["samples", "model"]))]
+#[command(group = ArgGroup::new("measured").required(true).args(["samples", "model", "sweep"]))]
 pub struct Args {
     /// Generated images: a folder of PNG or JPEG files, or an npz file (uint8 NHWC as `arr_0`)
     #[arg(long, value_name = "SET")]
@@ -22,30 +25,77 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
 
-    /// Steps of DDIM for --model [default: the student's own, 50 for other models]
+    /// Measure a whole run, teacher and students: quality against steps, into its report
+    #[arg(long, value_name = "RUN")]
+    pub sweep: Option<PathBuf>,
+
+    /// Measure the likelihood that --model gives to the images of --reference, in bits per dimension
+    #[arg(long, value_name = "HOW", requires = "model")]
+    pub likelihood: Option<Likelihood>,
+
+    /// Sampler for --model [default: ddim]
+    #[arg(long, value_name = "NAME", requires = "model", conflicts_with = "likelihood")]
+    pub sampler: Option<SamplerKind>,
+
+    /// Steps for --model [default: the student's own, 50 for other models; for --likelihood see there]
     #[arg(long, value_name = "N", requires = "model", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: Option<u32>,
 
-    /// Seed of --model's noise
+    /// What --sweep draws the teacher with
+    /// [default: ddim, dpm-solver++-2m, and analytic-ddim once Gamma is estimated]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "sweep")]
+    pub samplers: Vec<SamplerKind>,
+
+    /// Steps of the teacher in --sweep [default: those of its students, and of its full grid with ddim]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', requires = "sweep",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub sweep_steps: Vec<u32>,
+
+    /// Seed of the noise that images are drawn from
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 
     /// Real images: digits, mnist, fashion_mnist or cifar10, a folder, an npz file, or an npz file with
-    /// the statistics `mu` and `sigma` that FID's tools publish
-    #[arg(long, value_name = "SET")]
-    pub reference: String,
+    /// the statistics `mu` and `sigma` that FID's tools publish [default for --sweep: what the run was
+    /// trained on]
+    #[arg(long, value_name = "SET", required_unless_present = "sweep")]
+    pub reference: Option<String>,
 
-    /// Images of each side [default: all of them; 10000 for --model]
+    /// Where a published dataset lies, if not at its usual place
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Images of a published dataset that were for training or held back [default: train; test for
+    /// --likelihood]
+    #[arg(long, value_name = "train|test")]
+    pub split: Option<Half>,
+
+    /// Generated images [default: all of --samples; 10000 for --model, 2000 for each of --sweep; 100 for
+    /// --likelihood]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub count: Option<u32>,
 
-    /// FID's Inception network: pt_inception-2015-12-05 as safetensors
-    #[arg(long, value_name = "FILE")]
+    /// Real images, the first of --reference [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    pub reference_count: Option<u32>,
+
+    /// FID's Inception network: the file pt_inception-2015-12-05-6726825d.pth, the same as safetensors, or
+    /// `download` for the published file, 96 MB, verified by its hash and kept
+    #[arg(long, value_name = "FILE|download", conflicts_with = "likelihood")]
     pub inception: Option<PathBuf>,
+
+    /// A network of yours: a JSON file that lists its layers and names its weights (see docs/eval.md)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inception", "likelihood"])]
+    pub features: Option<PathBuf>,
 
     /// Write the numbers as JSON too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// Where drawn images and features are kept, to go on after a stop and not to be made twice; may be
+    /// deleted [default: halfstep/eval in your cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
 
     /// Images at once: memory and speed, never results
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
@@ -60,17 +110,42 @@ pub struct Args {
     pub completions: Option<Shell>,
 }
 
+/// A split of a dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Half {
+    /// The images to learn from
+    Train,
+    /// The images held back
+    Test,
+}
+
+impl From<Half> for Split {
+    fn from(half: Half) -> Self {
+        match half {
+            Half::Train => Self::Train,
+            Half::Test => Self::Test,
+        }
+    }
+}
+
+/// How a likelihood is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Likelihood {
+    /// The variational bound of --steps steps on Analytic-DPM's best trajectory, with its variances;
+    /// needs Gamma (`sample --estimate-gamma`) [default: 128 steps]
+    Bound,
+    /// By the probability-flow ODE, in --steps steps of Runge and Kutta's [default: 64 steps]
+    Ode,
+}
+
 const EXAMPLES: &str = "Examples:
-  eval --samples samples.npz --reference cifar10 --inception inception.safetensors
+  eval --model runs/cifar/students/0004 --reference cifar10 --count 50000 --inception download
+  eval --samples samples.npz --reference cifar10_stats.npz --inception inception.safetensors
   eval --model runs/digits/students/0004 --reference digits --count 1797
-  eval --samples pictures/ --reference cifar10_stats.npz --inception inception.safetensors
+  eval --sweep runs/digits
+  eval --model runs/digits/teacher --likelihood ode --reference digits
 
-The weights, once, in Python:
-  import torch, safetensors.torch
-  state = torch.load('pt_inception-2015-12-05-6726825d.pth')
-  safetensors.torch.save_file({k: v.float().contiguous() for k, v in state.items()}, 'inception.safetensors')
-
-Exit codes: 0 done, 1 an error, 2 a mistake on the command line";
+Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 130 or 143 stopped by a signal";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! What a network says of images.
 
+use burn::tensor::Tensor;
+
 use crate::error::EvalError;
 
 /// Features of N samples.
@@ -26,6 +28,14 @@ impl Features {
         }
     }
 
+    /// Reads `[N, D]` from the device.
+    pub(crate) fn read(tensor: Tensor<2>) -> Result<Self, EvalError> {
+        let [_, dim] = tensor.dims();
+        let data =
+            tensor.try_into_data().map_err(|error| EvalError::Device(format!("{error:?}")))?;
+        Self::new(data.iter::<f32>().collect(), dim)
+    }
+
     /// How many samples, N.
     pub fn len(&self) -> usize {
         self.values.len() / self.dim
@@ -49,6 +59,18 @@ impl Features {
     /// All of them, one after another.
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.values.chunks_exact(self.dim)
+    }
+
+    /// Those of the first `count` samples, or of all if there are fewer.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        Self { values: self.values[..count * self.dim].to_vec(), dim: self.dim }
+    }
+
+    /// Row-major `[N, D]`.
+    pub fn into_values(self) -> Vec<f32> {
+        self.values
     }
 
     /// Appends those of more samples.

@@ -16,6 +16,9 @@ pub struct Statistics {
     pub covariance: Mat<f64>,
 }
 
+/// Of published statistics: more than any network that they are made with has.
+const MOST_FEATURES: u64 = 16_384;
+
 /// Samples whose products are summed at once: 64 MiB at D = 2048.
 const CHUNK: usize = 4096;
 
@@ -51,18 +54,30 @@ impl Statistics {
         let wrong = |problem: String| EvalError::pictures(path, problem);
         let mut archive =
             npyz::npz::NpzArchive::open(path).map_err(|error| wrong(error.to_string()))?;
-        let mut array = |name: &str| -> Result<Vec<f64>, EvalError> {
+        let mut array = |name: &str, most: u64| -> Result<Vec<f64>, EvalError> {
             let array = archive
                 .by_name(name)
                 .map_err(|error| wrong(error.to_string()))?
                 .ok_or_else(|| wrong(format!("has no array `{name}`")))?;
+            if array
+                .shape()
+                .iter()
+                .try_fold(1u64, |all, &n| all.checked_mul(n))
+                .is_none_or(|n| n > most)
+            {
+                let shape = array.shape();
+                return Err(wrong(format!(
+                    "`{name}` has shape {shape:?}; at most {MOST_FEATURES} features are taken"
+                )));
+            }
             let values = array
                 .data::<f64>()
                 .map_err(|error| wrong(format!("`{name}` is not float64: {error}")))?;
             values.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
         };
         // Symmetric: row-major or not is all the same.
-        let (mean, covariance) = (array("mu")?, array("sigma")?);
+        let (mean, covariance) =
+            (array("mu", MOST_FEATURES)?, array("sigma", MOST_FEATURES.pow(2))?);
         Self::from_parts(mean, &covariance).map_err(|error| wrong(error.to_string()))
     }
 
@@ -80,6 +95,29 @@ impl Statistics {
         }
         let covariance = Mat::from_fn(dim, dim, |row, column| covariance[row * dim + column]);
         Ok(Self { mean, covariance })
+    }
+
+    /// The `count` directions `[D, count]` in which samples differ most, or all D if there are fewer.
+    ///
+    /// # Errors
+    /// [`EvalError::NotFinite`] if the eigenvalues cannot be found.
+    pub fn principal_axes(&self, count: usize) -> Result<Mat<f64>, EvalError> {
+        let eigen = self.covariance.self_adjoint_eigen(Side::Lower);
+        let eigen = eigen.map_err(|_| EvalError::NotFinite("covariances"))?;
+        let (vectors, dim) = (eigen.U(), self.mean.len()); // their values rise
+        let count = count.min(dim);
+        Ok(Mat::from_fn(dim, count, |row, column| vectors[(row, dim - 1 - column)]))
+    }
+
+    /// Of the samples' coordinates along `axes` `[D, K]`.
+    ///
+    /// # Panics
+    /// If the axes are of another number of features.
+    #[must_use]
+    pub fn along(&self, axes: &Mat<f64>) -> Self {
+        let mean = Mat::from_fn(1, self.mean.len(), |_, d| self.mean[d]) * axes;
+        let covariance = axes.transpose() * &self.covariance * axes;
+        Self { mean: (0..axes.ncols()).map(|k| mean[(0, k)]).collect(), covariance }
     }
 }
 

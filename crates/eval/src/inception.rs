@@ -11,8 +11,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::error::EvalError;
 use crate::features::Features;
 use crate::inception::blocks::{Block, BlockE, Pool, max_pool};
-use crate::inception::layer::{Conv, Weights};
+use crate::inception::layer::Conv;
 use crate::resize::resize_bilinear;
+use crate::weights::Weights;
 
 /// Height and width that the network sees.
 const SIDE: usize = 299;
@@ -39,16 +40,13 @@ pub struct Answers {
 }
 
 impl Inception {
-    /// Reads the weights, under torchvision's names for `inception_v3`, from a safetensors file.
+    /// Reads the weights, under torchvision's names for `inception_v3`: from the published file, or from a
+    /// safetensors file with the same tensors.
     ///
     /// # Errors
     /// [`EvalError::Weights`] naming what is missing or of the wrong shape.
     pub fn load(path: &Path, device: &Device) -> Result<Self, EvalError> {
-        let bytes = std::fs::read(path).map_err(|error| EvalError::Weights {
-            path: path.to_path_buf(),
-            problem: error.to_string(),
-        })?;
-        let weights = Weights::parse(&bytes, path, device)?;
+        let weights = Weights::read(path, "FID's Inception network", device)?;
         Ok(Self {
             stem: [
                 weights.conv("Conv2d_1a_3x3", [32, 3, 3, 3], 2, [0, 0])?,
@@ -72,7 +70,7 @@ impl Inception {
                 BlockE::read(&weights, "Mixed_7b", 1280, Pool::Average)?,
                 BlockE::read(&weights, "Mixed_7c", 2048, Pool::Maximum)?,
             ],
-            classes: weights.matrix("fc.weight", [1008, 2048])?.transpose(),
+            classes: weights.tensor("fc.weight", [1008, 2048])?.transpose(),
             device: device.clone(),
         })
     }
@@ -97,7 +95,7 @@ impl Inception {
         let x = Tensor::from_data(TensorData::new(resized, [count, 3, SIDE, SIDE]), &self.device);
         let features = self.forward(x);
         let logits = features.clone().matmul(self.classes.clone());
-        Ok(Answers { features: read(features)?, logits: read(logits)? })
+        Ok(Answers { features: Features::read(features)?, logits: Features::read(logits)? })
     }
 
     /// `[B, 3, 299, 299]` in `[-1, 1]` -> `[B, 2048]`
@@ -113,10 +111,4 @@ impl Inception {
         }
         x.mean_dims(&[2, 3]).flatten::<2>(1, 3)
     }
-}
-
-fn read(tensor: Tensor<2>) -> Result<Features, EvalError> {
-    let [_, dim] = tensor.dims();
-    let data = tensor.try_into_data().map_err(|error| EvalError::Device(format!("{error:?}")))?;
-    Features::new(data.iter::<f32>().collect(), dim)
 }

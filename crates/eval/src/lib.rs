@@ -6,28 +6,37 @@
 //! the distances take the features of any network.
 //!
 //! [`Pictures`] are images from a folder, an npz file or a dataset; [`pixel_features`] are what can be
-//! compared of small ones without any network.
+//! compared of small ones without any network, [`FeatureNetwork`] is one that the user has.
+//!
+//! [`VariationalBound`] and [`ProbabilityFlow`] say how probable a model finds images.
 //!
 //! Images are `[B, 3, H, W]` with values in `[0, 1]`, 8-bit values over 255.
 
 mod error;
+mod feature_network;
 mod features;
 mod frechet;
 mod inception;
 mod kernel;
+mod likelihood;
 mod pictures;
 mod pixels;
 mod precision_recall;
+mod published;
 mod resize;
 mod score;
+mod weights;
 
 pub use error::EvalError;
+pub use feature_network::FeatureNetwork;
 pub use features::Features;
 pub use frechet::{Statistics, frechet_distance};
 pub use inception::{Answers, Inception};
 pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
+pub use likelihood::{BoundParts, Decoder, ProbabilityFlow, VariationalBound, bits_per_dim};
 pub use pictures::{Batch, Pictures};
 pub use pixels::pixel_features;
 pub use precision_recall::{PrecisionRecall, precision_recall};
+pub use published::INCEPTION;
 pub use resize::resize_bilinear;
 pub use score::{InceptionScore, inception_score};

@@ -1,9 +1,16 @@
-//! `eval`: measures generated images against real ones.
+//! `eval`: measures generated images against real ones, and models.
 
 mod args;
+mod cache;
+mod compare;
+mod drawing;
+mod job;
+mod judge;
+mod likelihood_program;
 mod measures;
 mod program;
 mod sides;
+mod sweep;
 
 use std::process::ExitCode;
 

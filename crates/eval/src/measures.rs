@@ -1,14 +1,19 @@
 //! What is measured, and how it is told.
 
 use halfstep_eval::{
-    Answers, EvalError, Features, InceptionScore, KernelOptions, Statistics, frechet_distance,
+    EvalError, Features, InceptionScore, KernelOptions, Statistics, frechet_distance,
     inception_score, kernel_distance, precision_recall,
 };
+use halfstep_train::SweepMeasure;
 use serde_json::{Map, Value, json};
+
+use crate::judge::Said;
 
 /// Neighbours of precision and recall, and parts of an Inception score, as in their papers.
 const NEIGHBOURS: usize = 3;
 const PARTS: usize = 10;
+/// Directions in which the pixels of the real images differ most.
+const COMPONENTS: usize = 64;
 
 /// A number with a name.
 pub struct Measure {
@@ -27,24 +32,69 @@ impl Measure {
     }
 }
 
-/// By the Inception network.
-pub fn of_inception(generated: &Answers, real: &RealFeatures) -> Result<Vec<Measure>, EvalError> {
-    let mut measures = Vec::new();
-    let statistics = Statistics::of(&generated.features)?;
-    let fid = match real {
-        RealFeatures::Features(real) => frechet_distance(&statistics, &Statistics::of(real)?)?,
-        RealFeatures::Statistics(real) => frechet_distance(&statistics, real)?,
-    };
-    measures.push(Measure::new("fid", "FID", fid));
-    if let RealFeatures::Features(real) = real {
-        let (kid, deviation) = kernel(&generated.features, real)?;
-        measures.push(Measure { deviation: Some(deviation), ..Measure::new("kid", "KID", kid) });
-        let near = precision_recall(&generated.features, real, NEIGHBOURS)?;
-        measures.push(Measure::new("precision", "precision", near.precision));
-        measures.push(Measure::new("recall", "recall", near.recall));
+/// What is known of the real images.
+pub struct Real {
+    /// Not if all there is are published statistics.
+    pub features: Option<Features>,
+    pub statistics: Statistics,
+}
+
+/// Keys and names of Frechet distance, kernel distance, precision and recall.
+type Names = [(&'static str, &'static str); 4];
+
+fn names(measure: SweepMeasure) -> Names {
+    match measure {
+        SweepMeasure::Fid => {
+            [("fid", "FID"), ("kid", "KID"), ("precision", "precision"), ("recall", "recall")]
+        }
+        SweepMeasure::FeatureFrechet => [
+            ("feature_frechet", "Frechet distance of features"),
+            ("feature_kernel", "kernel distance of features"),
+            ("feature_precision", "precision by features"),
+            ("feature_recall", "recall by features"),
+        ],
+        SweepMeasure::PixelFrechet => [
+            ("pixel_frechet", "Frechet distance of pixels"),
+            ("pixel_kernel", "kernel distance of pixels"),
+            ("pixel_precision", "precision by pixels"),
+            ("pixel_recall", "recall by pixels"),
+        ],
     }
-    if generated.logits.len() >= PARTS {
-        let InceptionScore { mean, deviation } = inception_score(&generated.logits, PARTS)?;
+}
+
+/// All that can be measured; the Frechet distance comes first.
+///
+/// That takes all samples of both sides; precision and recall, which depend on how many there are, as
+/// many of each.
+pub fn measures(
+    measure: SweepMeasure,
+    generated: &Said,
+    real: &Real,
+) -> Result<Vec<Measure>, EvalError> {
+    let [frechet, kernel, precision, recall] = names(measure);
+    let statistics = Statistics::of(&generated.features)?;
+    let distance = frechet_distance(&statistics, &real.statistics)?;
+    let mut measures = vec![Measure::new(frechet.0, frechet.1, distance)];
+    if measure == SweepMeasure::PixelFrechet {
+        let axes = real.statistics.principal_axes(COMPONENTS)?;
+        let distance = frechet_distance(&statistics.along(&axes), &real.statistics.along(&axes))?;
+        let name = "Frechet distance of 64 principal components";
+        measures.push(Measure::new("principal_frechet", name, distance));
+    }
+    if let Some(real) = &real.features {
+        let (value, deviation) = kernel_mean(&generated.features, real)?;
+        measures.push(Measure {
+            deviation: Some(deviation),
+            ..Measure::new(kernel.0, kernel.1, value)
+        });
+        let count = generated.features.len().min(real.len());
+        let (ours, theirs) = (generated.features.first(count), real.first(count));
+        let near = precision_recall(&ours, &theirs, NEIGHBOURS)?;
+        measures.push(Measure::new(precision.0, precision.1, near.precision));
+        measures.push(Measure::new(recall.0, recall.1, near.recall));
+    }
+    if let Some(logits) = generated.logits.as_ref().filter(|logits| logits.len() >= PARTS) {
+        let InceptionScore { mean, deviation } = inception_score(logits, PARTS)?;
         measures.push(Measure {
             deviation: Some(deviation),
             ..Measure::new("inception_score", "Inception score", mean)
@@ -53,31 +103,8 @@ pub fn of_inception(generated: &Answers, real: &RealFeatures) -> Result<Vec<Meas
     Ok(measures)
 }
 
-/// What is known of the real images.
-pub enum RealFeatures {
-    Features(Features),
-    Statistics(Statistics),
-}
-
-/// Pixel by pixel, without a network: none of these is an FID.
-pub fn of_pixels(generated: &Features, real: &Features) -> Result<Vec<Measure>, EvalError> {
-    let (ours, theirs) = (Statistics::of(generated)?, Statistics::of(real)?);
-    let frechet = frechet_distance(&ours, &theirs)?;
-    let (kernel, deviation) = kernel(generated, real)?;
-    let near = precision_recall(generated, real, NEIGHBOURS)?;
-    Ok(vec![
-        Measure::new("pixel_frechet", "Frechet distance of pixels", frechet),
-        Measure {
-            deviation: Some(deviation),
-            ..Measure::new("pixel_kernel", "kernel distance of pixels", kernel)
-        },
-        Measure::new("pixel_precision", "precision by pixels", near.precision),
-        Measure::new("pixel_recall", "recall by pixels", near.recall),
-    ])
-}
-
 /// Subsets of 1000, or of all where there are fewer.
-fn kernel(generated: &Features, real: &Features) -> Result<(f64, f64), EvalError> {
+fn kernel_mean(generated: &Features, real: &Features) -> Result<(f64, f64), EvalError> {
     let defaults = KernelOptions::default();
     let subset_size = defaults.subset_size.min(generated.len()).min(real.len());
     let distance = kernel_distance(generated, real, KernelOptions { subset_size, ..defaults })?;
@@ -95,7 +122,7 @@ pub fn table(measures: &[Measure]) -> String {
 }
 
 /// For programs.
-pub fn to_json(measures: &[Measure], generated: usize, real: Option<usize>) -> Value {
+pub fn to_json(measures: &[Measure]) -> Map<String, Value> {
     let mut fields = Map::new();
     for measure in measures {
         fields.insert(measure.key.to_owned(), json!(measure.value));
@@ -103,7 +130,5 @@ pub fn to_json(measures: &[Measure], generated: usize, real: Option<usize>) -> V
             fields.insert(format!("{}_deviation", measure.key), json!(deviation));
         }
     }
-    fields.insert("generated_images".to_owned(), json!(generated));
-    fields.insert("real_images".to_owned(), json!(real));
-    Value::Object(fields)
+    fields
 }

@@ -1,8 +1,10 @@
 //! Images to be measured, wherever they come from.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use halfstep_data::Dataset;
+use sha2::{Digest, Sha256};
 
 use crate::error::EvalError;
 
@@ -20,6 +22,9 @@ enum Kept {
     /// Bytes `[N, H, W, C]`, C 1 or 3.
     Memory { bytes: Vec<u8>, height: usize, width: usize, channels: usize },
 }
+
+/// Of an npz file: a compressed one may hold a thousand times what it weighs.
+const MOST_BYTES: u64 = 16 << 30;
 
 /// Images of one size.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,13 +87,17 @@ impl Pictures {
         if array.order() != npyz::Order::C || ![1, 3].contains(&channels) || count == 0 {
             return Err(wrong("`arr_0` must be row-major, of 1 or 3 channels".to_owned()));
         }
+        let each = u64::checked_mul(height, width).and_then(|each| each.checked_mul(channels));
+        let whole = each.and_then(|each| each.checked_mul(count));
+        if whole.is_none_or(|bytes| bytes > MOST_BYTES) {
+            let shape = [count, height, width, channels];
+            return Err(wrong(format!("`arr_0` has shape {shape:?}: more than 16 GiB of images")));
+        }
         let values =
             array.data::<u8>().map_err(|error| wrong(format!("`arr_0` is not uint8: {error}")))?;
         // As the bytes come: what the header claims of them costs nothing.
         let bytes: Vec<u8> =
             values.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
-        let each = u64::checked_mul(height, width).and_then(|each| each.checked_mul(channels));
-        let whole = each.and_then(|each| each.checked_mul(count));
         if each == Some(0) || whole != Some(bytes.len() as u64) {
             return Err(wrong("`arr_0` has fewer values than its shape says".to_owned()));
         }
@@ -150,15 +159,84 @@ impl Pictures {
         }
     }
 
-    /// The first `count` of them, or all if there are fewer.
-    pub fn first(mut self, count: usize) -> Self {
-        match &mut self.kept {
-            Kept::Files(files) => files.truncate(count.max(1)),
-            Kept::Memory { bytes, height, width, channels } => {
-                bytes.truncate(count.max(1) * *height * *width * *channels);
+    /// 1 if they are grey, 3 otherwise; of files the first one tells.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] naming a file that cannot be read.
+    pub fn channels(&self) -> Result<usize, EvalError> {
+        match &self.kept {
+            Kept::Memory { channels, .. } => Ok(*channels),
+            Kept::Files(files) => {
+                let path = &files[0];
+                let color =
+                    image::open(path).map_err(|error| EvalError::pictures(path, error))?.color();
+                Ok(if color.has_color() { 3 } else { 1 })
             }
         }
-        self
+    }
+
+    /// Images `which` of them.
+    ///
+    /// # Panics
+    /// If there are not that many, or it is none.
+    #[must_use]
+    pub fn slice(&self, which: Range<usize>) -> Self {
+        assert!(!which.is_empty() && which.end <= self.len(), "{which:?} of {}", self.len());
+        let kept = match &self.kept {
+            Kept::Files(files) => Kept::Files(files[which].to_vec()),
+            Kept::Memory { bytes, height, width, channels } => {
+                let each = height * width * channels;
+                let bytes = bytes[which.start * each..which.end * each].to_vec();
+                Kept::Memory { bytes, height: *height, width: *width, channels: *channels }
+            }
+        };
+        Self { name: self.name.clone(), kept }
+    }
+
+    /// Mean squared difference of pixels in `[-1, 1]` to other images, one by one. It is the *teacher
+    /// agreement* if both were drawn from the same start noises.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] for a file that cannot be read; [`EvalError::Pixels`] unless both are as
+    /// many images of the same sizes.
+    pub fn mean_squared_difference(&self, other: &Self) -> Result<f64, EvalError> {
+        let differ = || {
+            let names = (self.name(), other.name());
+            EvalError::Pixels(format!("{} and {} are images of other sizes", names.0, names.1))
+        };
+        let (mut done, mut sum, mut count) = (0, 0.0, 0);
+        while let Some(ours) = self.batch(done, 256)? {
+            let theirs = other.batch(done, ours.len())?;
+            let theirs = theirs.filter(|batch| batch.values.len() == ours.values.len());
+            let theirs = theirs.ok_or_else(differ)?;
+            let pairs = ours.values.iter().zip(&theirs.values);
+            sum += pairs.map(|(a, b)| (2.0 * f64::from(a - b)).powi(2)).sum::<f64>();
+            (done, count) = (done + ours.len(), count + ours.values.len());
+        }
+        if done == other.len() { Ok(sum / count as f64) } else { Err(differ()) }
+    }
+
+    /// SHA-256 of all that is measured of them, in hexadecimal.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] naming a file that cannot be read.
+    pub fn sha256(&self) -> Result<String, EvalError> {
+        let mut hash = Sha256::new();
+        match &self.kept {
+            Kept::Memory { bytes, height, width, channels } => {
+                hash.update(format!("{height} {width} {channels} "));
+                hash.update(bytes);
+            }
+            Kept::Files(files) => {
+                for path in files {
+                    let bytes = std::fs::read(path);
+                    let bytes = bytes.map_err(|error| EvalError::pictures(path, error))?;
+                    hash.update(format!("{} ", bytes.len()));
+                    hash.update(bytes);
+                }
+            }
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Images from number `first` on, up to `most` of one size; none after the last.
@@ -206,59 +284,4 @@ fn push_rgb(values: &mut Vec<f32>, image: &[u8], channels: usize) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dataset_and_its_batches_are_planes() {
-        // Two images of 1x2 pixels, RGB, as planes.
-        let pixels = vec![0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6];
-        let dataset = Dataset::new("two", [3, 1, 2], pixels, None, None).unwrap();
-        let pictures = Pictures::from_dataset(&dataset);
-        assert_eq!((pictures.len(), pictures.name()), (2, "two"));
-        let batch = pictures.batch(0, 1).unwrap().unwrap();
-        assert_eq!((batch.len(), batch.sides), (1, [1, 2]));
-        assert_eq!(batch.values, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
-        assert_eq!(pictures.batch(1, 9).unwrap().unwrap().len(), 1);
-        assert_eq!(pictures.batch(2, 9).unwrap(), None);
-        assert_eq!(pictures.first(1).len(), 1);
-    }
-
-    #[test]
-    fn grey_is_three_equal_channels() {
-        let dataset = Dataset::new("grey", [1, 1, 2], vec![0, 255], None, None).unwrap();
-        let batch = Pictures::from_dataset(&dataset).batch(0, 1).unwrap().unwrap();
-        assert_eq!(batch.values, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
-    }
-
-    #[test]
-    fn files_of_different_sizes_come_in_batches_of_one() {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, width) in [("a.png", 2), ("b.PNG", 2), ("c.png", 3)] {
-            let path = dir.path().join(name);
-            image::GrayImage::from_pixel(width, 1, image::Luma([255]))
-                .save_with_format(path, image::ImageFormat::Png)
-                .unwrap();
-        }
-        std::fs::write(dir.path().join("notes.txt"), "no picture").unwrap();
-        let pictures = Pictures::from_folder(dir.path()).unwrap();
-        assert_eq!(pictures.len(), 3);
-        let sizes =
-            |first| pictures.batch(first, 8).unwrap().map(|batch| (batch.len(), batch.sides));
-        assert_eq!(sizes(0), Some((2, [1, 2])));
-        assert_eq!(sizes(2), Some((1, [1, 3])));
-        assert_eq!(sizes(3), None);
-    }
-
-    #[test]
-    fn what_is_no_set_of_pictures_is_refused_by_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let message = Pictures::from_folder(dir.path()).unwrap_err().to_string();
-        assert!(message.contains("no PNG or JPEG"), "{message}");
-        let path = dir.path().join("a.npz");
-        let message = Pictures::from_npz(&path).unwrap_err().to_string();
-        assert!(message.contains("a.npz"), "{message}");
-        std::fs::write(&path, b"PK nothing").unwrap();
-        assert!(Pictures::from_npz(&path).is_err());
-    }
-}
+mod tests;

@@ -1,22 +1,28 @@
-//! The two sides of a comparison, from what the command line calls them.
+//! The two sides of a comparison: images wherever they come from, and what is known of real ones.
 
-use std::ops::ControlFlow;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use halfstep_core::TimestepSpacing;
 use halfstep_data::{DataConfig, Progress};
 use halfstep_eval::{Pictures, Statistics};
-use halfstep_model::{ClassInput, ModelFolder, SchedulerConfig, SelectedDevice};
-use halfstep_sample::{Ddim, Draw, StepNoise, student_grid};
+use serde_json::json;
 
 use crate::args::Args;
-use crate::program::bar;
+use crate::drawing::{self, Drawn, Way};
+use crate::job::Job;
 
-/// Images drawn of a model if nobody says how many.
-const DRAWN: u32 = 10_000;
-/// Steps of a model that was not distilled.
-const STEPS: usize = 50;
+/// Images to be measured.
+pub enum Side<'a> {
+    /// That are there.
+    Kept {
+        pictures: Pictures,
+        /// SHA-256 of their content.
+        sha256: String,
+    },
+    /// That a model draws.
+    Drawn { of: &'a Drawn, way: Way, count: usize },
+}
 
 /// Real images, or what is known of them.
 pub enum Reference {
@@ -24,10 +30,30 @@ pub enum Reference {
     Statistics(Statistics),
 }
 
+/// The published dataset of that name, as `--data-dir` and `--split` have it.
+pub fn dataset(args: &Args, name: &str) -> anyhow::Result<Option<DataConfig>> {
+    let Some(mut config) = DataConfig::named(name) else {
+        if args.data_dir.is_some() || args.split.is_some() {
+            bail!(
+                "--data-dir, --split: are for published datasets, and {name} is none; leave them out"
+            );
+        }
+        return Ok(None);
+    };
+    if let Some(dir) = &args.data_dir {
+        config = config.in_dir(dir);
+    }
+    if let Some(split) = args.split {
+        let of_split = config.of_split(split.into());
+        config = of_split.with_context(|| format!("--split: {name} has none; leave it out"))?;
+    }
+    Ok(Some(config))
+}
+
 /// `--reference`.
-pub fn reference(name: &str) -> anyhow::Result<Reference> {
+pub fn reference(args: &Args, name: &str) -> anyhow::Result<Reference> {
     let path = Path::new(name);
-    if let Some(config) = DataConfig::named(name) {
+    if let Some(config) = dataset(args, name)? {
         let dataset = config.load(Progress::Shown)?;
         return Ok(Reference::Pictures(Pictures::from_dataset(&dataset)));
     }
@@ -49,79 +75,65 @@ pub fn reference(name: &str) -> anyhow::Result<Reference> {
     }
 }
 
-/// Whether a model is sampled as those that are trained here: trailing times, to the clean image, nothing
-/// clipped.
-fn is_plain(scheduler: &SchedulerConfig) -> bool {
-    scheduler.class_name == "DDIMScheduler"
-        && scheduler.timestep_spacing == TimestepSpacing::Trailing
-        && scheduler.set_alpha_to_one
-        && !scheduler.clip_sample
-        && scheduler.thresholding().0.is_none()
-}
-
 /// A folder or an npz file of images.
 pub fn pictures(path: &Path) -> anyhow::Result<Pictures> {
     Ok(if path.is_file() { Pictures::from_npz(path)? } else { Pictures::from_folder(path)? })
 }
 
-/// `--model`: images as they would be written to files, drawn by DDIM.
-pub fn drawn(args: &Args, dir: &Path, device: &SelectedDevice) -> anyhow::Result<Pictures> {
-    let model = ModelFolder::load(dir, &device.device)?;
-    let config = model.unet.config();
-    let Some([height, width]) = config.sample_size.map(|size| size.sides()) else {
-        bail!("--model {}: the network's config.json has no `sample_size`", dir.display());
-    };
-    let classes: Vec<u32> = match config.class_input() {
-        ClassInput::None => Vec::new(),
-        ClassInput::Table(classes) => (0..classes as u32).collect(),
-        ClassInput::Number => bail!(
-            "--model {}: takes any number for a class; draw with `sample --class --npz` and give the file \
-             to --samples",
-            dir.display()
-        ),
-    };
-    if !is_plain(&model.scheduler) {
-        bail!(
-            "--model {0}: its scheduler config asks for more than plain DDIM (clipping, thresholding, other \
-             times or another solver); draw with `sample --model {0} --npz FILE`, which heeds it, and give \
-             the file to --samples",
-            dir.display()
-        );
+impl<'a> Side<'a> {
+    /// Images that are there.
+    pub fn kept(pictures: Pictures) -> anyhow::Result<Self> {
+        let sha256 = pictures.sha256()?;
+        Ok(Self::Kept { pictures, sha256 })
     }
-    let own = model.halfstep.distilled.as_ref().map(|own| own.num_steps);
-    let steps = match (args.steps.map(|steps| steps as usize), own) {
-        (Some(steps), Some(own)) if steps != own => {
-            bail!("--steps {steps}: {} is a student of {own} steps; leave it out", dir.display())
+
+    /// For people.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Kept { pictures, .. } => pictures.name().to_owned(),
+            Self::Drawn { of, way, .. } => format!("{}, {}", of.name(), way.name),
         }
-        (steps, own) => steps.or(own).unwrap_or(STEPS.min(model.schedule.len())),
-    };
-    let grid = match model.distilled_grid() {
-        Some(own) => own,
-        None => student_grid(&model.schedule, steps)?,
-    };
-    let draw = Draw {
-        unet: &model.unet,
-        prediction_type: model.prediction_type(),
-        sampler: &Ddim::default(),
-        grid: &grid,
-        schedule: &model.schedule,
-        seed: args.seed,
-        step_noise: StepNoise::Fresh,
-        batch_size: args.batch_size as usize,
-        shape: [config.in_channels, height, width],
-        classes: &classes,
-        device: &device.device,
-    };
-    let count = u64::from(args.count.unwrap_or(DRAWN));
-    halfstep_sample::say!("drawing {count} images from {} in {steps} steps of ddim", dir.display());
-    let progress = bar(0, "network calls");
-    let images = draw.images(0..count, &mut |done, total| {
-        progress.set_length(total);
-        progress.set_position(done);
-        ControlFlow::Continue(())
-    })?;
-    progress.finish_and_clear();
-    let [_, channels, ..] = images.shape;
-    let name = dir.display().to_string();
-    Ok(Pictures::from_bytes(name, images.to_pixels(), [height, width, channels])?)
+    }
+
+    /// 1 if they are grey, 3 otherwise.
+    pub fn channels(&self) -> anyhow::Result<usize> {
+        match self {
+            Self::Kept { pictures, .. } => Ok(pictures.channels()?),
+            Self::Drawn { of, .. } => Ok(of.shape[0]),
+        }
+    }
+
+    /// How many images.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Kept { pictures, .. } => pictures.len(),
+            Self::Drawn { count, .. } => *count,
+        }
+    }
+
+    /// All that they depend on.
+    pub fn key(&self, job: &Job) -> String {
+        match self {
+            Self::Kept { sha256, .. } => json!({ "images": sha256 }).to_string(),
+            Self::Drawn { of, way, .. } => of.key(way, job),
+        }
+    }
+
+    /// Images `which`; `progress` is told how many of them are done.
+    pub fn chunk(
+        &self,
+        which: Range<usize>,
+        job: &Job,
+        progress: &mut dyn FnMut(u64),
+    ) -> anyhow::Result<Pictures> {
+        match self {
+            Self::Kept { pictures, .. } => Ok(pictures.slice(which)),
+            Self::Drawn { of, way, .. } => {
+                let make = || Ok(vec![("images", of.chunk(way, which.clone(), job, progress)?)]);
+                let images = job.cache.chunk(&of.key(way, job), &which, &["images"], make)?;
+                let image = images.into_iter().next().context("no images")?;
+                drawing::pictures(self.name(), image.1)
+            }
+        }
+    }
 }

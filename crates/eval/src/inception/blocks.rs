@@ -6,7 +6,8 @@ use burn::tensor::module::{avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
 use crate::error::EvalError;
-use crate::inception::layer::{Conv, Weights};
+use crate::inception::layer::Conv;
+use crate::weights::Weights;
 
 /// Layers one after another.
 type Branch = Vec<Conv>;
@@ -38,7 +39,7 @@ pub(crate) fn max_pool(x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4>
 
 /// A branch as `(suffix, outputs, [kernel height, width])` a layer; odd kernels keep the size.
 fn branch(
-    weights: &Weights<'_>,
+    weights: &Weights,
     block: &str,
     mut inputs: usize,
     layers: &[(&str, usize, [usize; 2])],
@@ -73,7 +74,7 @@ enum Pooled {
 impl Block {
     /// 35x35 pixels.
     pub fn a(
-        weights: &Weights<'_>,
+        weights: &Weights,
         name: &str,
         inputs: usize,
         pooled: usize,
@@ -88,7 +89,7 @@ impl Block {
     }
 
     /// 35x35 to 17x17 pixels.
-    pub fn b(weights: &Weights<'_>, name: &str) -> Result<Self, EvalError> {
+    pub fn b(weights: &Weights, name: &str) -> Result<Self, EvalError> {
         let three = vec![halving(weights, name, "3x3", [384, 288])?];
         let mut double =
             branch(weights, name, 288, &[("3x3dbl_1", 64, [1, 1]), ("3x3dbl_2", 96, [3, 3])])?;
@@ -97,7 +98,7 @@ impl Block {
     }
 
     /// 17x17 pixels.
-    pub fn c(weights: &Weights<'_>, name: &str, inner: usize) -> Result<Self, EvalError> {
+    pub fn c(weights: &Weights, name: &str, inner: usize) -> Result<Self, EvalError> {
         let read = |layers: &[_]| branch(weights, name, 768, layers);
         let branches = vec![
             read(&[("1x1", 192, [1, 1])])?,
@@ -114,7 +115,7 @@ impl Block {
     }
 
     /// 17x17 to 8x8 pixels.
-    pub fn d(weights: &Weights<'_>, name: &str) -> Result<Self, EvalError> {
+    pub fn d(weights: &Weights, name: &str) -> Result<Self, EvalError> {
         let mut three = branch(weights, name, 768, &[("3x3_1", 192, [1, 1])])?;
         three.push(halving(weights, name, "3x3_2", [320, 192])?);
         let mut seven = branch(
@@ -140,7 +141,7 @@ impl Block {
 
 /// A 3x3 convolution of stride 2 without padding, `[outputs, inputs]`.
 fn halving(
-    weights: &Weights<'_>,
+    weights: &Weights,
     block: &str,
     suffix: &str,
     [outputs, inputs]: [usize; 2],
@@ -168,7 +169,7 @@ pub(crate) struct BlockE {
 
 impl BlockE {
     pub fn read(
-        weights: &Weights<'_>,
+        weights: &Weights,
         name: &str,
         inputs: usize,
         pool: Pool,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use halfstep_model::HalfstepFile;
 use halfstep_sample::output::write_file;
 
-use super::{Nearest, Preview, ReportData, Row, StageProgress, StageState, html, utc};
+use super::{Nearest, Preview, ReportData, Row, StageProgress, StageState, html, sweep, utc};
 use crate::config::Config;
 use crate::copies::Copies;
 use crate::error::TrainError;
@@ -18,15 +18,20 @@ use crate::run_info::{RunInfo, Standing};
 use crate::stage::Stage;
 use crate::state::Counters;
 use crate::summary::Summary;
+use crate::sweep::Sweep;
 
-/// Writes `report/index.html` of a run folder and says where it is.
+/// Writes `report/index.html` of a run folder, and `sweep.svg` if it was measured against data, and says
+/// where the former is.
 ///
 /// # Errors
 /// [`TrainError::File`] if `folder` is no run folder, or a file of it is damaged.
 pub fn write_report(folder: &Path) -> Result<std::path::PathBuf, TrainError> {
-    let page = html(&ReportData::gather(folder)?);
+    let data = ReportData::gather(folder)?;
     let path = folder.join("report/index.html");
-    write_file(&path, page.as_bytes())?;
+    write_file(&path, html(&data).as_bytes())?;
+    if let Some(svg) = data.sweep.as_ref().and_then(sweep::svg) {
+        write_file(&folder.join("report/sweep.svg"), svg.as_bytes())?;
+    }
     Ok(path)
 }
 
@@ -61,6 +66,7 @@ impl ReportData {
             stages,
             metrics,
             summary,
+            sweep: Sweep::read(folder)?,
             rows: rows(folder, &config),
             previews: previews(folder, &config),
             nearest: nearest(folder),
@@ -211,6 +217,10 @@ fn commands(folder: &Path, config: &Config) -> Vec<(String, String)> {
             ),
         ));
     }
+    commands.push((
+        "Quality against steps, into this page:",
+        format!("cargo run -p eval -- --sweep {run}"),
+    ));
     commands.push((
         "This run, if it was stopped:",
         format!("cargo run -p train -- --config {run}/config.toml --out {run}"),

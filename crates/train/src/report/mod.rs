@@ -26,6 +26,7 @@ mod page;
 mod pictures;
 mod results;
 mod state;
+mod sweep;
 pub(crate) mod tensorboard;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use page::html;
 
 use crate::metrics::Metrics;
 use crate::summary::RoundResult;
+use crate::sweep::Sweep;
 
 /// All that the page shows. Nothing of it is trusted to be there, finite, or free of markup.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +61,8 @@ pub(crate) struct ReportData {
     pub metrics: Vec<Metrics>,
     /// A row a finished stage.
     pub summary: Vec<RoundResult>,
+    /// Quality against steps, once `eval --sweep` has measured it.
+    pub sweep: Option<Sweep>,
     /// Images of every model from the same noises.
     pub rows: Vec<Row>,
     /// How samples changed while a stage learned.

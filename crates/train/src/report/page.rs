@@ -8,9 +8,9 @@ use super::health::health;
 use super::levels::{round_levels, teacher_levels};
 use super::log::Log;
 use super::losses::{round_losses, teacher_loss};
-use super::{ReportData, facts, nearest, pictures, results, state};
+use super::{ReportData, facts, nearest, pictures, results, state, sweep};
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("colors.css"), "\n", include_str!("style.css"));
 
 /// What the page may load: pictures and style within itself. A name with markup in it is escaped, and
 /// could do nothing if it were not.
@@ -73,6 +73,7 @@ fn sections(data: &ReportData, log: &Log<'_>) -> Vec<Section> {
             "Agreement with the teacher",
             figures("charts one", [agreement(&data.summary)]),
         ),
+        ("data", "Distance to the data", data.sweep.as_ref().map(sweep::section)),
         ("table", "All rounds", results::table(&data.summary)),
         ("loss", "Loss", Some(losses.unwrap_or_else(no_metrics))),
         ("levels", "Error by noise level", levels),

@@ -1,8 +1,11 @@
 //! The page as a whole: whatever the data, it is one well-formed file that says what is known.
 
+use serde_json::Map;
+
 use super::{Nearest, Preview, ReportData, Row, StageProgress, StageState, html};
 use crate::metrics::Metrics;
 use crate::summary::RoundResult;
+use crate::sweep::{Sweep, SweepMeasure, SweepRow};
 
 const EVIL: &str = "<script>alert('1')</script>\" onload=\"x&";
 
@@ -40,6 +43,29 @@ fn result(stage: usize, agreement: Option<f64>) -> RoundResult {
     }
 }
 
+/// Two curves, all at one distance.
+fn sweep(name: &str, distance: f64) -> Sweep {
+    let row = |model: &str, calls: usize| SweepRow {
+        model: model.to_owned(),
+        sampler: name.to_owned(),
+        num_steps: calls,
+        calls,
+        distance,
+        agreement: Some(distance),
+        measures: Map::new(),
+    };
+    Sweep {
+        measure: SweepMeasure::FeatureFrechet,
+        network: Some(name.to_owned()),
+        reference: name.to_owned(),
+        reference_images: Some(1797),
+        images: 100,
+        seed: 0,
+        held_back: Some(distance),
+        rows: vec![row("teacher", 64), row("teacher", 16), row("student", 16)],
+    }
+}
+
 /// A finished run of a teacher and two rounds.
 fn run() -> ReportData {
     let text = |a: &str, b: &str| vec![(a.to_owned(), b.to_owned())];
@@ -62,6 +88,7 @@ fn run() -> ReportData {
         stages: vec![stage("teacher", 64), stage("student 32", 32), stage("student 16", 16)],
         metrics: steps.map(|(stage, step)| line(stage, step, 1.0 / step as f64)).collect(),
         summary: vec![result(0, None), result(1, Some(1e-4)), result(2, Some(1e-3))],
+        sweep: Some(sweep("ddim", 0.25)),
         rows: vec![Row {
             label: "teacher, 64 steps".to_owned(),
             note: String::new(),
@@ -118,8 +145,8 @@ fn a_page_of_nothing_is_a_page() {
 fn a_whole_run_has_all_of_its_parts() {
     let page = html(&run());
     assert_well_formed(&page);
-    // Agreement, two losses, two by level, and five of how the run went.
-    assert_eq!(charts(&page).len(), 10);
+    // Agreement, distance, two losses, two by level, and five of how the run went.
+    assert_eq!(charts(&page).len(), 11);
     for words in
         ["4.00 times as far", "1 of 2 (in bold)", "train --report runs/digits", "Finished."]
     {
@@ -140,6 +167,7 @@ fn all_words_are_words_and_never_markup() {
         finished: false,
         problem: Some(EVIL.to_owned()),
         plan: pairs(),
+        sweep: Some(sweep(EVIL, 0.25)),
         rows: vec![Row { label: EVIL.to_owned(), note: EVIL.to_owned(), png: Vec::new() }],
         previews: vec![Preview { label: EVIL.to_owned(), step: 1, png: Vec::new() }],
         nearest: data.nearest.take().map(|nearest| Nearest { metric: EVIL.to_owned(), ..nearest }),
@@ -174,6 +202,7 @@ fn no_number_breaks_the_page() {
             nearest.distances = values.to_vec();
             nearest.typical = Some(value);
         }
+        data.sweep = Some(sweep("ddim", value));
         data.stages[0].seconds = Some(value);
         data.stages[0].total = 0;
         let page = html(&data);
@@ -182,6 +211,16 @@ fn no_number_breaks_the_page() {
             assert!(!chart.contains("NaN") && !chart.contains("inf"), "{value}: {chart}");
         }
     }
+}
+
+/// The plot as a file: it stands alone, and has the page's colours.
+#[test]
+fn the_plot_of_a_sweep_is_a_file_of_its_own() {
+    let svg = super::sweep::svg(&sweep(EVIL, 0.25)).unwrap();
+    assert_well_formed(&svg);
+    assert!(svg.starts_with("<svg xmlns=") && svg.contains("--first:"));
+    assert!(tags(&svg).iter().all(|tag| !tag.starts_with("script")));
+    assert_eq!(super::sweep::svg(&sweep("ddim", f64::NAN)), None);
 }
 
 #[test]

@@ -1,0 +1,94 @@
+//! One set of images against another.
+
+use anyhow::{Context, bail};
+use halfstep_sample::output;
+use halfstep_train::SweepMeasure;
+use serde_json::{Value, json};
+
+use crate::args::Args;
+use crate::drawing::Drawn;
+use crate::job::Job;
+use crate::judge::{Court, Judge};
+use crate::measures::{Measure, table, to_json};
+use crate::sides::{Reference, Side, pictures, reference};
+
+/// Fewer images than this bias a Frechet distance of 2048 features by more than what is compared.
+const ENOUGH: usize = 10_000;
+/// Images drawn of a model if nobody says how many.
+const DRAWN: usize = 10_000;
+
+pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
+    let name = args.reference.as_deref().context("--reference is missing")?;
+    let real = first(reference(args, name)?, args.reference_count);
+    let count = args.count.map(|count| count as usize);
+    let drawn; // outlives the side
+    let generated = match (&args.samples, &args.model) {
+        (Some(path), _) => {
+            let pictures = pictures(path).context("--samples")?;
+            let count = count.unwrap_or(pictures.len());
+            if count > pictures.len() {
+                bail!("--count {count}: {} has {} images", pictures.name(), pictures.len());
+            }
+            Side::kept(pictures.slice(0..count))?
+        }
+        (None, Some(dir)) => {
+            drawn = Drawn::load(dir, job).context("--model")?;
+            let way = drawn.way(args.sampler, args.steps.map(|steps| steps as usize))?;
+            Side::Drawn { of: &drawn, way, count: count.unwrap_or(DRAWN) }
+        }
+        (None, None) => bail!("--samples or --model is missing"),
+    };
+    let (real_images, real_channels) = match &real {
+        Reference::Pictures(real) => (Some(real.len()), real.channels()?),
+        Reference::Statistics(_) => (None, 1),
+    };
+    let judge = Judge::of(args, real_channels.max(generated.channels()?), job)?;
+    note(&judge, generated.len().min(real_images.unwrap_or(usize::MAX)));
+    let court = Court::open(judge, real, job)?;
+    halfstep_sample::say!("{} images of {}", generated.len(), generated.name());
+    let measures = court.measures(&generated, job)?;
+    halfstep_sample::answer!("{}", table(&measures).trim_end());
+    if let Some(path) = &args.json {
+        let text = as_json(&measures, generated.len(), real_images).to_string();
+        output::write_file(path, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// `--reference-count`
+fn first(reference: Reference, count: Option<u32>) -> Reference {
+    match (reference, count) {
+        (Reference::Pictures(pictures), Some(count)) => {
+            let count = pictures.len().min(count as usize);
+            Reference::Pictures(pictures.slice(0..count))
+        }
+        (reference, _) => reference,
+    }
+}
+
+/// What has to be known of the numbers before they are read.
+pub fn note(judge: &Judge, fewest: usize) {
+    match judge.measure() {
+        SweepMeasure::PixelFrechet => halfstep_sample::say!(
+            "note: without --inception there is no FID; pixels are compared, which know nothing of what a \
+             picture shows"
+        ),
+        SweepMeasure::FeatureFrechet => halfstep_sample::say!(
+            "note: these are distances between features of {}, not FID; they compare with nothing but \
+             themselves",
+            judge.network().unwrap_or_default()
+        ),
+        SweepMeasure::Fid if fewest < ENOUGH => halfstep_sample::say!(
+            "note: an FID of {fewest} images is larger than one of many; the field compares 50000 with the \
+             whole dataset"
+        ),
+        SweepMeasure::Fid => {}
+    }
+}
+
+fn as_json(measures: &[Measure], generated: usize, real: Option<usize>) -> Value {
+    let mut fields = to_json(measures);
+    fields.insert("generated_images".to_owned(), json!(generated));
+    fields.insert("real_images".to_owned(), json!(real));
+    Value::Object(fields)
+}

@@ -1,0 +1,221 @@
+//! What images are judged by: FID's network, a network of the user's, or their pixels.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use halfstep_data::Progress;
+use halfstep_eval::{
+    FeatureNetwork, Features, INCEPTION, Inception, Pictures, Statistics, pixel_features,
+};
+use halfstep_train::SweepMeasure;
+use serde_json::json;
+
+use crate::args::Args;
+use crate::cache::{Array, Arrays, Values, chunks, sha256};
+use crate::job::{Job, Watch};
+use crate::measures::{Measure, Real, measures};
+use crate::sides::{Reference, Side};
+
+/// Makes features of images.
+pub enum Judge {
+    /// Of images of so many channels: grey ones count once.
+    Pixels {
+        channels: usize,
+    },
+    Own {
+        network: Box<FeatureNetwork>,
+        sha256: String,
+    },
+    Inception {
+        network: Box<Inception>,
+        sha256: String,
+    },
+}
+
+/// What a judge says of a side.
+pub struct Said {
+    pub features: Features,
+    /// Of Inception alone: for its score.
+    pub logits: Option<Features>,
+}
+
+impl Judge {
+    /// The one that the flags name, for images of so many channels.
+    pub fn of(args: &Args, channels: usize, job: &Job) -> anyhow::Result<Self> {
+        let device = &job.device.device;
+        let of_file = |path: &Path| -> anyhow::Result<String> {
+            let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+            Ok(sha256(&bytes))
+        };
+        if let Some(path) = &args.features {
+            let network = FeatureNetwork::load(path, device).context("--features")?;
+            let sha256 = format!("{} {}", of_file(path)?, of_file(network.weights())?);
+            return Ok(Self::Own { network: Box::new(network), sha256 });
+        }
+        match args.inception.as_deref() {
+            None => Ok(Self::Pixels { channels }),
+            Some(path) if path == Path::new("download") => {
+                let dir = job.cache.dir().join("weights");
+                INCEPTION.ensure(&dir, Progress::Shown)?;
+                INCEPTION.verified(&dir, &INCEPTION.files[0])?;
+                let path = dir.join(INCEPTION.files[0].name);
+                let network = Inception::load(&path, device)?;
+                let sha256 = INCEPTION.files[0].sha256.to_owned();
+                Ok(Self::Inception { network: Box::new(network), sha256 })
+            }
+            Some(path) => {
+                let network = Inception::load(path, device).context("--inception")?;
+                Ok(Self::Inception { network: Box::new(network), sha256: of_file(path)? })
+            }
+        }
+    }
+
+    /// What its Frechet distance is called.
+    pub fn measure(&self) -> SweepMeasure {
+        match self {
+            Self::Pixels { .. } => SweepMeasure::PixelFrechet,
+            Self::Own { .. } => SweepMeasure::FeatureFrechet,
+            Self::Inception { .. } => SweepMeasure::Fid,
+        }
+    }
+
+    /// The user's network, by its own name.
+    pub fn network(&self) -> Option<&str> {
+        match self {
+            Self::Own { network, .. } => Some(network.name()),
+            Self::Pixels { .. } | Self::Inception { .. } => None,
+        }
+    }
+
+    /// What it says of all images of a side, from what is kept or made now.
+    pub fn say(&self, side: &Side<'_>, job: &Job) -> anyhow::Result<Said> {
+        let mut watch = Watch::new(side.len(), "images");
+        let mut all: Option<Said> = None;
+        for which in chunks(side.len()) {
+            job.check()?;
+            let first = which.start as u64;
+            watch.show(first);
+            let key = self.key(&side.key(job));
+            let names: &[&'static str] = match self {
+                Self::Inception { .. } => &["features", "logits"],
+                Self::Own { .. } | Self::Pixels { .. } => &["features"],
+            };
+            let mut make = || {
+                let images =
+                    side.chunk(which.clone(), job, &mut |done| watch.show(first + done))?;
+                self.arrays(&images, job)
+            };
+            let arrays = match self {
+                Self::Pixels { .. } => make()?, // as quick to make as to read
+                _ => job.cache.chunk(&key, &which, names, make)?,
+            };
+            let more = said(arrays)?;
+            match &mut all {
+                None => all = Some(more),
+                Some(all) => {
+                    all.features.append(more.features)?;
+                    if let (Some(all), Some(more)) = (&mut all.logits, more.logits) {
+                        all.append(more)?;
+                    }
+                }
+            }
+        }
+        all.context("no images")
+    }
+
+    fn key(&self, images: &str) -> String {
+        let (network, sha256) = match self {
+            Self::Pixels { .. } => ("pixels", ""),
+            Self::Own { sha256, .. } => ("own", sha256.as_str()),
+            Self::Inception { sha256, .. } => ("inception", sha256.as_str()),
+        };
+        json!({ "features": network, "sha256": sha256, "of": images }).to_string()
+    }
+
+    fn arrays(&self, images: &Pictures, job: &Job) -> anyhow::Result<Arrays> {
+        if let Self::Pixels { channels } = self {
+            return Ok(vec![("features", array(pixel_features(images, *channels)?))]);
+        }
+        let (mut features, mut logits) = (None, None);
+        let mut done = 0;
+        while let Some(batch) = images.batch(done, job.batch_size)? {
+            job.check()?;
+            done += batch.len();
+            match self {
+                Self::Inception { network, .. } => {
+                    let answers = network.answers(&batch.values, batch.sides)?;
+                    append(&mut features, answers.features)?;
+                    append(&mut logits, answers.logits)?;
+                }
+                Self::Own { network, .. } => append(&mut features, network.features(&batch)?)?,
+                Self::Pixels { .. } => {}
+            }
+        }
+        let features = features.map(|features| ("features", array(features)));
+        let logits = logits.map(|logits| ("logits", array(logits)));
+        Ok(features.into_iter().chain(logits).collect())
+    }
+}
+
+fn append(all: &mut Option<Features>, more: Features) -> anyhow::Result<()> {
+    match all {
+        None => *all = Some(more),
+        Some(all) => all.append(more)?,
+    }
+    Ok(())
+}
+
+fn array(features: Features) -> Array {
+    let shape = vec![features.len(), features.dim()];
+    Array { shape, values: Values::Numbers(features.into_values()) }
+}
+
+fn said(arrays: Arrays) -> anyhow::Result<Said> {
+    let mut named = arrays.into_iter().map(|(name, array)| match array.values {
+        Values::Numbers(values) => {
+            Ok((name, Features::new(values, array.shape[1..].iter().product())?))
+        }
+        Values::Bytes(_) => bail!("features as bytes"),
+    });
+    let (_, features) = named.next().context("no features")??;
+    Ok(Said { features, logits: named.next().transpose()?.map(|(_, logits)| logits) })
+}
+
+/// A judge and what it says of the real images.
+pub struct Court {
+    pub judge: Judge,
+    pub real: Real,
+}
+
+impl Court {
+    /// Hears what there is to be said of the reference.
+    pub fn open(judge: Judge, reference: Reference, job: &Job) -> anyhow::Result<Self> {
+        let real = match reference {
+            Reference::Pictures(pictures) => {
+                let side = Side::kept(pictures)?;
+                halfstep_sample::say!("{} images of {}", side.len(), side.name());
+                let features = judge.say(&side, job)?.features;
+                Real::of(features)?
+            }
+            Reference::Statistics(_) if matches!(judge, Judge::Pixels { .. }) => bail!(
+                "--reference: statistics of a network are of no use without it; add --inception or \
+                 --features"
+            ),
+            Reference::Statistics(statistics) => Real { features: None, statistics },
+        };
+        Ok(Self { judge, real })
+    }
+
+    /// All measures of a side.
+    pub fn measures(&self, side: &Side<'_>, job: &Job) -> anyhow::Result<Vec<Measure>> {
+        Ok(measures(self.judge.measure(), &self.judge.say(side, job)?, &self.real)?)
+    }
+}
+
+impl Real {
+    /// Features, and their statistics.
+    fn of(features: Features) -> anyhow::Result<Self> {
+        let statistics = Statistics::of(&features)?;
+        Ok(Self { features: Some(features), statistics })
+    }
+}

@@ -1,0 +1,212 @@
+//! `--sweep`: a run's teacher and students, quality against steps.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use halfstep_data::{DataConfig, Progress, Split};
+use halfstep_eval::Pictures;
+use halfstep_sample::{SamplerKind, output};
+use halfstep_train::{Config, Stage, Sweep, SweepRow, load_config, write_report};
+
+use crate::args::Args;
+use crate::cache::chunks;
+use crate::compare::note;
+use crate::drawing::Drawn;
+use crate::job::Job;
+use crate::judge::{Court, Judge};
+use crate::measures::to_json;
+use crate::sides::{Reference, Side, reference};
+
+/// Images of each model if nobody says how many.
+const IMAGES: usize = 2000;
+
+pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
+    let config = config(run)?;
+    let teacher = Drawn::load(&run.join(Stage::Teacher.folder()), job).context("--sweep")?;
+    let students = students(run, &config, job)?;
+    let ways = teacher_ways(args, &config, &teacher)?;
+    output::check_dir(&run.join("report"))?;
+    let images = args.count.map_or(IMAGES, |count| count as usize);
+
+    let data = match args.data_dir.as_deref() {
+        Some(dir) => config.data.clone().in_dir(dir),
+        None => config.data.clone(),
+    };
+    let (name, real) = match &args.reference {
+        Some(name) => (name.clone(), reference(args, name)?),
+        None => {
+            let dataset = data.load(Progress::Shown)?;
+            let name = dataset.name().to_owned();
+            (name, Reference::Pictures(Pictures::from_dataset(&dataset)))
+        }
+    };
+    let reference_images = match &real {
+        Reference::Pictures(pictures) => Some(pictures.len()),
+        Reference::Statistics(_) => None,
+    };
+    let judge = Judge::of(args, teacher.shape[0], job)?;
+    note(&judge, images.min(reference_images.unwrap_or(images)));
+    halfstep_sample::say!(
+        "{} ways of the teacher and {} students, {images} images each, against {name}; drawn images are \
+         kept in {}",
+        ways.len(),
+        students.len(),
+        job.cache.dir().display()
+    );
+    let court = Court::open(judge, real, job)?;
+    let held_back = if args.reference.is_none() { held_back(&data) } else { None };
+    let mut sweep = Sweep {
+        measure: court.judge.measure(),
+        network: court.judge.network().map(str::to_owned),
+        reference: name,
+        reference_images,
+        images,
+        seed: job.seed,
+        held_back: held_back.map(|data| of_real(&court, &data, images, job)).transpose()?,
+        rows: Vec::new(),
+    };
+
+    let full_grid = config.distill.teacher_steps;
+    let full = || -> anyhow::Result<Side<'_>> {
+        let way = teacher.way(None, Some(full_grid))?;
+        Ok(Side::Drawn { of: &teacher, way, count: images })
+    };
+    for (kind, steps) in ways {
+        let is_full = kind == SamplerKind::default() && steps == full_grid;
+        let side = drawn(&teacher, Some(kind), Some(steps), images)?;
+        let full = if is_full { None } else { Some(full()?) };
+        sweep.rows.push(row("teacher", &court, &side, full.as_ref(), job)?);
+    }
+    for student in &students {
+        let side = drawn(student, None, None, images)?;
+        sweep.rows.push(row("student", &court, &side, Some(&full()?), job)?);
+    }
+    sweep.write(run)?;
+    write_report(run)?;
+    halfstep_sample::answer!("{}", sweep.table().trim_end());
+    halfstep_sample::say!("plot: {}", run.join("report/index.html").display());
+    if let Some(path) = &args.json {
+        output::write_file(path, serde_json::to_string_pretty(&sweep)?.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn config(run: &Path) -> anyhow::Result<Config> {
+    let path = run.join("config.toml");
+    if !path.is_file() {
+        bail!(
+            "--sweep {}: no run folder: there is no config.toml in it (expected the folder that train \
+             --config writes into, such as runs/NAME)",
+            run.display()
+        );
+    }
+    Ok(load_config(&path, &[])?)
+}
+
+/// Those that are finished.
+fn students(run: &Path, config: &Config, job: &Job) -> anyhow::Result<Vec<Drawn>> {
+    let folders = config.stages().into_iter().filter(|stage| *stage != Stage::Teacher);
+    let folders = folders.map(|stage| run.join(stage.folder()));
+    folders
+        .filter(|folder| folder.join("model_index.json").is_file())
+        .map(|folder| Drawn::load(&folder, job).context("--sweep"))
+        .collect()
+}
+
+/// Full grid first: everything else is told how far it is from that.
+fn teacher_ways(
+    args: &Args,
+    config: &Config,
+    teacher: &Drawn,
+) -> anyhow::Result<Vec<(SamplerKind, usize)>> {
+    let steps: Vec<usize> = match args.sweep_steps.is_empty() {
+        true => config.rounds(),
+        false => args.sweep_steps.iter().map(|&steps| steps as usize).collect(),
+    };
+    let mut ways = vec![(SamplerKind::default(), config.distill.teacher_steps)];
+    for kind in samplers(args, teacher)? {
+        ways.extend(steps.iter().map(|&steps| (kind, steps)));
+    }
+    ways.dedup();
+    // What cannot be drawn is found out before anything is.
+    for &(kind, steps) in &ways {
+        teacher.way(Some(kind), Some(steps)).with_context(|| {
+            format!("--samplers: {kind} cannot draw this teacher in {steps} steps; leave it out")
+        })?;
+    }
+    Ok(ways)
+}
+
+/// Those of the flag, or the usual ones.
+fn samplers(args: &Args, teacher: &Drawn) -> anyhow::Result<Vec<SamplerKind>> {
+    if !args.samplers.is_empty() {
+        return Ok(args.samplers.clone());
+    }
+    let mut names = vec!["ddim", "dpm-solver++-2m"];
+    match teacher.has_gamma() {
+        true => names.push("analytic-ddim"),
+        false => halfstep_sample::say!(
+            "note: without analytic-ddim, which needs Gamma: sample --model {} --estimate-gamma DATASET",
+            teacher.name()
+        ),
+    }
+    names.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
+}
+
+fn drawn(
+    of: &Drawn,
+    kind: Option<SamplerKind>,
+    steps: Option<usize>,
+    count: usize,
+) -> anyhow::Result<Side<'_>> {
+    Ok(Side::Drawn { of, way: of.way(kind, steps)?, count })
+}
+
+fn row(
+    model: &str,
+    court: &Court,
+    side: &Side<'_>,
+    full: Option<&Side<'_>>,
+    job: &Job,
+) -> anyhow::Result<SweepRow> {
+    let Side::Drawn { way, .. } = side else { bail!("{} was not drawn", side.name()) };
+    halfstep_sample::say!("{}", side.name());
+    let measures = court.measures(side, job)?;
+    let distance = measures.first().context("nothing was measured")?.value;
+    Ok(SweepRow {
+        model: model.to_owned(),
+        sampler: way.kind.name().to_owned(),
+        num_steps: way.num_steps,
+        calls: way.calls(),
+        distance,
+        agreement: full.map(|full| agreement(side, full, job)).transpose()?,
+        measures: to_json(&measures),
+    })
+}
+
+/// Of images from the same noises.
+fn agreement(one: &Side<'_>, other: &Side<'_>, job: &Job) -> anyhow::Result<f64> {
+    let mut sum = 0.0;
+    for which in chunks(one.len()) {
+        let count = which.len() as f64;
+        let one = one.chunk(which.clone(), job, &mut |_| {})?;
+        sum += count * one.mean_squared_difference(&other.chunk(which, job, &mut |_| {})?)?;
+    }
+    Ok(sum / one.len() as f64)
+}
+
+/// The split that was not trained on, if there is one.
+fn held_back(data: &DataConfig) -> Option<DataConfig> {
+    let other = match data.split()? {
+        Split::Train => Split::Test,
+        Split::Test => Split::Train,
+    };
+    data.clone().of_split(other)
+}
+
+fn of_real(court: &Court, data: &DataConfig, images: usize, job: &Job) -> anyhow::Result<f64> {
+    let pictures = Pictures::from_dataset(&data.load(Progress::Shown)?);
+    let side = Side::kept(pictures.slice(0..images.min(pictures.len())))?;
+    let measures = court.measures(&side, job)?;
+    Ok(measures.first().context("nothing was measured")?.value)
+}

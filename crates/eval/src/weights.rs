@@ -1,0 +1,127 @@
+//! The tensors of a weights file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use pytorch_reader::{DType, PytorchReader};
+use safetensors::{Dtype, SafeTensors};
+
+use crate::error::EvalError;
+
+/// Tensors by name: f32, finite.
+pub(crate) struct Weights {
+    tensors: HashMap<String, Values>,
+    path: PathBuf,
+    device: Device,
+    /// Of what, for messages.
+    network: String,
+}
+
+struct Values {
+    shape: Vec<usize>,
+    values: Result<Vec<f32>, String>,
+}
+
+impl Weights {
+    /// Of a safetensors file, or of one that `torch.save` wrote: the latter is read as data, and none of
+    /// it is run.
+    pub fn read(path: &Path, network: &str, device: &Device) -> Result<Self, EvalError> {
+        let tensors = std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| {
+            match bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+                true => of_torch(path),
+                false => of_safetensors(&bytes),
+            }
+        });
+        let tensors =
+            tensors.map_err(|problem| EvalError::Weights { path: path.to_path_buf(), problem })?;
+        let (path, network) = (path.to_path_buf(), network.to_owned());
+        Ok(Self { tensors, path, device: device.clone(), network })
+    }
+
+    pub fn wrong(&self, problem: String) -> EvalError {
+        EvalError::Weights { path: self.path.clone(), problem }
+    }
+
+    /// The shape of a tensor.
+    pub fn shape(&self, name: &str) -> Result<&[usize], EvalError> {
+        match self.tensors.get(name) {
+            Some(tensor) => Ok(&tensor.shape),
+            None => {
+                let network = &self.network;
+                Err(self.wrong(format!("has no tensor `{name}`: not the weights of {network}")))
+            }
+        }
+    }
+
+    /// f32 of exactly this shape.
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EvalError> {
+        let found = self.shape(name)?;
+        let values = &self.tensors[name].values;
+        let values = match values {
+            Ok(values) if found == shape => values,
+            Ok(_) => {
+                return Err(self.wrong(format!(
+                    "tensor `{name}` is f32 of shape {found:?}; f32 of {shape:?} is needed"
+                )));
+            }
+            Err(kind) => {
+                return Err(self.wrong(format!(
+                    "tensor `{name}` is {kind} of shape {found:?}; f32 of {shape:?} is needed"
+                )));
+            }
+        };
+        match values.iter().all(|value| value.is_finite()) {
+            true => Ok(values.clone()),
+            false => Err(self.wrong(format!("tensor `{name}` holds NaN or infinity"))),
+        }
+    }
+
+    /// A tensor of exactly this shape.
+    pub fn tensor<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+    ) -> Result<Tensor<D>, EvalError> {
+        let values = self.values(name, &shape)?;
+        Ok(self.to_device(values, shape))
+    }
+
+    pub fn to_device<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+}
+
+fn of_safetensors(bytes: &[u8]) -> Result<HashMap<String, Values>, String> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| {
+        format!("not a readable safetensors file, nor one of torch.save: {error}")
+    })?;
+    let tensors = file.tensors().into_iter().map(|(name, view)| {
+        let values = match view.dtype() {
+            Dtype::F32 => Ok(floats(view.data())),
+            dtype => Err(format!("{dtype:?}")),
+        };
+        (name, Values { shape: view.shape().to_vec(), values })
+    });
+    Ok(tensors.collect())
+}
+
+fn of_torch(path: &Path) -> Result<HashMap<String, Values>, String> {
+    let wrong = |error: String| format!("not a readable file of torch.save: {error}");
+    let file = PytorchReader::new(path).map_err(|error| wrong(error.to_string()))?;
+    file.into_tensors()
+        .into_iter()
+        .map(|(name, tensor)| {
+            let values = match tensor.dtype() {
+                DType::F32 => Ok(floats(&tensor.read().map_err(|error| wrong(error.to_string()))?)),
+                dtype => Err(format!("{dtype:?}")),
+            };
+            Ok((name, Values { shape: tensor.shape().to_vec(), values }))
+        })
+        .collect()
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    let four = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    bytes.chunks_exact(4).map(four).collect()
+}

@@ -1,0 +1,140 @@
+//! npz files as nobody should write them: each is refused by name, none is taken for what it is not, and
+//! none is believed about its size.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use halfstep_eval::{Pictures, Statistics};
+
+/// An npy file with this header and these bytes.
+fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    let padded = format!("{header:<117}\n");
+    file.extend((padded.len() as u16).to_le_bytes());
+    file.extend(padded.as_bytes());
+    file.extend(data);
+    file
+}
+
+fn header(descr: &str, order: bool, shape: &str) -> String {
+    let order = if order { "True" } else { "False" };
+    format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}")
+}
+
+/// A zip archive of stored files, by the book.
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut archive, mut directory) = (Vec::new(), Vec::new());
+    for (name, data) in files {
+        let mut crc = flate2::Crc::new();
+        crc.update(data);
+        let mut common = Vec::new();
+        for field in [20u16, 0, 0, 0, 0x21] {
+            common.extend(field.to_le_bytes());
+        }
+        for field in [crc.sum(), data.len() as u32, data.len() as u32] {
+            common.extend(field.to_le_bytes());
+        }
+        common.extend((name.len() as u16).to_le_bytes());
+        common.extend(0u16.to_le_bytes());
+        let offset = archive.len() as u32;
+        archive.extend(b"PK\x03\x04");
+        archive.extend(&common);
+        archive.extend(name.as_bytes());
+        archive.extend(*data);
+        directory.extend(b"PK\x01\x02");
+        directory.extend(20u16.to_le_bytes());
+        directory.extend(&common);
+        directory.extend([0; 10]);
+        directory.extend(offset.to_le_bytes());
+        directory.extend(name.as_bytes());
+    }
+    let (count, size, offset) = (files.len() as u16, directory.len() as u32, archive.len() as u32);
+    archive.extend(&directory);
+    archive.extend(b"PK\x05\x06\0\0\0\0");
+    archive.extend(count.to_le_bytes());
+    archive.extend(count.to_le_bytes());
+    archive.extend(size.to_le_bytes());
+    archive.extend(offset.to_le_bytes());
+    archive.extend(0u16.to_le_bytes());
+    archive
+}
+
+fn write(dir: &Path, bytes: &[u8]) -> PathBuf {
+    let path = dir.join("a.npz");
+    std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();
+    path
+}
+
+#[test]
+fn a_file_by_the_book_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = npy(&header("|u1", false, "(1, 1, 2, 3)"), &[1, 2, 3, 4, 5, 6]);
+    let path = write(dir.path(), &zip(&[("arr_0.npy", &image)]));
+    let pictures = Pictures::from_npz(&path).unwrap();
+    assert_eq!((pictures.len(), pictures.channels().unwrap()), (1, 3));
+}
+
+#[test]
+fn images_that_are_none_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let pixels = [7u8; 64];
+    let of = |header: String| zip(&[("arr_0.npy", &npy(&header, &pixels))]);
+    let u8s = |shape: &str| of(header("|u1", false, shape));
+    let whole = u8s("(1, 4, 4, 3)");
+    let mut flipped = whole.clone();
+    flipped[140] ^= 0x10; // a pixel, against its checksum
+    for (bytes, words) in [
+        (Vec::new(), "a.npz"),
+        (b"PK".to_vec(), "a.npz"),
+        (whole[..whole.len() / 2].to_vec(), "a.npz"),
+        (flipped, "a.npz"),
+        (zip(&[("other.npy", &pixels)]), "no array `arr_0`"),
+        (zip(&[("arr_0.npy", &pixels)]), "a.npz"),
+        (zip(&[("arr_0.npy", b"\x93NUMPY\x01\x00\xff\xff{")]), "a.npz"),
+        (of("{'descr': '|u1'}".to_owned()), "a.npz"),
+        (of("][".to_owned()), "a.npz"),
+        (of(header("<f4", false, "(1, 4, 4, 1)")), "not uint8"),
+        (of(header("|O", false, "(1, 4, 4, 1)")), "a.npz"),
+        (of(header("|u1", true, "(1, 4, 4, 3)")), "row-major"),
+        (u8s("()"), "[N, H, W, C] is needed"),
+        (u8s("(64,)"), "[N, H, W, C] is needed"),
+        (u8s("(1, 4, 4, 2)"), "1 or 3 channels"),
+        (u8s("(0, 4, 4, 3)"), "row-major, of 1 or 3 channels"),
+        (u8s("(9, 4, 4, 3)"), "a.npz"),
+        (u8s("(1, 0, 4, 3)"), "fewer values"),
+        (u8s("(100000000000, 4, 4, 3)"), "16 GiB"),
+        (u8s("(18446744073709551615, 18446744073709551615, 4, 3)"), "16 GiB"),
+        (u8s("(-1, 4, 4, 3)"), "a.npz"),
+    ] {
+        let path = write(dir.path(), &bytes);
+        let Err(error) = Pictures::from_npz(&path) else { panic!("{words}: was taken") };
+        let message = error.to_string();
+        assert!(message.contains(words) && message.contains("a.npz"), "{words}: {message}");
+    }
+}
+
+#[test]
+fn statistics_that_are_none_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let numbers = |values: &[f64]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let array = |kind: &str, shape: &str, values: &[f64]| {
+        npy(&header(kind, false, shape), &numbers(values))
+    };
+    let (mu, sigma) = (array("<f8", "(2,)", &[1.0; 2]), array("<f8", "(2, 2)", &[1.0; 4]));
+    let both = |mu: &[u8], sigma: &[u8]| zip(&[("mu.npy", mu), ("sigma.npy", sigma)]);
+    let path = write(dir.path(), &both(&mu, &sigma));
+    assert_eq!(Statistics::from_npz(&path).unwrap().mean, [1.0; 2]);
+    for (bytes, words) in [
+        (zip(&[("mu.npy", &mu)]), "no array `sigma`"),
+        (both(&array("<f4", "(2,)", &[1.0; 2]), &sigma), "not float64"),
+        (both(&array("<f8", "(3,)", &[1.0; 3]), &sigma), "a.npz"),
+        (both(&mu, &array("<f8", "(2, 2)", &[1.0, 0.0, f64::NAN, 1.0])), "NaN"),
+        (both(&mu, &array("<f8", "(99999999, 99999999)", &[1.0])), "at most 16384"),
+        (both(&mu, &array("<f8", "(2, 2)", &[1.0])), "a.npz"),
+    ] {
+        let path = write(dir.path(), &bytes);
+        let Err(error) = Statistics::from_npz(&path) else { panic!("{words}: was taken") };
+        let message = error.to_string();
+        assert!(message.contains(words) && message.contains("a.npz"), "{words}: {message}");
+    }
+}

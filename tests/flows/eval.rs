@@ -227,15 +227,17 @@ fn likelihoods_are_told_in_bits_per_dimension() {
     let mut gamma = program("sample");
     gamma.arg("--model").arg(&model).args(["--estimate-gamma", "digits", "--device", "cpu"]);
     output(gamma.args(["--gamma-samples", "10"]), 0);
-    for (how, steps, words) in [("bound", "8", "at most"), ("ode", "6", "probability-flow ODE")] {
+    for (how, steps, words) in
+        [("bound", "8", "Analytic-DPM's variances"), ("ode", "6", "probability-flow ODE")]
+    {
         let args = [&args(how)[..], &["--steps", steps]].concat();
         let (numbers, table, _) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));
-        assert_eq!(
-            (numbers["likelihood"].as_str(), numbers["images"].as_u64()),
-            (Some(how), Some(4))
-        );
+        assert_eq!(numbers["images"], 4);
+        let bits = |key: &str| numbers[key]["bits_per_dim"].as_f64().unwrap();
         // A uniform distribution over bytes has 8.
-        assert!(numbers["bits_per_dim"].as_f64().unwrap() > 2.0, "{table}");
+        assert!(bits(how) > 2.0, "{table}");
+        // What is measured of the network's errors is better than what one without any would have.
+        assert!(how == "ode" || bits("bound_measured") < bits("bound"), "{table}");
         assert!(table.contains(words) && table.contains("digits"), "{table}");
         let (again, ..) = self::numbers(&mut eval(&at("cache"), &args), &at("a.json"));
         assert_eq!(again, numbers);

@@ -33,7 +33,9 @@ pub use features::Features;
 pub use frechet::{Statistics, frechet_distance};
 pub use inception::{Answers, Inception};
 pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
-pub use likelihood::{BoundParts, Decoder, ProbabilityFlow, VariationalBound, bits_per_dim};
+pub use likelihood::{
+    BoundParts, Decoder, ProbabilityFlow, VariationalBound, bits_per_dim, mean_squared_errors,
+};
 pub use pictures::{Batch, Pictures};
 pub use pixels::pixel_features;
 pub use precision_recall::{PrecisionRecall, precision_recall};

@@ -112,3 +112,27 @@ impl VariationalBound<'_> {
         if variance > 0.0 { variance } else { most }
     }
 }
+
+/// `E|x0 - x0_hat|^2 / d` at each time of a grid, over the images `x0` `[B, C, H, W]` with one noise each.
+///
+/// As `data_variance` it is the best that a network of any quality can be given: Analytic-DPM's V is that
+/// of a network without errors, and too small for one that has some (Bao et al. 2022,
+/// <https://arxiv.org/abs/2206.07309>, where it is the optimal variance of an imperfect mean).
+///
+/// # Errors
+/// [`EvalError::NotFinite`] if the model predicts NaN; [`EvalError::Device`].
+pub fn mean_squared_errors(
+    grid: &[TimePoint],
+    denoiser: &dyn Denoiser,
+    x0: Tensor<4>,
+    noise: &mut dyn FnMut(usize) -> Tensor<4>,
+) -> Result<Vec<f64>, EvalError> {
+    let values = x0.dims().iter().product::<usize>() as f64;
+    let error = |(index, &at): (usize, &TimePoint)| {
+        let z = x0.clone() * at.level.alpha() + noise(index) * at.level.sigma();
+        let x0_hat = denoiser.predict(z, &[at]).x0();
+        let sums = image_sums((x0.clone() - x0_hat).square())?;
+        Ok(sums.iter().sum::<f64>() / values)
+    };
+    grid.iter().enumerate().map(error).collect()
+}

@@ -31,8 +31,8 @@ pub(super) fn svg(sweep: &Sweep) -> Option<String> {
     let (width, height) = SIZE;
     Some(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"system-ui, \
-         DejaVu Sans, sans-serif\">\n<style>\n{COLORS}svg {{ background: var(--paper) }}\n\
-         text {{ font-size: 44px }}\n</style>\n{inner}\n</svg>\n"
+         DejaVu Sans, sans-serif\">\n<style>\n{COLORS}svg {{ background: var(--paper); font-size: 44px \
+         }}\ntext {{ font-size: 44px }}\n</style>\n{inner}\n</svg>\n"
     ))
 }
 
@@ -47,7 +47,7 @@ fn figure(sweep: &Sweep) -> Figure {
             match name.strip_prefix("teacher, ") {
                 None => Curve {
                     name: Some(name.clone()),
-                    look: Look::DotsAndValues,
+                    look: Look::Dots, // the values are in the table below
                     ..Curve::line(Ink::First, points)
                 },
                 Some(sampler) => Curve {

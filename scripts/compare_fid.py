@@ -127,10 +127,11 @@ def feature_network(folder):
         ({"kind": "batch_norm2d", "weights": "5", "eps": 1e-3}, nn.BatchNorm2d(8, eps=1e-3)),
         ({"kind": "silu"}, nn.SiLU()),
         ({"kind": "avg_pool2d", "size": 2, "stride": 1}, nn.AvgPool2d(2, 1)),
+        ({"kind": "global_avg_pool"}, nn.AdaptiveAvgPool2d(1)),
         ({"kind": "flatten"}, nn.Flatten()),
-        ({"kind": "linear", "weights": "9"}, nn.Linear(8 * 2 * 1, 12)),
+        ({"kind": "linear", "weights": "10"}, nn.Linear(8, 12)),
         ({"kind": "gelu"}, nn.GELU()),
-        ({"kind": "linear", "weights": "11"}, nn.Linear(12, 5, bias=False)),
+        ({"kind": "linear", "weights": "12"}, nn.Linear(12, 5, bias=False)),
     ]
     network = nn.Sequential(*(layer for _, layer in layers)).eval()
     for stream, (name, tensor) in enumerate(sorted(network.state_dict().items())):

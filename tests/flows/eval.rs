@@ -118,6 +118,67 @@ fn mistakes_are_named() {
     }
 }
 
+/// What does not go together is a mistake on the command line, and no flag is passed over in silence.
+#[test]
+fn flags_that_do_not_go_together_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [
+        &["--sweep", "r", "--likelihood", "ode"][..],
+        &["--sweep", "r", "--steps", "4"],
+        &["--sweep", "r", "--sampler", "ddim"],
+        &["--samples", "x.npz", "--reference", "digits", "--steps", "7"],
+        &["--samples", "x.npz", "--reference", "digits", "--sampler", "heun"],
+        &["--samples", "x.npz", "--reference", "digits", "--likelihood", "ode"],
+        &["--samples", "x.npz", "--reference", "digits", "--sweep-steps", "3"],
+        &["--model", "m", "--reference", "digits", "--samplers", "ddim"],
+        &["--model", "m", "--reference", "digits", "--inception", "a", "--features", "b"],
+        &["--model", "m", "--reference", "digits", "--likelihood", "ode", "--reference-count", "5"],
+        &["--model", "m", "--reference", "digits", "--count", "3"],
+        &["--model", "m"],
+        &["--reference", "digits"],
+    ] {
+        output(&mut eval(dir.path(), args), 2);
+    }
+}
+
+/// Colours that are none count once, in whatever file they are; other sizes are refused before anything
+/// is drawn; a part of a set is taken from all of it.
+#[test]
+fn grey_is_grey_in_any_file_and_sizes_are_compared_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (grey, rgb) = (at("grey"), at("rgb"));
+    for folder in [&grey, &rgb] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    for k in 0..12u32 {
+        let image =
+            image::GrayImage::from_fn(8, 8, |x, y| image::Luma([(k * (x + y * y) % 256) as u8]));
+        image.save(grey.join(format!("{k:02}.png"))).unwrap();
+        let image = image::DynamicImage::ImageLuma8(image).into_rgb8();
+        image.save(rgb.join(format!("{k:02}.png"))).unwrap();
+    }
+    let measured = |set: &Path| {
+        let args = ["--samples", text(set), "--reference", "digits", "--reference-count", "600"];
+        numbers(&mut eval(&at("cache"), &args), &at("a.json")).0
+    };
+    assert_eq!(measured(&grey), measured(&rgb));
+    assert_eq!(measured(&grey)["real_images"], 600);
+
+    image::GrayImage::new(16, 4).save(at("other.png")).unwrap();
+    let flat = at("flat");
+    std::fs::create_dir(&flat).unwrap();
+    std::fs::rename(at("other.png"), flat.join("a.png")).unwrap();
+    let args = ["--samples", text(&flat), "--reference", "digits"];
+    let message = failure(&mut eval(&at("cache"), &args));
+    assert!(
+        message.contains("--reference digits: images of 8x8") && message.contains("4x16"),
+        "{message}"
+    );
+    let many = ["--samples", text(&grey), "--reference", "digits", "--reference-count", "5000"];
+    assert!(failure(&mut eval(&at("cache"), &many)).contains("digits has 1797 images"));
+}
+
 /// Rows of a sweep: model, sampler, network calls, distance, agreement.
 fn rows(sweep: &Value) -> Vec<(String, String, u64, f64, Option<f64>)> {
     let rows = sweep["rows"].as_array().unwrap().iter().map(|row| {

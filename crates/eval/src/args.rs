@@ -30,24 +30,28 @@ pub struct Args {
     pub sweep: Option<PathBuf>,
 
     /// Measure the likelihood that --model gives to the images of --reference, in bits per dimension
-    #[arg(long, value_name = "HOW", requires = "model")]
+    #[arg(long, value_name = "HOW", requires = "model", conflicts_with_all = ["samples", "sweep"])]
     pub likelihood: Option<Likelihood>,
 
     /// Sampler for --model [default: ddim]
-    #[arg(long, value_name = "NAME", requires = "model", conflicts_with = "likelihood")]
+    // clap drops a `requires` whose flag cannot be there: what does not go together is said as well.
+    #[arg(long, value_name = "NAME", requires = "model", conflicts_with_all = ["likelihood", "samples", "sweep"])]
     pub sampler: Option<SamplerKind>,
 
     /// Steps for --model [default: the student's own, 50 for other models; for --likelihood see there]
-    #[arg(long, value_name = "N", requires = "model", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", requires = "model", conflicts_with_all = ["samples", "sweep"],
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: Option<u32>,
 
     /// What --sweep draws the teacher with
     /// [default: ddim, dpm-solver++-2m, and analytic-ddim once Gamma is estimated]
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "sweep")]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "sweep",
+        conflicts_with_all = ["samples", "model"])]
     pub samplers: Vec<SamplerKind>,
 
     /// Steps of the teacher in --sweep [default: those of its students, and of its full grid with ddim]
     #[arg(long, value_name = "N,...", value_delimiter = ',', requires = "sweep",
+        conflicts_with_all = ["samples", "model"],
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub sweep_steps: Vec<u32>,
 
@@ -72,11 +76,12 @@ pub struct Args {
 
     /// Generated images [default: all of --samples; 10000 for --model, 2000 for each of --sweep; 100 for
     /// --likelihood]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..))]
     pub count: Option<u32>,
 
-    /// Real images, the first of --reference [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    /// Real images, evenly taken from --reference [default: all]
+    #[arg(long, value_name = "N", conflicts_with = "likelihood",
+        value_parser = clap::value_parser!(u32).range(4..))]
     pub reference_count: Option<u32>,
 
     /// FID's Inception network: the file pt_inception-2015-12-05-6726825d.pth, the same as safetensors, or

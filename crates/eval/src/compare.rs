@@ -19,7 +19,7 @@ const DRAWN: usize = 10_000;
 
 pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
     let name = args.reference.as_deref().context("--reference is missing")?;
-    let real = first(reference(args, name)?, args.reference_count);
+    let real = part(reference(args, name)?, args)?;
     let count = args.count.map(|count| count as usize);
     let drawn; // outlives the side
     let generated = match (&args.samples, &args.model) {
@@ -38,11 +38,28 @@ pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
         }
         (None, None) => bail!("--samples or --model is missing"),
     };
-    let (real_images, real_channels) = match &real {
-        Reference::Pictures(real) => (Some(real.len()), real.channels()?),
-        Reference::Statistics(_) => (None, 1),
+    let real_images = match &real {
+        Reference::Pictures(real) => Some(real.len()),
+        Reference::Statistics(_) => None,
     };
-    let judge = Judge::of(args, real_channels.max(generated.channels()?), job)?;
+    let judge = Judge::of(args, job, || match &real {
+        Reference::Pictures(real) => {
+            let (ours, theirs) = (generated.sides()?, real.sides()?);
+            if ours != theirs {
+                bail!(
+                    "--reference {name}: images of {}x{}, those of {} are {}x{}: their pixels cannot be \
+                     compared",
+                    theirs[0],
+                    theirs[1],
+                    generated.name(),
+                    ours[0],
+                    ours[1]
+                );
+            }
+            Ok(real.channels()?.max(generated.channels()?))
+        }
+        Reference::Statistics(_) => Ok(1),
+    })?;
     note(&judge, generated.len().min(real_images.unwrap_or(usize::MAX)));
     let court = Court::open(judge, real, job)?;
     halfstep_sample::say!("{} images of {}", generated.len(), generated.name());
@@ -56,13 +73,18 @@ pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
 }
 
 /// `--reference-count`
-fn first(reference: Reference, count: Option<u32>) -> Reference {
-    match (reference, count) {
-        (Reference::Pictures(pictures), Some(count)) => {
-            let count = pictures.len().min(count as usize);
-            Reference::Pictures(pictures.slice(0..count))
+pub fn part(reference: Reference, args: &Args) -> anyhow::Result<Reference> {
+    let Some(count) = args.reference_count.map(|count| count as usize) else {
+        return Ok(reference);
+    };
+    match reference {
+        Reference::Pictures(pictures) if count > pictures.len() => {
+            bail!("--reference-count {count}: {} has {} images", pictures.name(), pictures.len())
         }
-        (reference, _) => reference,
+        Reference::Pictures(pictures) => Ok(Reference::Pictures(pictures.spread(count))),
+        Reference::Statistics(_) => {
+            bail!("--reference-count: --reference has statistics and no images; leave it out")
+        }
     }
 }
 

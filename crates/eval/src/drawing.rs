@@ -9,7 +9,7 @@ use halfstep_core::{TimePoint, TimestepSpacing};
 use halfstep_eval::Pictures;
 use halfstep_model::{ClassInput, ModelFolder, SchedulerConfig};
 use halfstep_sample::{
-    AnalyticStatistics, Draw, DrawProgress, GammaTable, GridRule, Sampler, SamplerKind,
+    AnalyticStatistics, Draw, DrawProgress, GammaError, GammaTable, GridRule, Sampler, SamplerKind,
     SamplerOptions, StepNoise, Takes, model_sha256, student_grid,
 };
 use serde_json::json;
@@ -113,7 +113,7 @@ impl Drawn {
     }
 
     fn statistics(&self) -> anyhow::Result<AnalyticStatistics> {
-        let table = Arc::new(GammaTable::load(&self.dir, &self.model.schedule)?);
+        let table = Arc::new(self.gamma()?);
         Ok(AnalyticStatistics {
             posterior_data_variance: Arc::new(move |at| table.posterior_data_variance(at)),
             linear_betas: self.model.scheduler.has_linear_betas(),
@@ -121,9 +121,9 @@ impl Drawn {
         })
     }
 
-    /// Whether Analytic-DPM's statistics are there.
-    pub fn has_gamma(&self) -> bool {
-        GammaTable::path(&self.dir).is_file()
+    /// Analytic-DPM's statistics, if they are there and of these weights.
+    pub fn gamma(&self) -> Result<GammaTable, GammaError> {
+        GammaTable::load(&self.dir, &self.model.schedule)
     }
 
     /// All that the images of a way depend on. Devices round differently.
@@ -131,10 +131,11 @@ impl Drawn {
         let times: Vec<f64> = way.grid.iter().map(|point| point.t).collect();
         let gamma = way.kind.takes(Takes::Gamma).then(|| {
             let table = GammaTable::read(&self.dir).ok();
-            table.map(|table| json!(table.source))
+            table.map(|table| json!([table.data_variance, table.eps_norm2]))
         });
         json!({
             "images": "drawn", "version": env!("CARGO_PKG_VERSION"), "model": self.sha256,
+            "config": self.model.unet.config(),
             "sampler": way.kind.name(), "times": times, "seed": job.seed,
             "device": job.device.description, "gamma": gamma,
         })

@@ -44,6 +44,9 @@ pub enum EvalError {
     /// NaN or infinity in features or statistics.
     #[error("{0} hold NaN or infinity")]
     NotFinite(&'static str),
+    /// The caller asked for it.
+    #[error("stopped")]
+    Stopped,
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),

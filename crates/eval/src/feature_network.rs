@@ -43,6 +43,7 @@ pub struct FeatureNetwork {
     weights: PathBuf,
     input: Input,
     layers: Vec<Layer>,
+    dim: usize,
     device: Device,
 }
 
@@ -81,20 +82,20 @@ impl FeatureNetwork {
         let weights_path = path.parent().unwrap_or(Path::new("")).join(&file.weights);
         let weights = Weights::read(&weights_path, &file.name, device)?;
         let layers = file.layers.iter().map(|layer| layer.load(&weights));
-        let network = Self {
-            name: file.name,
-            weights: weights_path.clone(),
-            input: file.input,
-            layers: layers.collect::<Result<_, _>>()?,
-            device: device.clone(),
-        };
-        network.check().map_err(|problem| wrong(path, problem))?;
-        Ok(network)
+        let layers: Vec<Layer> = layers.collect::<Result<_, _>>()?;
+        let dim = dim(&file.input, &layers).map_err(|problem| wrong(path, problem))?;
+        let (name, input, device) = (file.name, file.input, device.clone());
+        Ok(Self { name, weights: weights_path, input, layers, dim, device })
     }
 
     /// As its file calls it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Features an image.
+    pub fn dim(&self) -> usize {
+        self.dim
     }
 
     /// Where its weights lie.
@@ -129,15 +130,15 @@ impl FeatureNetwork {
         }
         Features::read(x.rows())
     }
+}
 
-    /// Follows the shapes through the layers, as nothing else would before the first image.
-    fn check(&self) -> Result<(), String> {
-        let mut shape = vec![self.input.channels, self.input.height, self.input.width];
-        for (k, layer) in self.layers.iter().enumerate() {
-            shape = layer.shape(&shape).map_err(|problem| format!("layers[{k}]: {problem}"))?;
-        }
-        Ok(())
+/// Features an image: follows the shapes through the layers, as nothing else would before the first image.
+fn dim(input: &Input, layers: &[Layer]) -> Result<usize, String> {
+    let mut shape = vec![input.channels, input.height, input.width];
+    for (k, layer) in layers.iter().enumerate() {
+        shape = layer.shape(&shape).map_err(|problem| format!("layers[{k}]: {problem}"))?;
     }
+    Ok(shape.iter().product())
 }
 
 impl Input {

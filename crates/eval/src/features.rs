@@ -61,11 +61,11 @@ impl Features {
         self.values.chunks_exact(self.dim)
     }
 
-    /// Those of the first `count` samples, or of all if there are fewer.
+    /// Those of `count` samples, evenly spread over all: sets may be sorted. All if there are fewer.
     #[must_use]
-    pub fn first(&self, count: usize) -> Self {
-        let count = count.min(self.len());
-        Self { values: self.values[..count * self.dim].to_vec(), dim: self.dim }
+    pub fn spread(&self, count: usize) -> Self {
+        let which = spread(self.len(), count);
+        Self { values: which.flat_map(|k| self.row(k)).copied().collect(), dim: self.dim }
     }
 
     /// Row-major `[N, D]`.
@@ -100,5 +100,25 @@ impl Features {
             return Err(EvalError::TooFew { measure, needed, found });
         }
         Ok(())
+    }
+}
+
+/// `count` of `all` places, evenly, the first among them; all if there are fewer.
+pub(crate) fn spread(all: usize, count: usize) -> impl Iterator<Item = usize> {
+    let count = count.min(all);
+    (0..count).map(move |k| (k as u128 * all as u128 / count as u128) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_spread_over_the_whole() {
+        assert_eq!(spread(10, 4).collect::<Vec<_>>(), [0, 2, 5, 7]);
+        assert_eq!(spread(3, 9).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(spread(5, 0).count(), 0);
+        let features = Features::new(vec![0.0, 1.0, 2.0, 3.0], 1).unwrap();
+        assert_eq!(features.spread(2).into_values(), [0.0, 2.0]);
     }
 }

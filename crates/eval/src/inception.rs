@@ -40,6 +40,9 @@ pub struct Answers {
 }
 
 impl Inception {
+    /// Features an image.
+    pub const DIM: usize = 2048;
+
     /// Reads the weights, under torchvision's names for `inception_v3`: from the published file, or from a
     /// safetensors file with the same tensors.
     ///

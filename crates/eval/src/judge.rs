@@ -40,8 +40,12 @@ pub struct Said {
 }
 
 impl Judge {
-    /// The one that the flags name, for images of so many channels.
-    pub fn of(args: &Args, channels: usize, job: &Job) -> anyhow::Result<Self> {
+    /// The one that the flags name; `channels` are asked for if it is the pixels.
+    pub fn of(
+        args: &Args,
+        job: &Job,
+        channels: impl FnOnce() -> anyhow::Result<usize>,
+    ) -> anyhow::Result<Self> {
         let device = &job.device.device;
         let of_file = |path: &Path| -> anyhow::Result<String> {
             let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
@@ -53,7 +57,7 @@ impl Judge {
             return Ok(Self::Own { network: Box::new(network), sha256 });
         }
         match args.inception.as_deref() {
-            None => Ok(Self::Pixels { channels }),
+            None => Ok(Self::Pixels { channels: channels()? }),
             Some(path) if path == Path::new("download") => {
                 let dir = job.cache.dir().join("weights");
                 INCEPTION.ensure(&dir, Progress::Shown)?;
@@ -79,6 +83,15 @@ impl Judge {
         }
     }
 
+    /// Features an image; `None` for pixels, which depend on the image.
+    fn dim(&self) -> Option<usize> {
+        match self {
+            Self::Pixels { .. } => None,
+            Self::Own { network, .. } => Some(network.dim()),
+            Self::Inception { .. } => Some(Inception::DIM),
+        }
+    }
+
     /// The user's network, by its own name.
     pub fn network(&self) -> Option<&str> {
         match self {
@@ -94,13 +107,13 @@ impl Judge {
         for which in chunks(side.len()) {
             job.check()?;
             let first = which.start as u64;
-            watch.show(first);
-            let key = self.key(&side.key(job));
+            let key = self.key(&side.key(job), job);
             let names: &[&'static str] = match self {
                 Self::Inception { .. } => &["features", "logits"],
                 Self::Own { .. } | Self::Pixels { .. } => &["features"],
             };
             let mut make = || {
+                watch.show(first); // what was kept costs no time
                 let images =
                     side.chunk(which.clone(), job, &mut |done| watch.show(first + done))?;
                 self.arrays(&images, job)
@@ -123,13 +136,18 @@ impl Judge {
         all.context("no images")
     }
 
-    fn key(&self, images: &str) -> String {
+    /// All that its features depend on. Devices round differently.
+    fn key(&self, images: &str, job: &Job) -> String {
         let (network, sha256) = match self {
             Self::Pixels { .. } => ("pixels", ""),
             Self::Own { sha256, .. } => ("own", sha256.as_str()),
             Self::Inception { sha256, .. } => ("inception", sha256.as_str()),
         };
-        json!({ "features": network, "sha256": sha256, "of": images }).to_string()
+        json!({
+            "features": network, "version": env!("CARGO_PKG_VERSION"), "sha256": sha256, "of": images,
+            "device": job.device.description,
+        })
+        .to_string()
     }
 
     fn arrays(&self, images: &Pictures, job: &Job) -> anyhow::Result<Arrays> {
@@ -201,6 +219,13 @@ impl Court {
                 "--reference: statistics of a network are of no use without it; add --inception or \
                  --features"
             ),
+            Reference::Statistics(statistics) if Some(statistics.mean.len()) != judge.dim() => {
+                bail!(
+                    "--reference: statistics of {} features, and the network makes {}: they are of another one",
+                    statistics.mean.len(),
+                    judge.dim().unwrap_or_default()
+                )
+            }
             Reference::Statistics(statistics) => Real { features: None, statistics },
         };
         Ok(Self { judge, real })

@@ -1,6 +1,6 @@
 //! `--likelihood`: bits per dimension of a model.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use anyhow::{Context, bail};
 use burn::module::Module;
@@ -8,14 +8,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{PredictionType, TimePoint, optimal_trajectory};
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream, noise};
 use halfstep_eval::{
-    Decoder, ProbabilityFlow, VariationalBound, bits_per_dim, mean_squared_errors,
+    Decoder, EvalError, ProbabilityFlow, VariationalBound, bits_per_dim, mean_squared_errors,
 };
 use halfstep_model::{ClassInput, ModelFolder, UNet, UNetDenoiser};
 use halfstep_sample::{GammaTable, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
-use crate::job::{Job, Watch};
+use crate::job::{Job, Stopped, Watch};
 use crate::sides::dataset;
 
 /// Images if nobody says how many.
@@ -62,7 +62,10 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
         Some(Split::Test) => subject.dataset.len(),
         _ => subject.dataset.len().saturating_sub(CALIBRATION).max(1), // the last are for calibration
     };
-    let count = args.count.map_or(IMAGES, |count| count as usize).min(most);
+    let count = match args.count.map(|count| count as usize) {
+        Some(count) if count > most => bail!("--count {count}: there are {most} images"),
+        count => count.unwrap_or(IMAGES.min(most)),
+    };
     let steps = args.steps.map(|steps| steps as usize);
     let found = match how {
         Likelihood::Bound => {
@@ -73,6 +76,12 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
         Likelihood::Ode => subject.densities(steps.unwrap_or(ODE_STEPS), count, job)?,
     };
     tell(args, &subject, &found)
+}
+
+impl Found {
+    fn new(key: &'static str, words: &'static str) -> Self {
+        Self { key, words, bits: Vec::new() }
+    }
 }
 
 /// A model and the images that are put to it.
@@ -96,6 +105,13 @@ impl<'a> Subject<'a> {
                 dataset.name(),
                 dataset.shape(),
                 config.in_channels
+            );
+        }
+        let noisiest = model.schedule.at(model.schedule.len() - 1);
+        if model.prediction_type() == PredictionType::Epsilon && noisiest.alpha() == 0.0 {
+            bail!(
+                "--model: predicts epsilon and starts from pure noise, where that says nothing of an image; \
+                 likelihoods take models of v or x0, or schedules that end before"
             );
         }
         let labels = config.class_input() != ClassInput::None;
@@ -145,9 +161,6 @@ impl<'a> Subject<'a> {
         let times = optimal_trajectory(schedule, &table.eps_norm2, steps)
             .with_context(|| format!("--steps {steps}"))?;
         let grid: Vec<TimePoint> = schedule.points(&times);
-        if self.model.prediction_type() == PredictionType::Epsilon && grid[0].level.alpha() == 0.0 {
-            bail!("the model predicts epsilon, which says nothing of an image in pure noise");
-        }
         halfstep_sample::say!(
             "variational bound of {count} images of {} in {steps} steps of the optimal trajectory",
             self.dataset.name()
@@ -158,19 +171,19 @@ impl<'a> Subject<'a> {
             place.map_or(f64::INFINITY, |place| errors[place])
         };
         let analytic = |at| table.posterior_data_variance(at);
-        let ways: [(&str, &str, &dyn Fn(TimePoint) -> f64); 2] = [
-            ("bound", "variational bound, Analytic-DPM's variances", &analytic),
-            ("bound_measured", "variational bound, variances of measured errors", &measured),
+        let variances: [&dyn Fn(TimePoint) -> f64; 2] = [&analytic, &measured];
+        let mut found = [
+            Found::new("bound", "variational bound, Analytic-DPM's variances"),
+            Found::new("bound_measured", "variational bound, variances of measured errors"),
         ];
-        let mut found = ways.map(|(key, words, _)| Found { key, words, bits: Vec::new() });
         let mut watch = Watch::new(2 * count * steps, "steps of images");
         for first in (0..count).step_by(job.batch_size) {
             let end = (first + job.batch_size).min(count);
             let denoiser = self.denoiser(&self.model.unet, &self.dataset, first, end)?;
             let x0 = self.tensor(self.images(first, end), &job.device.device);
-            for (way, found) in ways.iter().zip(&mut found) {
+            for (data_variance, found) in variances.into_iter().zip(&mut found) {
                 let bound =
-                    VariationalBound { grid: &grid, data_variance: way.2, decoder: Decoder::Bytes };
+                    VariationalBound { grid: &grid, data_variance, decoder: Decoder::Bytes };
                 let mut noise = |index: usize| self.noise(first..end, index, job);
                 let parts = bound.of(&denoiser, x0.clone(), &mut noise)?;
                 let bits = parts.iter().map(|parts| bits_per_dim(parts.total(), self.dim()));
@@ -240,7 +253,16 @@ impl<'a> Subject<'a> {
             let (z, probes) = (self.tensor(z, &device), self.tensor(probes, &device));
             let densities = flow.log_density(&denoiser, z, probes, &mut |step| {
                 watch.show((first * steps + (end - first) * step) as u64);
-            })?;
+                if job.stop.is_raised() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            let densities = match densities {
+                Err(EvalError::Stopped) => bail!(Stopped),
+                densities => densities?,
+            };
             let dim = self.dim() as f64;
             // From z = alpha x to x, and from a density to the probability of a byte's width.
             let width = dim * (f64::from(from.alpha() as f32).ln() + (2.0f64 / 255.0).ln());

@@ -88,7 +88,7 @@ pub fn measures(
             ..Measure::new(kernel.0, kernel.1, value)
         });
         let count = generated.features.len().min(real.len());
-        let (ours, theirs) = (generated.features.first(count), real.first(count));
+        let (ours, theirs) = (generated.features.spread(count), real.spread(count));
         let near = precision_recall(&ours, &theirs, NEIGHBOURS)?;
         measures.push(Measure::new(precision.0, precision.1, near.precision));
         measures.push(Measure::new(recall.0, recall.1, near.recall));

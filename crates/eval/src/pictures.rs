@@ -7,6 +7,7 @@ use halfstep_data::Dataset;
 use sha2::{Digest, Sha256};
 
 use crate::error::EvalError;
+use crate::features::spread;
 
 /// A set of images of 8 bits a channel. Grey ones are measured as RGB with three equal channels.
 #[derive(Clone, Debug)]
@@ -159,20 +160,57 @@ impl Pictures {
         }
     }
 
-    /// 1 if they are grey, 3 otherwise; of files the first one tells.
+    /// 1 if every pixel of every image is grey, 3 otherwise.
     ///
     /// # Errors
     /// [`EvalError::Pictures`] naming a file that cannot be read.
     pub fn channels(&self) -> Result<usize, EvalError> {
-        match &self.kept {
-            Kept::Memory { channels, .. } => Ok(*channels),
-            Kept::Files(files) => {
-                let path = &files[0];
-                let color =
-                    image::open(path).map_err(|error| EvalError::pictures(path, error))?.color();
-                Ok(if color.has_color() { 3 } else { 1 })
+        if let Kept::Memory { channels: 1, .. } = self.kept {
+            return Ok(1);
+        }
+        let mut done = 0;
+        while let Some(batch) = self.batch(done, 256)? {
+            done += batch.len();
+            let plane = batch.sides[0] * batch.sides[1];
+            let is_grey = |image: &[f32]| {
+                image[..plane] == image[plane..2 * plane] && image[..plane] == image[2 * plane..]
+            };
+            if !batch.values.chunks_exact(3 * plane).all(is_grey) {
+                return Ok(3);
             }
         }
+        Ok(1)
+    }
+
+    /// Height and width of the first image.
+    ///
+    /// # Errors
+    /// [`EvalError::Pictures`] naming a file that cannot be read.
+    pub fn sides(&self) -> Result<[usize; 2], EvalError> {
+        match &self.kept {
+            Kept::Memory { height, width, .. } => Ok([*height, *width]),
+            Kept::Files(files) => {
+                let size = image::image_dimensions(&files[0]);
+                let (width, height) =
+                    size.map_err(|error| EvalError::pictures(&files[0], error))?;
+                Ok([height as usize, width as usize])
+            }
+        }
+    }
+
+    /// `count` of them, evenly spread over all: sets may be sorted. All if there are fewer.
+    #[must_use]
+    pub fn spread(&self, count: usize) -> Self {
+        let which = spread(self.len(), count);
+        let kept = match &self.kept {
+            Kept::Files(files) => Kept::Files(which.map(|k| files[k].clone()).collect()),
+            Kept::Memory { bytes, height, width, channels } => {
+                let each = height * width * channels;
+                let bytes = which.flat_map(|k| &bytes[k * each..(k + 1) * each]).copied().collect();
+                Kept::Memory { bytes, height: *height, width: *width, channels: *channels }
+            }
+        };
+        Self { name: self.name.clone(), kept }
     }
 
     /// Images `which` of them.

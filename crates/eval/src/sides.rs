@@ -103,6 +103,14 @@ impl<'a> Side<'a> {
         }
     }
 
+    /// Height and width of the first image.
+    pub fn sides(&self) -> anyhow::Result<[usize; 2]> {
+        match self {
+            Self::Kept { pictures, .. } => Ok(pictures.sides()?),
+            Self::Drawn { of, .. } => Ok([of.shape[1], of.shape[2]]),
+        }
+    }
+
     /// How many images.
     pub fn len(&self) -> usize {
         match self {

@@ -1,5 +1,6 @@
 //! `--sweep`: a run's teacher and students, quality against steps.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -10,7 +11,7 @@ use halfstep_train::{Config, Stage, Sweep, SweepRow, load_config, write_report};
 
 use crate::args::Args;
 use crate::cache::chunks;
-use crate::compare::note;
+use crate::compare::{note, part};
 use crate::drawing::Drawn;
 use crate::job::Job;
 use crate::judge::{Court, Judge};
@@ -33,18 +34,22 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
         None => config.data.clone(),
     };
     let (name, real) = match &args.reference {
-        Some(name) => (name.clone(), reference(args, name)?),
+        Some(name) => (name.clone(), part(reference(args, name)?, args)?),
+        None if args.split.is_some() => {
+            bail!("--split: goes with --reference; without it the run's own images are taken")
+        }
         None => {
             let dataset = data.load(Progress::Shown)?;
             let name = dataset.name().to_owned();
-            (name, Reference::Pictures(Pictures::from_dataset(&dataset)))
+            let pictures = Reference::Pictures(Pictures::from_dataset(&dataset));
+            (name, part(pictures, args)?)
         }
     };
     let reference_images = match &real {
         Reference::Pictures(pictures) => Some(pictures.len()),
         Reference::Statistics(_) => None,
     };
-    let judge = Judge::of(args, teacher.shape[0], job)?;
+    let judge = Judge::of(args, job, || Ok(teacher.shape[0]))?;
     note(&judge, images.min(reference_images.unwrap_or(images)));
     halfstep_sample::say!(
         "{} ways of the teacher and {} students, {images} images each, against {name}; drawn images are \
@@ -62,7 +67,10 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
         reference_images,
         images,
         seed: job.seed,
-        held_back: held_back.map(|data| of_real(&court, &data, images, job)).transpose()?,
+        held_back: match held_back {
+            Some(data) => of_real(&court, &data, images, job)?,
+            None => None,
+        },
         rows: Vec::new(),
     };
 
@@ -127,7 +135,8 @@ fn teacher_ways(
     for kind in samplers(args, teacher)? {
         ways.extend(steps.iter().map(|&steps| (kind, steps)));
     }
-    ways.dedup();
+    let mut seen = HashSet::new();
+    ways.retain(|(kind, steps)| seen.insert((kind.name(), *steps)));
     // What cannot be drawn is found out before anything is.
     for &(kind, steps) in &ways {
         teacher.way(Some(kind), Some(steps)).with_context(|| {
@@ -143,12 +152,9 @@ fn samplers(args: &Args, teacher: &Drawn) -> anyhow::Result<Vec<SamplerKind>> {
         return Ok(args.samplers.clone());
     }
     let mut names = vec!["ddim", "dpm-solver++-2m"];
-    match teacher.has_gamma() {
-        true => names.push("analytic-ddim"),
-        false => halfstep_sample::say!(
-            "note: without analytic-ddim, which needs Gamma: sample --model {} --estimate-gamma DATASET",
-            teacher.name()
-        ),
+    match teacher.gamma() {
+        Ok(_) => names.push("analytic-ddim"),
+        Err(error) => halfstep_sample::say!("note: without analytic-ddim: {error}"),
     }
     names.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
 }
@@ -204,9 +210,18 @@ fn held_back(data: &DataConfig) -> Option<DataConfig> {
     data.clone().of_split(other)
 }
 
-fn of_real(court: &Court, data: &DataConfig, images: usize, job: &Job) -> anyhow::Result<f64> {
+/// As many of them as of each model; `None` if there are not that many.
+fn of_real(
+    court: &Court,
+    data: &DataConfig,
+    images: usize,
+    job: &Job,
+) -> anyhow::Result<Option<f64>> {
     let pictures = Pictures::from_dataset(&data.load(Progress::Shown)?);
-    let side = Side::kept(pictures.slice(0..images.min(pictures.len())))?;
+    if pictures.len() < images {
+        return Ok(None);
+    }
+    let side = Side::kept(pictures.spread(images))?;
     let measures = court.measures(&side, job)?;
-    Ok(measures.first().context("nothing was measured")?.value)
+    Ok(Some(measures.first().context("nothing was measured")?.value))
 }

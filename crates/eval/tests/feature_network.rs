@@ -29,7 +29,7 @@ fn pictures(count: usize, [height, width]: [usize; 2]) -> Pictures {
     Pictures::from_bytes("made up".to_owned(), bytes, [height, width, 3]).unwrap()
 }
 
-/// Ten layers in f32, whose sums are taken in another order; features are about 1.
+/// Thirteen layers in f32, whose sums are taken in another order; features are about 1.
 #[test]
 fn its_features_are_torchs_with_and_without_resizing() {
     let path = Path::new(FIXTURES).join("feature_network.json");
@@ -67,9 +67,9 @@ fn mistakes_in_its_file_are_named() {
         ("\"height\": 14", "\"height\": 0", "1 to 4096"),
         ("\"height\": 14", "\"height\": 3", "do not fit on a side"),
         ("\"size\": 2,", "\"size\": 0,", "windows of 0"),
-        ("\"weights\": \"9\"", "\"weights\": \"99\"", "no tensor `99.weight`"),
-        ("\"weights\": \"9\"", "\"weights\": \"11\"", "layers[9]: takes 12 values"),
-        ("\"weights\": \"9\"", "\"weights\": \"4\"", "2 dimensions are needed"),
+        ("\"weights\": \"10\"", "\"weights\": \"99\"", "no tensor `99.weight`"),
+        ("\"weights\": \"10\"", "\"weights\": \"12\"", "layers[10]: takes 12 values"),
+        ("\"weights\": \"10\"", "\"weights\": \"4\"", "2 dimensions are needed"),
         ("\"weights\": \"4\"", "\"weights\": \"0\"", "layers[4]: takes 3 channels"),
         ("feature_network.pth", "none.pth", "none.pth"),
         ("feature_network.pth", "cut.pth", "not a readable file of torch.save"),

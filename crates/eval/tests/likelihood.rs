@@ -1,5 +1,7 @@
 //! Bound and density against distributions whose density is a formula.
 
+use std::ops::ControlFlow;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{
     Denoiser, DiscreteSchedule, GaussianOracle, MixtureOracle, NoiseLevel, ScheduleConfig,
@@ -114,6 +116,10 @@ fn the_bound_is_above_the_density_and_falls_with_more_and_better_steps() {
     assert!(few - 4.0 * few_error > chosen, "{few} +- {few_error}, {chosen}");
 }
 
+fn going_on(_: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 fn flow<'a>(locate: &'a dyn Fn(NoiseLevel) -> TimePoint, num_steps: usize) -> ProbabilityFlow<'a> {
     let schedule = schedule();
     let (from, to) = (schedule.at(0), schedule.at(schedule.len() - 1));
@@ -136,7 +142,7 @@ fn the_flows_density_is_the_gaussians_with_an_error_of_fourth_order() {
     let locate = |level| schedule.point_at(level);
     let error = |steps: usize| {
         let (z, probes) = (copies(&z, 1, &device), copies(&[1.0, -1.0], 1, &device));
-        let found = flow(&locate, steps).log_density(&oracle, z, probes, &mut |_| {}).unwrap();
+        let found = flow(&locate, steps).log_density(&oracle, z, probes, &mut going_on).unwrap();
         (found[0] - exact).abs()
     };
     let [coarse, fine, finest] = [8, 16, 64].map(error);
@@ -164,7 +170,7 @@ fn the_flows_density_is_the_mixtures_on_average_over_probes() {
         Tensor::from_data(TensorData::new(probes, [count, channels, height, width]), &device);
     let locate = |level| schedule.point_at(level);
     let found = flow(&locate, 48)
-        .log_density(&oracle, copies(&z, count, &device), probes, &mut |_| {})
+        .log_density(&oracle, copies(&z, count, &device), probes, &mut going_on)
         .unwrap();
     let (found, error) = mean(&found);
     // The solver's error at 48 steps is about 1e-3 here.

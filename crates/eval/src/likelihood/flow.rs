@@ -1,6 +1,7 @@
 //! The density of the probability-flow ODE.
 
 use std::f64::consts::PI;
+use std::ops::ControlFlow;
 
 use burn::tensor::Tensor;
 use halfstep_core::{Denoiser, NoiseLevel, TimePoint};
@@ -34,13 +35,14 @@ impl ProbabilityFlow<'_> {
     /// Both tensors and the model are on a device with autodiff.
     ///
     /// # Errors
-    /// [`EvalError::NotFinite`] if the flow leaves the numbers; [`EvalError::Device`].
+    /// [`EvalError::NotFinite`] if the flow leaves the numbers; [`EvalError::Device`];
+    /// [`EvalError::Stopped`] if `on_step`, told how many are done, breaks.
     pub fn log_density(
         &self,
         denoiser: &dyn Denoiser,
         z: Tensor<4>,
         probes: Tensor<4>,
-        on_step: &mut dyn FnMut(usize),
+        on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<f64>, EvalError> {
         let [_, channels, height, width] = z.dims();
         let (first, last) = (position(self.from), position(self.to));
@@ -66,7 +68,9 @@ impl ProbabilityFlow<'_> {
             for (k, trace) in trace.iter_mut().enumerate() {
                 *trace += h / 6.0 * (t1[k] + 2.0 * (t2[k] + t3[k]) + t4[k]);
             }
-            on_step(step + 1);
+            if on_step(step + 1).is_break() {
+                return Err(EvalError::Stopped);
+            }
         }
         let dim = (channels * height * width) as f64;
         let squares = image_sums(z.square())?;

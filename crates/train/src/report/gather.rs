@@ -66,7 +66,8 @@ impl ReportData {
             stages,
             metrics,
             summary,
-            sweep: Sweep::read(folder)?,
+            // Made after the run: what is wrong with it must not cost the run its report.
+            sweep: Sweep::read(folder).unwrap_or_default(),
             rows: rows(folder, &config),
             previews: previews(folder, &config),
             nearest: nearest(folder),

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use etcetera::BaseStrategy;
 use halfstep_sample::output::{check_dir, write_file};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -76,7 +77,8 @@ impl Cache {
 
 /// `halfstep/eval` in the user's cache folder.
 fn default_dir() -> Option<PathBuf> {
-    dirs::cache_dir().map(|dir| dir.join("halfstep").join("eval"))
+    let places = etcetera::choose_base_strategy().ok()?;
+    Some(places.cache_dir().join("halfstep").join("eval"))
 }
 
 /// Images 0 to `count` in parts.

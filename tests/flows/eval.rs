@@ -172,7 +172,7 @@ fn grey_is_grey_in_any_file_and_sizes_are_compared_first() {
     let args = ["--samples", text(&flat), "--reference", "digits"];
     let message = failure(&mut eval(&at("cache"), &args));
     assert!(
-        message.contains("--reference digits: images of 8x8") && message.contains("4x16"),
+        message.contains("--reference: digits has images of 8x8") && message.contains("4x16"),
         "{message}"
     );
     let many = ["--samples", text(&grey), "--reference", "digits", "--reference-count", "5000"];

@@ -42,24 +42,7 @@ pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
         Reference::Pictures(real) => Some(real.len()),
         Reference::Statistics(_) => None,
     };
-    let judge = Judge::of(args, job, || match &real {
-        Reference::Pictures(real) => {
-            let (ours, theirs) = (generated.sides()?, real.sides()?);
-            if ours != theirs {
-                bail!(
-                    "--reference {name}: images of {}x{}, those of {} are {}x{}: their pixels cannot be \
-                     compared",
-                    theirs[0],
-                    theirs[1],
-                    generated.name(),
-                    ours[0],
-                    ours[1]
-                );
-            }
-            Ok(real.channels()?.max(generated.channels()?))
-        }
-        Reference::Statistics(_) => Ok(1),
-    })?;
+    let judge = Judge::of(args, &generated, &real, job)?;
     note(&judge, generated.len().min(real_images.unwrap_or(usize::MAX)));
     let court = Court::open(judge, real, job)?;
     halfstep_sample::say!("{} images of {}", generated.len(), generated.name());

@@ -12,7 +12,7 @@ use halfstep_sample::{
     AnalyticStatistics, Draw, DrawProgress, GammaError, GammaTable, GridRule, Sampler, SamplerKind,
     SamplerOptions, StepNoise, Takes, model_sha256, student_grid,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cache::{Array, Values};
 use crate::job::{Job, Stopped};
@@ -38,6 +38,8 @@ pub struct Way {
     pub num_steps: usize,
     sampler: Box<dyn Sampler>,
     grid: Vec<TimePoint>,
+    /// The numbers of Gamma that it draws by.
+    gamma: Value,
 }
 
 impl Way {
@@ -105,20 +107,21 @@ impl Drawn {
             None => student_grid(&self.model.schedule, num_steps)
                 .with_context(|| format!("--steps {num_steps}"))?,
         };
-        let analytic = kind.takes(Takes::Gamma).then(|| self.statistics()).transpose()?;
+        let table = kind.takes(Takes::Gamma).then(|| self.gamma()).transpose()?;
+        let gamma = json!(table.as_ref().map(|table| (table.data_variance, &table.eps_norm2)));
+        let analytic = table.map(|table| self.statistics(table));
         let options = SamplerOptions { num_steps, analytic, ..SamplerOptions::default() };
         let plural = if num_steps == 1 { "" } else { "s" };
         let name = format!("{kind}, {num_steps} step{plural}");
-        Ok(Way { name, kind, num_steps, sampler: kind.build(&options)?, grid })
+        Ok(Way { name, kind, num_steps, sampler: kind.build(&options)?, grid, gamma })
     }
 
-    fn statistics(&self) -> anyhow::Result<AnalyticStatistics> {
-        let table = Arc::new(self.gamma()?);
-        Ok(AnalyticStatistics {
+    fn statistics(&self, table: GammaTable) -> AnalyticStatistics {
+        AnalyticStatistics {
             posterior_data_variance: Arc::new(move |at| table.posterior_data_variance(at)),
             linear_betas: self.model.scheduler.has_linear_betas(),
             last_clip: None,
-        })
+        }
     }
 
     /// Analytic-DPM's statistics, if they are there and of these weights.
@@ -129,15 +132,11 @@ impl Drawn {
     /// All that the images of a way depend on. Devices round differently.
     pub fn key(&self, way: &Way, job: &Job) -> String {
         let times: Vec<f64> = way.grid.iter().map(|point| point.t).collect();
-        let gamma = way.kind.takes(Takes::Gamma).then(|| {
-            let table = GammaTable::read(&self.dir).ok();
-            table.map(|table| json!([table.data_variance, table.eps_norm2]))
-        });
         json!({
             "images": "drawn", "version": env!("CARGO_PKG_VERSION"), "model": self.sha256,
             "config": self.model.unet.config(),
             "sampler": way.kind.name(), "times": times, "seed": job.seed,
-            "device": job.device.description, "gamma": gamma,
+            "device": job.device.description, "gamma": way.gamma,
         })
         .to_string()
     }

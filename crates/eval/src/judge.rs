@@ -7,12 +7,13 @@ use halfstep_data::Progress;
 use halfstep_eval::{
     FeatureNetwork, Features, INCEPTION, Inception, Pictures, Statistics, pixel_features,
 };
+use halfstep_sample::Watch;
 use halfstep_train::SweepMeasure;
 use serde_json::json;
 
 use crate::args::Args;
 use crate::cache::{Array, Arrays, Values, chunks, sha256};
-use crate::job::{Job, Watch};
+use crate::job::Job;
 use crate::measures::{Measure, Real, measures};
 use crate::sides::{Reference, Side};
 
@@ -40,11 +41,12 @@ pub struct Said {
 }
 
 impl Judge {
-    /// The one that the flags name; `channels` are asked for if it is the pixels.
+    /// The one that the flags name, for these two sides.
     pub fn of(
         args: &Args,
+        generated: &Side<'_>,
+        real: &Reference,
         job: &Job,
-        channels: impl FnOnce() -> anyhow::Result<usize>,
     ) -> anyhow::Result<Self> {
         let device = &job.device.device;
         let of_file = |path: &Path| -> anyhow::Result<String> {
@@ -57,7 +59,7 @@ impl Judge {
             return Ok(Self::Own { network: Box::new(network), sha256 });
         }
         match args.inception.as_deref() {
-            None => Ok(Self::Pixels { channels: channels()? }),
+            None => Ok(Self::Pixels { channels: channels(generated, real)? }),
             Some(path) if path == Path::new("download") => {
                 let dir = job.cache.dir().join("weights");
                 INCEPTION.ensure(&dir, Progress::Shown)?;
@@ -102,20 +104,20 @@ impl Judge {
 
     /// What it says of all images of a side, from what is kept or made now.
     pub fn say(&self, side: &Side<'_>, job: &Job) -> anyhow::Result<Said> {
-        let mut watch = Watch::new(side.len(), "images");
+        let (mut watch, total) = (Watch::new("images"), side.len() as u64);
+        let key = self.key(&side.key(job), job);
         let mut all: Option<Said> = None;
         for which in chunks(side.len()) {
             job.check()?;
             let first = which.start as u64;
-            let key = self.key(&side.key(job), job);
             let names: &[&'static str] = match self {
                 Self::Inception { .. } => &["features", "logits"],
                 Self::Own { .. } | Self::Pixels { .. } => &["features"],
             };
             let mut make = || {
-                watch.show(first); // what was kept costs no time
+                watch.show(first, total); // what was kept costs no time
                 let images =
-                    side.chunk(which.clone(), job, &mut |done| watch.show(first + done))?;
+                    side.chunk(which.clone(), job, &mut |done| watch.show(first + done, total))?;
                 self.arrays(&images, job)
             };
             let arrays = match self {
@@ -173,6 +175,23 @@ impl Judge {
         let logits = logits.map(|logits| ("logits", array(logits)));
         Ok(features.into_iter().chain(logits).collect())
     }
+}
+
+/// 1 if all images of both sides are grey, 3 otherwise. They are of one size.
+fn channels(generated: &Side<'_>, real: &Reference) -> anyhow::Result<usize> {
+    let Reference::Pictures(real) = real else { return generated.channels() };
+    let ([height, width], theirs) = (generated.sides()?, real.sides()?);
+    if theirs != [height, width] {
+        bail!(
+            "--reference: {} has images of {}x{}, those of {} are {height}x{width}: their pixels cannot be \
+             compared",
+            real.name(),
+            theirs[0],
+            theirs[1],
+            generated.name()
+        );
+    }
+    Ok(real.channels()?.max(generated.channels()?))
 }
 
 fn append(all: &mut Option<Features>, more: Features) -> anyhow::Result<()> {

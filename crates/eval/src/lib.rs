@@ -8,7 +8,7 @@
 //! [`Pictures`] are images from a folder, an npz file or a dataset; [`pixel_features`] are what can be
 //! compared of small ones without any network, [`FeatureNetwork`] is one that the user has.
 //!
-//! [`VariationalBound`] and [`ProbabilityFlow`] say how probable a model finds images.
+//! [`Walk`], of which the variational bound is, and [`ProbabilityFlow`] say how probable a model finds images.
 //!
 //! Images are `[B, 3, H, W]` with values in `[0, 1]`, 8-bit values over 255.
 
@@ -33,9 +33,7 @@ pub use features::Features;
 pub use frechet::{Statistics, frechet_distance};
 pub use inception::{Answers, Inception};
 pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
-pub use likelihood::{
-    BoundParts, Decoder, ProbabilityFlow, VariationalBound, bits_per_dim, mean_squared_errors,
-};
+pub use likelihood::{BoundParts, Decoder, ProbabilityFlow, Walk, bits_per_dim};
 pub use pictures::{Batch, Pictures};
 pub use pixels::pixel_features;
 pub use precision_recall::{PrecisionRecall, precision_recall};

@@ -12,7 +12,7 @@ use std::f64::consts::LN_2;
 
 use burn::tensor::Tensor;
 
-pub use bound::{BoundParts, VariationalBound, mean_squared_errors};
+pub use bound::{BoundParts, Walk};
 pub use decoder::Decoder;
 pub use flow::ProbabilityFlow;
 

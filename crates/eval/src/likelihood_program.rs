@@ -7,15 +7,13 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{PredictionType, TimePoint, optimal_trajectory};
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream, noise};
-use halfstep_eval::{
-    Decoder, EvalError, ProbabilityFlow, VariationalBound, bits_per_dim, mean_squared_errors,
-};
+use halfstep_eval::{Decoder, EvalError, ProbabilityFlow, Walk, bits_per_dim};
 use halfstep_model::{ClassInput, ModelFolder, UNet, UNetDenoiser};
-use halfstep_sample::{GammaTable, output};
+use halfstep_sample::{GammaTable, Watch, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
-use crate::job::{Job, Stopped, Watch};
+use crate::job::{Job, Stopped};
 use crate::sides::dataset;
 
 /// Images if nobody says how many.
@@ -26,7 +24,7 @@ const ODE_STEPS: usize = 64;
 /// Images that the network's errors are measured on.
 const CALIBRATION: usize = 256;
 /// Beyond the numbers of all images that are judged.
-const FAR: usize = 1 << 32;
+const FAR: u64 = 1 << 32;
 
 /// What one way found.
 struct Found {
@@ -55,13 +53,15 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
     if args.split.is_none() {
         data = data.clone().of_split(Split::Test).unwrap_or(data);
     }
-    let train = data.clone().of_split(Split::Train).unwrap_or_else(|| data.clone());
-    let (dataset, calibration) = (data.load(Progress::Shown)?, train.load(Progress::Shown)?);
-    let subject = Subject::new(&model, dataset, calibration)?;
-    let most = match data.split() {
-        Some(Split::Test) => subject.dataset.len(),
-        _ => subject.dataset.len().saturating_sub(CALIBRATION).max(1), // the last are for calibration
+    // The bound's variances are measured on images that are not judged.
+    let (calibration, kept) = match (how, data.split()) {
+        (Likelihood::Bound, Some(Split::Test)) => (data.clone().of_split(Split::Train), 0),
+        (Likelihood::Bound, _) => (None, CALIBRATION),
+        (Likelihood::Ode, _) => (None, 0),
     };
+    let calibration = calibration.map(|train| train.load(Progress::Shown)).transpose()?;
+    let subject = Subject::new(&model, data.load(Progress::Shown)?, calibration)?;
+    let most = subject.dataset.len().saturating_sub(kept).max(1);
     let count = match args.count.map(|count| count as usize) {
         Some(count) if count > most => bail!("--count {count}: there are {most} images"),
         count => count.unwrap_or(IMAGES.min(most)),
@@ -88,14 +88,19 @@ impl Found {
 struct Subject<'a> {
     model: &'a ModelFolder,
     dataset: Dataset,
-    /// Others of the same kind, the last of which are not judged.
-    calibration: Dataset,
+    /// Where the network's errors are measured: images of the training split if others are judged. The
+    /// last of them in any case.
+    calibration: Option<Dataset>,
     /// Whether the model is told the classes.
     labels: bool,
 }
 
 impl<'a> Subject<'a> {
-    fn new(model: &'a ModelFolder, dataset: Dataset, calibration: Dataset) -> anyhow::Result<Self> {
+    fn new(
+        model: &'a ModelFolder,
+        dataset: Dataset,
+        calibration: Option<Dataset>,
+    ) -> anyhow::Result<Self> {
         let config = model.unet.config();
         let sides = config.sample_size.map(|size| size.sides());
         let [channels, height, width] = dataset.shape();
@@ -125,21 +130,14 @@ impl<'a> Subject<'a> {
         self.dataset.shape().iter().product()
     }
 
-    /// Values in `[-1, 1]` of images `first..end`.
-    fn images(&self, first: usize, end: usize) -> Vec<f32> {
-        let picks: Vec<Pick> = (first..end).map(Pick::new).collect();
-        self.dataset.batch(&picks).images
-    }
-
     fn denoiser<'b>(
         &self,
         unet: &'b UNet,
         dataset: &Dataset,
-        first: usize,
-        end: usize,
+        which: &Range<usize>,
     ) -> anyhow::Result<UNetDenoiser<'b>> {
         let labels = dataset.labels().filter(|_| self.labels);
-        let labels = labels.map(|labels| labels[first..end].to_vec());
+        let labels = labels.map(|labels| labels[which.clone()].to_vec());
         Ok(UNetDenoiser::new(unet, self.model.prediction_type(), labels)?)
     }
 
@@ -165,64 +163,62 @@ impl<'a> Subject<'a> {
             "variational bound of {count} images of {} in {steps} steps of the optimal trajectory",
             self.dataset.name()
         );
-        let errors = self.errors(&grid, job)?;
-        let measured = |at: TimePoint| {
-            let place = grid.iter().position(|point| *point == at);
-            place.map_or(f64::INFINITY, |place| errors[place])
-        };
-        let analytic = |at| table.posterior_data_variance(at);
-        let variances: [&dyn Fn(TimePoint) -> f64; 2] = [&analytic, &measured];
+        let analytic = grid.iter().map(|&at| table.posterior_data_variance(at)).collect();
+        let variances: [Vec<f64>; 2] = [analytic, self.errors(&grid, job)?];
         let mut found = [
             Found::new("bound", "variational bound, Analytic-DPM's variances"),
             Found::new("bound_measured", "variational bound, variances of measured errors"),
         ];
-        let mut watch = Watch::new(2 * count * steps, "steps of images");
+        let mut watch = Watch::new("steps of images");
+        let total = (count * steps) as u64;
         for first in (0..count).step_by(job.batch_size) {
-            let end = (first + job.batch_size).min(count);
-            let denoiser = self.denoiser(&self.model.unet, &self.dataset, first, end)?;
-            let x0 = self.tensor(self.images(first, end), &job.device.device);
-            for (data_variance, found) in variances.into_iter().zip(&mut found) {
-                let bound =
-                    VariationalBound { grid: &grid, data_variance, decoder: Decoder::Bytes };
-                let mut noise = |index: usize| self.noise(first..end, index, job);
-                let parts = bound.of(&denoiser, x0.clone(), &mut noise)?;
+            watch.show((first * steps) as u64, total);
+            let which = first..(first + job.batch_size).min(count);
+            let walk = self.walk(&grid, &self.dataset, which, 0, job)?;
+            for (variance, found) in variances.iter().zip(&mut found) {
+                let parts = walk.bound(variance, Decoder::Bytes)?;
                 let bits = parts.iter().map(|parts| bits_per_dim(parts.total(), self.dim()));
                 found.bits.extend(bits);
-                job.check()?;
             }
-            watch.show(2 * (end * steps) as u64);
+            job.check()?;
         }
         Ok(found.into())
     }
 
     /// The network's mean squared error at each time, on images that it may have learned from: those
-    /// that are judged must have no part in it.
+    /// that are judged, and their noises, must have no part in it.
     fn errors(&self, grid: &[TimePoint], job: &Job) -> anyhow::Result<Vec<f64>> {
-        let dataset = &self.calibration;
-        let last = dataset.len();
-        let (mut sums, mut images) = (vec![0.0; grid.len()], 0);
-        let first = last - CALIBRATION.min(last);
-        for first in (first..last).step_by(job.batch_size) {
-            let end = (first + job.batch_size).min(last);
-            let denoiser = self.denoiser(&self.model.unet, dataset, first, end)?;
-            let picks: Vec<Pick> = (first..end).map(Pick::new).collect();
-            let x0 = self.tensor(dataset.batch(&picks).images, &job.device.device);
-            // Numbers of their own: the noises of the judged images have no part in it either.
-            let mut noise = |index: usize| self.noise(FAR + first..FAR + end, index, job);
-            let errors = mean_squared_errors(grid, &denoiser, x0, &mut noise)?;
-            let weighted = errors.iter().map(|error| error * (end - first) as f64);
-            sums.iter_mut().zip(weighted).for_each(|(sum, error)| *sum += error);
-            images += end - first;
+        let dataset = self.calibration.as_ref().unwrap_or(&self.dataset);
+        let end = dataset.len();
+        let first = end.saturating_sub(CALIBRATION);
+        let mut sums = vec![0.0; grid.len()];
+        for start in (first..end).step_by(job.batch_size) {
+            let which = start..(start + job.batch_size).min(end);
+            let walk = self.walk(grid, dataset, which, FAR, job)?;
+            sums.iter_mut().zip(walk.squared_errors()).for_each(|(sum, error)| *sum += error);
             job.check()?;
         }
-        Ok(sums.into_iter().map(|sum| sum / images as f64).collect())
+        Ok(sums.into_iter().map(|sum| sum / (end - first) as f64).collect())
     }
 
-    /// Of step `index` of images `which`.
-    fn noise(&self, which: Range<usize>, index: usize, job: &Job) -> Tensor<4> {
-        let which = which.start as u64..which.end as u64;
-        let purpose = Purpose::SampleNoise { step: index as u32 };
-        self.tensor(noise(job.seed, purpose, which, self.dim()), &job.device.device)
+    /// Images `which` along a grid, with the noises of images `which` + `offset`.
+    fn walk<'g>(
+        &self,
+        grid: &'g [TimePoint],
+        dataset: &Dataset,
+        which: Range<usize>,
+        offset: u64,
+        job: &Job,
+    ) -> anyhow::Result<Walk<'g>> {
+        let device = &job.device.device;
+        let denoiser = self.denoiser(&self.model.unet, dataset, &which)?;
+        let x0 = self.tensor(values(dataset, &which), device);
+        let which = which.start as u64 + offset..which.end as u64 + offset;
+        let mut noise = |index: usize| {
+            let purpose = Purpose::SampleNoise { step: index as u32 };
+            self.tensor(noise(job.seed, purpose, which.clone(), self.dim()), device)
+        };
+        Ok(Walk::of(grid, &denoiser, x0, &mut noise)?)
     }
 
     /// Bits per dimension of each image, by the ODE, with noise of a byte's width added: what a density
@@ -244,15 +240,16 @@ impl<'a> Subject<'a> {
         };
         let device = job.device.device.clone().autodiff();
         let unet = self.model.unet.clone().train().no_grad();
-        let mut watch = Watch::new(count * steps, "steps of images");
+        let mut watch = Watch::new("steps of images");
+        let total = (count * steps) as u64;
         let mut bits = Vec::with_capacity(count);
         for first in (0..count).step_by(job.batch_size) {
-            let end = (first + job.batch_size).min(count);
-            let denoiser = self.denoiser(&unet, &self.dataset, first, end)?;
-            let (z, probes) = self.spread(first, end, from.alpha() as f32, job.seed);
+            let which = first..(first + job.batch_size).min(count);
+            let denoiser = self.denoiser(&unet, &self.dataset, &which)?;
+            let (z, probes) = self.spread(&which, from.alpha() as f32, job.seed);
             let (z, probes) = (self.tensor(z, &device), self.tensor(probes, &device));
             let densities = flow.log_density(&denoiser, z, probes, &mut |step| {
-                watch.show((first * steps + (end - first) * step) as u64);
+                watch.show((first * steps + which.len() * step) as u64, total);
                 if job.stop.is_raised() {
                     ControlFlow::Break(())
                 } else {
@@ -273,14 +270,14 @@ impl<'a> Subject<'a> {
     }
 
     /// Images with uniform noise of a byte's width, times alpha; and probes of -1 and 1.
-    fn spread(&self, first: usize, end: usize, alpha: f32, seed: u64) -> (Vec<f32>, Vec<f32>) {
-        let mut images = self.images(first, end);
+    fn spread(&self, which: &Range<usize>, alpha: f32, seed: u64) -> (Vec<f32>, Vec<f32>) {
+        let mut images = values(&self.dataset, which);
         let mut probes = vec![0.0; images.len()];
         let each = self.dim();
         for (k, (image, probes)) in
             images.chunks_exact_mut(each).zip(probes.chunks_exact_mut(each)).enumerate()
         {
-            let mut stream = Stream::new(seed, Purpose::Evaluation, (first + k) as u64);
+            let mut stream = Stream::new(seed, Purpose::Evaluation, (which.start + k) as u64);
             for (value, probe) in image.iter_mut().zip(probes) {
                 *value = alpha * (*value + (2.0 * stream.uniform() as f32 - 1.0) / 255.0);
                 *probe = if stream.uniform() < 0.5 { -1.0 } else { 1.0 };
@@ -288,6 +285,12 @@ impl<'a> Subject<'a> {
         }
         (images, probes)
     }
+}
+
+/// Values in `[-1, 1]` of images `which`.
+fn values(dataset: &Dataset, which: &Range<usize>) -> Vec<f32> {
+    let picks: Vec<Pick> = which.clone().map(Pick::new).collect();
+    dataset.batch(&picks).images
 }
 
 fn tell(args: &Args, of: &Subject<'_>, found: &[Found]) -> anyhow::Result<()> {

@@ -49,7 +49,9 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
         Reference::Pictures(pictures) => Some(pictures.len()),
         Reference::Statistics(_) => None,
     };
-    let judge = Judge::of(args, job, || Ok(teacher.shape[0]))?;
+    let full_grid = config.distill.teacher_steps;
+    let full = drawn(&teacher, None, Some(full_grid), images)?;
+    let judge = Judge::of(args, &full, &real, job)?;
     note(&judge, images.min(reference_images.unwrap_or(images)));
     halfstep_sample::say!(
         "{} ways of the teacher and {} students, {images} images each, against {name}; drawn images are \
@@ -74,20 +76,15 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
         rows: Vec::new(),
     };
 
-    let full_grid = config.distill.teacher_steps;
-    let full = || -> anyhow::Result<Side<'_>> {
-        let way = teacher.way(None, Some(full_grid))?;
-        Ok(Side::Drawn { of: &teacher, way, count: images })
-    };
     for (kind, steps) in ways {
         let is_full = kind == SamplerKind::default() && steps == full_grid;
         let side = drawn(&teacher, Some(kind), Some(steps), images)?;
-        let full = if is_full { None } else { Some(full()?) };
-        sweep.rows.push(row("teacher", &court, &side, full.as_ref(), job)?);
+        let others = if is_full { None } else { Some(&full) };
+        sweep.rows.push(row("teacher", &court, &side, others, job)?);
     }
     for student in &students {
         let side = drawn(student, None, None, images)?;
-        sweep.rows.push(row("student", &court, &side, Some(&full()?), job)?);
+        sweep.rows.push(row("student", &court, &side, Some(&full), job)?);
     }
     sweep.write(run)?;
     write_report(run)?;

@@ -8,7 +8,7 @@ use halfstep_core::{
     ScheduleName, TimePoint, optimal_trajectory,
 };
 use halfstep_data::{Purpose, Stream, noise};
-use halfstep_eval::{BoundParts, Decoder, ProbabilityFlow, VariationalBound, bits_per_dim};
+use halfstep_eval::{BoundParts, Decoder, ProbabilityFlow, Walk, bits_per_dim};
 
 const SHAPE: [usize; 3] = [1, 2, 4];
 const DIM: usize = 8;
@@ -55,14 +55,15 @@ fn bound(
 ) -> (f64, f64) {
     let schedule = schedule();
     let grid = schedule.points(times);
-    let bound = VariationalBound { grid: &grid, data_variance, decoder: Decoder::Continuous };
     let device = Device::flex();
     let mut noises = |index: usize| {
         let values = noise(5, Purpose::SampleNoise { step: index as u32 }, 0..count as u64, DIM);
         let [channels, height, width] = SHAPE;
         Tensor::from_data(TensorData::new(values, [count, channels, height, width]), &device)
     };
-    let parts = bound.of(denoiser, copies(x, count, &device), &mut noises).unwrap();
+    let walk = Walk::of(&grid, denoiser, copies(x, count, &device), &mut noises).unwrap();
+    let variances: Vec<f64> = grid.iter().map(|&at| data_variance(at)).collect();
+    let parts = walk.bound(&variances, Decoder::Continuous).unwrap();
     assert!(parts.iter().all(|parts| parts.prior.abs() < 1e-9), "it ends in pure noise");
     mean(&parts.iter().map(BoundParts::total).collect::<Vec<f64>>())
 }

@@ -3,19 +3,16 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use halfstep_data::{Dataset, Progress};
 use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
-use halfstep_sample::{GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, output};
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use halfstep_sample::{
+    GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch, output,
+};
 
 use crate::named_data;
 use crate::program::image_shape;
-
-/// Without a terminal a line is printed this often.
-const QUIET_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What was asked for.
 pub struct GammaJob<'a> {
@@ -158,7 +155,7 @@ fn measure(
     model: &ModelFolder,
     stop: &StopFlag,
 ) -> anyhow::Result<Option<GammaTable>> {
-    let mut watch = Watch::new();
+    let mut watch = Watch::new("images");
     let table = estimate.run(
         &|labels| Ok(Box::new(UNetDenoiser::new(&model.unet, model.prediction_type(), labels)?)),
         &mut |done, total| {
@@ -166,46 +163,8 @@ fn measure(
             if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         },
     );
-    watch.bar.finish_and_clear();
+    drop(watch);
     Ok(table?)
-}
-
-/// A bar, or a line now and then where there is none.
-struct Watch {
-    bar: ProgressBar,
-    started: Option<(Instant, u64)>,
-    last_line: Instant,
-}
-
-impl Watch {
-    fn new() -> Self {
-        let style =
-            ProgressStyle::with_template("{bar:40} {pos}/{len} images, {per_sec}, {eta} left");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::no_length().with_style(style);
-        Self { bar, started: None, last_line: Instant::now() }
-    }
-
-    fn show(&mut self, done: u64, total: u64) {
-        self.bar.set_length(total);
-        self.bar.set_position(done);
-        let Some((start, first)) = self.started else {
-            self.started = Some((Instant::now(), done));
-            self.bar.reset_eta();
-            if done > 0 {
-                self.bar
-                    .suspend(|| halfstep_sample::say!("continuing after {done} of {total} images"));
-            }
-            return;
-        };
-        if self.bar.is_hidden() && self.last_line.elapsed() > QUIET_INTERVAL {
-            self.last_line = Instant::now();
-            let rate = (done - first) as f64 / start.elapsed().as_secs_f64();
-            let left = Duration::try_from_secs_f64((total - done) as f64 / rate);
-            let left = HumanDuration(left.unwrap_or(Duration::MAX));
-            halfstep_sample::say!("{done} of {total} images, {rate:.1} images/s, {left} left");
-        }
-    }
 }
 
 fn report(job: &GammaJob<'_>, table: &GammaTable) {

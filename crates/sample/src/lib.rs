@@ -27,6 +27,7 @@ mod sampler;
 pub mod samplers;
 mod say;
 mod signals;
+mod watch;
 
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use draw::{Draw, DrawProgress, StepNoise, quietly};
@@ -49,3 +50,4 @@ pub use samplers::dpm_multistep::DpmMultistep;
 pub use samplers::dpm_singlestep::DpmSinglestep;
 pub use say::{to_stderr, to_stdout};
 pub use signals::StopFlag;
+pub use watch::Watch;

@@ -73,7 +73,7 @@ fn sections(data: &ReportData, log: &Log<'_>) -> Vec<Section> {
             "Agreement with the teacher",
             figures("charts one", [agreement(&data.summary)]),
         ),
-        ("data", "Distance to the data", data.sweep.as_ref().map(sweep::section)),
+        ("data", "Distance to the data", sweep::section(data)),
         ("table", "All rounds", results::table(&data.summary)),
         ("loss", "Loss", Some(losses.unwrap_or_else(no_metrics))),
         ("levels", "Error by noise level", levels),

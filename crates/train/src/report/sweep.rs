@@ -8,21 +8,35 @@ use super::curve::Point;
 use super::figure::Figure;
 use super::ink::Ink;
 use super::number::significant;
+use super::{ReportData, StageState};
 use crate::sweep::Sweep;
 
 /// Colours of the page, for a picture that stands alone.
 const COLORS: &str = include_str!("colors.css");
 
-/// The part of the page.
-pub(super) fn section(sweep: &Sweep) -> Markup {
-    html! {
+/// The part of the page, once it was measured.
+pub(super) fn section(data: &ReportData) -> Option<Markup> {
+    let sweep = data.sweep.as_ref()?;
+    let missing = missing(data, sweep);
+    Some(html! {
+        @if !missing.is_empty() {
+            p { "Not in it: " (missing.join(", ")) ". To measure again: eval --sweep with this run's folder." }
+        }
         @if let Some(figure) = figure(sweep).markup() { div class="charts one" { (figure) } }
         (table(sweep))
         p.note {
             "The teacher on its full grid draws with ddim; every student with ddim on the grid that it was \
              distilled for. Teacher agreement and all other measures are in sweep.json."
         }
-    }
+    })
+}
+
+/// Students that the run came to after it was measured.
+fn missing(data: &ReportData, sweep: &Sweep) -> Vec<String> {
+    let students = data.stages.iter().skip(1).filter(|stage| stage.state == StageState::Done);
+    let measured =
+        |steps| sweep.rows.iter().any(|row| row.model == "student" && row.num_steps == steps);
+    students.filter(|stage| !measured(stage.num_steps)).map(|stage| stage.label.clone()).collect()
 }
 
 /// The chart as a file of its own; `None` if there is nothing to draw.

@@ -224,6 +224,19 @@ fn the_plot_of_a_sweep_is_a_file_of_its_own() {
 }
 
 #[test]
+fn students_that_came_after_the_sweep_are_named() {
+    let mut data = run();
+    let said = |data: &ReportData| {
+        let page = html(data);
+        let (_, rest) = page.split_once("Not in it: ")?;
+        Some(rest.split_once('.')?.0.to_owned())
+    };
+    assert_eq!(said(&data).as_deref(), Some("student 32"));
+    data.stages[1].state = StageState::Running;
+    assert_eq!(said(&data), None);
+}
+
+#[test]
 fn what_cannot_be_drawn_is_counted() {
     let mut data = run();
     data.metrics[3].loss = f64::NAN;

@@ -156,8 +156,12 @@ pub struct DistillConfig {
     /// The batch is computed in this many parts whose gradients are averaged: less memory.
     #[serde(default = "one")]
     pub accumulate: usize,
-    /// Learning rate at the start of a round; it falls linearly to 0 within the round.
+    /// Peak learning rate of a round; it falls linearly to 0 within the round.
     pub learning_rate: f64,
+    /// Steps over which the rate rises linearly from 0: the first steps of an optimiser that knows no
+    /// gradient yet move every weight by the whole rate, and a student begins as a copy of its teacher.
+    #[serde(default)]
+    pub warmup_steps: u64,
     /// How noise levels count.
     #[serde(default = "truncated_snr")]
     pub weighting: LossWeighting,

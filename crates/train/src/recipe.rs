@@ -49,7 +49,7 @@ impl<'a> Recipe<'a> {
                     parts: distill.accumulate,
                     lr: LrSchedule {
                         peak: distill.learning_rate,
-                        warmup_steps: 0,
+                        warmup_steps: distill.warmup_steps,
                         total_steps: steps,
                         decay: LrDecay::Linear,
                     },
@@ -60,6 +60,27 @@ impl<'a> Recipe<'a> {
                     non_finite: config.non_finite,
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse_config;
+
+    #[test]
+    fn every_round_warms_up_and_falls_to_zero() {
+        let text = include_str!("../../../configs/digits.toml");
+        let settings = ["distill.warmup_steps=50", "distill.learning_rate=1e-3"].map(str::to_owned);
+        let config = parse_config("digits.toml", text, &settings).unwrap();
+        let rounds: Vec<Stage> = config.stages().into_iter().skip(1).collect();
+        assert_eq!(rounds.len(), 4);
+        for stage in rounds {
+            let recipe = Recipe::new(&config, stage);
+            assert_eq!(recipe.lr.at(0), 1e-3 / 50.0);
+            assert_eq!(recipe.lr.at(50), 1e-3);
+            assert_eq!(recipe.lr.at(recipe.steps), 0.0);
         }
     }
 }

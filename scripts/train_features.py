@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Trains a small classifier with PyTorch and writes it as a feature network for `eval --features`.
 
-MNIST and Fashion-MNIST have no network that everybody measures with, as photographs have Inception:
-distances between features of a classifier of their own classes say more of them than distances between
-pixels. The numbers compare with nothing but numbers of the same file.
+MNIST and Fashion-MNIST have no network that everybody measures with, as photographs have Inception, and
+Inception's weights are not always at hand: distances between features of a classifier of a dataset's own
+classes say more of its images than distances between pixels. The numbers compare with nothing but numbers of the same file.
 
     python scripts/train_features.py mnist data/mnist features/mnist.json
     cargo run -p eval -- --sweep runs/mnist --features features/mnist.json
 
-Needs torch, numpy and safetensors. A minute or two an epoch on one core.
+Needs torch, numpy and safetensors.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy
 import torch
 from safetensors.torch import save_file
 
-NAMES = {"mnist": "a classifier of MNIST", "fashion_mnist": "a classifier of Fashion-MNIST"}
+NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
 
 
 def idx(folder, name, offset):
@@ -30,14 +30,27 @@ def idx(folder, name, offset):
     return numpy.frombuffer(data, numpy.uint8, offset=offset)
 
 
-def split(folder, prefix):
+def mnist(folder, train):
+    prefix = "train" if train else "t10k"
     images = idx(folder, f"{prefix}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28)
-    labels = idx(folder, f"{prefix}-labels-idx1-ubyte", 8)
+    return images, idx(folder, f"{prefix}-labels-idx1-ubyte", 8)
+
+
+def cifar10(folder, train):
+    names = [f"data_batch_{i}" for i in range(1, 6)] if train else ["test_batch"]
+    parts = [numpy.fromfile(folder / f"{name}.bin", numpy.uint8) for name in names]
+    rows = numpy.concatenate(parts).reshape(-1, 1 + 3 * 32 * 32)
+    return rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0]
+
+
+def split(dataset, folder, train):
+    """Images in [-1, 1] and their labels."""
+    images, labels = (cifar10 if dataset == "cifar10" else mnist)(folder, train)
     x = (torch.tensor(images) / 255.0 - 0.5) / 0.5
     return x, torch.tensor(labels, dtype=torch.long)
 
 
-def network():
+def network(channels):
     """Layers, and how `eval` calls them."""
     nn = torch.nn
     layers, config = [], []
@@ -54,7 +67,7 @@ def network():
         config.append({"kind": "max_pool2d", "size": 2})
         layers.append(nn.MaxPool2d(2))
 
-    for inputs, outputs in [(1, 16), (16, 32)]:
+    for inputs, outputs in [(channels, 16), (16, 32)]:
         conv(inputs, outputs)
         pool()
     conv(32, 64)
@@ -70,15 +83,16 @@ def network():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("dataset", choices=NAMES)
-    parser.add_argument("data", type=Path, help="the folder with the idx files, gzipped or not")
+    parser.add_argument("data", type=Path, help="the folder with the dataset's files")
     parser.add_argument("out", type=Path, help="the JSON file; its weights go beside it")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
-    x, y = split(args.data, "train")
-    net, features, layers = network()
+    x, y = split(args.dataset, args.data, train=True)
+    channels, height, width = x.shape[1:]
+    net, features, layers = network(channels)
     steps = args.epochs * (len(x) // 128)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
@@ -92,15 +106,16 @@ def main():
             optimizer.step()
             rate.step()
     net.eval()
-    x, y = split(args.data, "t10k")
+    x, y = split(args.dataset, args.data, train=False)
     with torch.no_grad():
         right = torch.cat([net(part).argmax(1) for part in x.split(500)]).eq(y).double().mean().item()
-    name = f"{NAMES[args.dataset]} ({100 * right:.2f} % of its test images right)"
+    name = f"a classifier of {NAMES[args.dataset]} ({100 * right:.2f} % of its test images right)"
     args.out.parent.mkdir(parents=True, exist_ok=True)
     weights = args.out.with_suffix(".safetensors")
     kept = {k: v for k, v in net[:features].state_dict().items() if v.dtype == torch.float32}
     save_file({k: v.contiguous() for k, v in kept.items()}, weights)
-    size = {"channels": 1, "height": 28, "width": 28, "mean": [0.5], "std": [0.5]}
+    half = [0.5] * channels
+    size = {"channels": channels, "height": height, "width": width, "mean": half, "std": half}
     text = {"name": name, "weights": weights.name, "input": size, "layers": layers}
     args.out.write_text(json.dumps(text, indent=2) + "\n")
     print(name)

@@ -6,8 +6,9 @@ usage() {
     cat <<'HELP'
 usage: check.sh [--fast]
 
-Runs, cheapest first: cargo fmt, shellcheck and cargo deny (if installed), clippy
-with warnings as errors, the documentation with warnings as errors, all tests.
+Runs, cheapest first: cargo fmt, shellcheck and cargo deny (if installed), whether the
+programs build the same dependencies alone as together, clippy with warnings as errors,
+the documentation with warnings as errors, all tests.
 
   --fast  stop before the tests
 HELP
@@ -45,6 +46,20 @@ if command -v cargo-deny > /dev/null; then
         echo "advisories: not checked, their database cannot be reached from here"
     fi
 fi
+
+step "features: what a program builds alone is what the workspace builds"
+features() {
+    cargo tree --locked --edges normal,build --prefix none --format '{p} {f}' "$@" | sed 's/ (\*)$//' | sort -u
+}
+together=$(features --workspace)
+for program in train sample eval; do
+    alone=$(features -p "$program")
+    twice=$(comm -23 <(echo "$alone") <(echo "$together"))
+    if [ -n "$twice" ]; then
+        printf 'cargo build -p %s builds these once more: give the workspace their features\n%s\n' "$program" "$twice" >&2
+        exit 1
+    fi
+done
 
 step "clippy"
 cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -1,19 +1,20 @@
 //! `--likelihood`: bits per dimension of a model.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use anyhow::{Context, bail};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{PredictionType, TimePoint, optimal_trajectory};
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream, noise};
-use halfstep_eval::{Decoder, EvalError, ProbabilityFlow, Walk, bits_per_dim};
+use halfstep_eval::{Decoder, ProbabilityFlow, Walk, bits_per_dim};
 use halfstep_model::{ClassInput, ModelFolder, UNet, UNetDenoiser};
-use halfstep_sample::{GammaTable, Watch, output};
+use halfstep_sample::{GammaTable, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
-use crate::job::{Job, Stopped};
+use crate::course::{Course, or_stopped};
+use crate::job::Job;
 use crate::sides::dataset;
 
 /// Images if nobody says how many.
@@ -169,18 +170,14 @@ impl<'a> Subject<'a> {
             Found::new("bound", "variational bound, Analytic-DPM's variances"),
             Found::new("bound_measured", "variational bound, variances of measured errors"),
         ];
-        let mut watch = Watch::new("steps of images");
-        let total = (count * steps) as u64;
-        for first in (0..count).step_by(job.batch_size) {
-            watch.show((first * steps) as u64, total);
-            let which = first..(first + job.batch_size).min(count);
-            let walk = self.walk(&grid, &self.dataset, which, 0, job)?;
+        let mut course = Course::new(count, steps, job);
+        for which in batches(0..count, job) {
+            let walk = self.walk(&grid, &self.dataset, which, 0, &mut course)?;
             for (variance, found) in variances.iter().zip(&mut found) {
                 let parts = walk.bound(variance, Decoder::Bytes)?;
                 let bits = parts.iter().map(|parts| bits_per_dim(parts.total(), self.dim()));
                 found.bits.extend(bits);
             }
-            job.check()?;
         }
         Ok(found.into())
     }
@@ -189,16 +186,16 @@ impl<'a> Subject<'a> {
     /// that are judged, and their noises, must have no part in it.
     fn errors(&self, grid: &[TimePoint], job: &Job) -> anyhow::Result<Vec<f64>> {
         let dataset = self.calibration.as_ref().unwrap_or(&self.dataset);
-        let end = dataset.len();
-        let first = end.saturating_sub(CALIBRATION);
+        let images = dataset.len().saturating_sub(CALIBRATION)..dataset.len();
+        let count = images.len();
+        halfstep_sample::say!("its errors, on {count} images of {}", dataset.name());
         let mut sums = vec![0.0; grid.len()];
-        for start in (first..end).step_by(job.batch_size) {
-            let which = start..(start + job.batch_size).min(end);
-            let walk = self.walk(grid, dataset, which, FAR, job)?;
+        let mut course = Course::new(count, grid.len(), job);
+        for which in batches(images, job) {
+            let walk = self.walk(grid, dataset, which, FAR, &mut course)?;
             sums.iter_mut().zip(walk.squared_errors()).for_each(|(sum, error)| *sum += error);
-            job.check()?;
         }
-        Ok(sums.into_iter().map(|sum| sum / (end - first) as f64).collect())
+        Ok(sums.into_iter().map(|sum| sum / count as f64).collect())
     }
 
     /// Images `which` along a grid, with the noises of images `which` + `offset`.
@@ -208,17 +205,19 @@ impl<'a> Subject<'a> {
         dataset: &Dataset,
         which: Range<usize>,
         offset: u64,
-        job: &Job,
+        course: &mut Course<'_>,
     ) -> anyhow::Result<Walk<'g>> {
+        let job = course.job();
         let device = &job.device.device;
         let denoiser = self.denoiser(&self.model.unet, dataset, &which)?;
         let x0 = self.tensor(values(dataset, &which), device);
+        let count = which.len();
         let which = which.start as u64 + offset..which.end as u64 + offset;
         let mut noise = |index: usize| {
             let purpose = Purpose::SampleNoise { step: index as u32 };
             self.tensor(noise(job.seed, purpose, which.clone(), self.dim()), device)
         };
-        Ok(Walk::of(grid, &denoiser, x0, &mut noise)?)
+        or_stopped(Walk::of(grid, &denoiser, x0, &mut noise, &mut course.batch(count)))
     }
 
     /// Bits per dimension of each image, by the ODE, with noise of a byte's width added: what a density
@@ -240,31 +239,18 @@ impl<'a> Subject<'a> {
         };
         let device = job.device.device.clone().autodiff();
         let unet = self.model.unet.clone().train().no_grad();
-        let mut watch = Watch::new("steps of images");
-        let total = (count * steps) as u64;
+        let mut course = Course::new(count, steps, job);
         let mut bits = Vec::with_capacity(count);
-        for first in (0..count).step_by(job.batch_size) {
-            let which = first..(first + job.batch_size).min(count);
+        for which in batches(0..count, job) {
             let denoiser = self.denoiser(&unet, &self.dataset, &which)?;
             let (z, probes) = self.spread(&which, from.alpha() as f32, job.seed);
             let (z, probes) = (self.tensor(z, &device), self.tensor(probes, &device));
-            let densities = flow.log_density(&denoiser, z, probes, &mut |step| {
-                watch.show((first * steps + which.len() * step) as u64, total);
-                if job.stop.is_raised() {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            });
-            let densities = match densities {
-                Err(EvalError::Stopped) => bail!(Stopped),
-                densities => densities?,
-            };
+            let mut on_step = course.batch(which.len());
+            let densities = or_stopped(flow.log_density(&denoiser, z, probes, &mut on_step))?;
             let dim = self.dim() as f64;
             // From z = alpha x to x, and from a density to the probability of a byte's width.
             let width = dim * (f64::from(from.alpha() as f32).ln() + (2.0f64 / 255.0).ln());
             bits.extend(densities.iter().map(|nats| bits_per_dim(-nats - width, self.dim())));
-            job.check()?;
         }
         Ok(vec![Found { key: "ode", words: "probability-flow ODE", bits }])
     }
@@ -285,6 +271,12 @@ impl<'a> Subject<'a> {
         }
         (images, probes)
     }
+}
+
+/// `images` in parts of the batch size.
+fn batches(images: Range<usize>, job: &Job) -> impl Iterator<Item = Range<usize>> {
+    let (size, end) = (job.batch_size, images.end);
+    images.step_by(size).map(move |first| first..(first + size).min(end))
 }
 
 /// Values in `[-1, 1]` of images `which`.

@@ -3,6 +3,7 @@
 mod args;
 mod cache;
 mod compare;
+mod course;
 mod drawing;
 mod job;
 mod judge;

@@ -8,7 +8,7 @@ use halfstep_core::{
     ScheduleName, TimePoint, optimal_trajectory,
 };
 use halfstep_data::{Purpose, Stream, noise};
-use halfstep_eval::{BoundParts, Decoder, ProbabilityFlow, Walk, bits_per_dim};
+use halfstep_eval::{BoundParts, Decoder, EvalError, ProbabilityFlow, Walk, bits_per_dim};
 
 const SHAPE: [usize; 3] = [1, 2, 4];
 const DIM: usize = 8;
@@ -61,7 +61,8 @@ fn bound(
         let [channels, height, width] = SHAPE;
         Tensor::from_data(TensorData::new(values, [count, channels, height, width]), &device)
     };
-    let walk = Walk::of(&grid, denoiser, copies(x, count, &device), &mut noises).unwrap();
+    let walk =
+        Walk::of(&grid, denoiser, copies(x, count, &device), &mut noises, &mut going_on).unwrap();
     let variances: Vec<f64> = grid.iter().map(|&at| data_variance(at)).collect();
     let parts = walk.bound(&variances, Decoder::Continuous).unwrap();
     assert!(parts.iter().all(|parts| parts.prior.abs() < 1e-9), "it ends in pure noise");
@@ -177,6 +178,27 @@ fn the_flows_density_is_the_mixtures_on_average_over_probes() {
     // The solver's error at 48 steps is about 1e-3 here.
     assert!((found - exact).abs() < 4.0 * error + 2e-3, "{found} +- {error}, {exact}");
     assert!(error < 0.2, "{error}");
+}
+
+#[test]
+fn both_ways_stop_at_the_step_that_they_are_told_to() {
+    let schedule = schedule();
+    let oracle = GaussianOracle::new(vec![0.0; DIM], vec![1.0; DIM]).unwrap();
+    let mut steps = Vec::new();
+    let mut third = |step| {
+        steps.push(step);
+        if step == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let device = Device::flex();
+    let (grid, x0) = (schedule.points(&[200, 150, 100, 50]), copies(&[0.5], 2, &device));
+    let walk = Walk::of(&grid, &oracle, x0.clone(), &mut |_| x0.clone(), &mut third);
+    assert!(matches!(walk, Err(EvalError::Stopped)));
+    let device = device.autodiff();
+    let (z, probes) = (copies(&[0.5], 2, &device), copies(&[1.0], 2, &device));
+    let locate = |level| schedule.point_at(level);
+    let density = flow(&locate, 4).log_density(&oracle, z, probes, &mut third);
+    assert!(matches!(density, Err(EvalError::Stopped)));
+    assert_eq!(steps, [1, 2, 3, 1, 2, 3]);
 }
 
 /// 8 bits a value are what a uniform distribution over bytes has.

@@ -1,5 +1,7 @@
 //! The variational bound of a walk with optimal variances.
 
+use std::ops::ControlFlow;
+
 use burn::tensor::Tensor;
 use halfstep_core::{Denoiser, TimePoint, analytic_variance, posterior};
 
@@ -45,7 +47,8 @@ impl<'a> Walk<'a> {
     /// [`halfstep_core::optimal_trajectory`], and with all times of the schedule.
     ///
     /// # Errors
-    /// [`EvalError::NotFinite`] if the model predicts NaN; [`EvalError::Device`].
+    /// [`EvalError::NotFinite`] if the model predicts NaN; [`EvalError::Device`]; [`EvalError::Stopped`] if
+    /// `on_step`, told how many times are done, breaks.
     ///
     /// # Panics
     /// If the grid is empty.
@@ -54,6 +57,7 @@ impl<'a> Walk<'a> {
         denoiser: &dyn Denoiser,
         x0: Tensor<4>,
         noise: &mut dyn FnMut(usize) -> Tensor<4>,
+        on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Self, EvalError> {
         assert!(!grid.is_empty(), "a walk takes at least one step");
         let squares = image_sums(x0.clone().square())?;
@@ -62,6 +66,9 @@ impl<'a> Walk<'a> {
             let z = x0.clone() * at.level.alpha() + noise(index) * at.level.sigma();
             last = denoiser.predict(z, &[at]).x0();
             errors.push(image_sums((x0.clone() - last.clone()).square())?);
+            if on_step(index + 1).is_break() {
+                return Err(EvalError::Stopped);
+            }
         }
         Ok(Self { grid, x0, squares, errors, x0_hat: last })
     }

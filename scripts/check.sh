@@ -47,6 +47,7 @@ if command -v cargo-deny > /dev/null; then
     fi
 fi
 
+# Cargo unites the features of all that is built together. What tests alone ask for is left out.
 step "features: what a program builds alone is what the workspace builds"
 features() {
     cargo tree --locked --edges normal,build --prefix none --format '{p} {f}' "$@" | sed 's/ (\*)$//' | sort -u

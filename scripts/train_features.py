@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Trains a small classifier with PyTorch and writes it as a feature network for `eval --features`.
 
-MNIST and Fashion-MNIST have no network that everybody measures with, as photographs have Inception, and
-Inception's weights are not always at hand: distances between features of a classifier of a dataset's own
-classes say more of its images than distances between pixels. The numbers compare with nothing but numbers of the same file.
+For where FID's Inception network is not at hand, or not meant: distances between features of a classifier
+of a dataset's own classes ask more of an image than distances between pixels. The numbers compare with
+nothing but numbers of the same file.
 
     python scripts/train_features.py mnist data/mnist features/mnist.json
     cargo run -p eval -- --sweep runs/mnist --features features/mnist.json

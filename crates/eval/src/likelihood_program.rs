@@ -188,7 +188,10 @@ impl<'a> Subject<'a> {
         let dataset = self.calibration.as_ref().unwrap_or(&self.dataset);
         let images = dataset.len().saturating_sub(CALIBRATION)..dataset.len();
         let count = images.len();
-        halfstep_sample::say!("its errors, on {count} images of {}", dataset.name());
+        halfstep_sample::say!(
+            "first the network's errors, on {count} images of {}",
+            dataset.name()
+        );
         let mut sums = vec![0.0; grid.len()];
         let mut course = Course::new(count, grid.len(), job);
         for which in batches(images, job) {

@@ -160,6 +160,7 @@ pub struct DistillConfig {
     pub learning_rate: f64,
     /// Steps over which the rate rises linearly from 0: the first steps of an optimiser that knows no
     /// gradient yet move every weight by the whole rate, and a student begins as a copy of its teacher.
+    /// Fewer than the round has.
     #[serde(default)]
     pub warmup_steps: u64,
     /// How noise levels count.

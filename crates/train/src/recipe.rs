@@ -83,4 +83,23 @@ mod tests {
             assert_eq!(recipe.lr.at(recipe.steps), 0.0);
         }
     }
+
+    #[test]
+    fn a_warm_up_that_fills_a_round_is_refused() {
+        let text = include_str!("../../../configs/digits.toml");
+        let of = |train: u64, last: u64| {
+            let settings = [
+                "distill.warmup_steps=50".to_owned(),
+                format!("distill.train_steps={train}"),
+                format!("distill.last_train_steps={last}"),
+            ];
+            parse_config("digits.toml", text, &settings)
+        };
+        of(51, 51).unwrap();
+        for (train, last) in [(50, 100), (100, 50)] {
+            let message = of(train, last).unwrap_err().to_string();
+            assert!(message.contains("distill.warmup_steps"), "{message}");
+            assert!(message.contains("a round has 50 steps"), "{message}");
+        }
+    }
 }

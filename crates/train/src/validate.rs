@@ -131,6 +131,14 @@ impl Config {
                 ));
             }
         }
+        let shortest = distill.last_train_steps.unwrap_or(u64::MAX).min(distill.train_steps);
+        if distill.warmup_steps >= shortest {
+            let problem = format!(
+                "is {}, but a round has {shortest} steps: the rate would never fall; set it below distill.train_steps",
+                distill.warmup_steps
+            );
+            return Err(TrainError::config("distill.warmup_steps", problem));
+        }
         validate_optimizer("teacher.optimizer", &teacher.optimizer)?;
         validate_optimizer("distill.optimizer", &distill.optimizer)
     }

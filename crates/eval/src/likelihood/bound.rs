@@ -48,7 +48,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// [`EvalError::NotFinite`] if the model predicts NaN; [`EvalError::Device`]; [`EvalError::Stopped`] if
-    /// `on_step`, told how many times are done, breaks.
+    /// `on_step`, told how many times are done, breaks, even after the last.
     ///
     /// # Panics
     /// If the grid is empty.

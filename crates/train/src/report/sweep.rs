@@ -20,7 +20,7 @@ pub(super) fn section(data: &ReportData) -> Option<Markup> {
     let missing = missing(data, sweep);
     Some(html! {
         @if !missing.is_empty() {
-            p { "Not in it: " (missing.join(", ")) ". To measure again: eval --sweep with this run's folder." }
+            p { "Not measured yet: " (missing.join(", ")) ". Run eval --sweep again, with the same options." }
         }
         @if let Some(figure) = figure(sweep).markup() { div class="charts one" { (figure) } }
         (table(sweep))

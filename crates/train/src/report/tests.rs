@@ -228,7 +228,7 @@ fn students_that_came_after_the_sweep_are_named() {
     let mut data = run();
     let said = |data: &ReportData| {
         let page = html(data);
-        let (_, rest) = page.split_once("Not in it: ")?;
+        let (_, rest) = page.split_once("Not measured yet: ")?;
         Some(rest.split_once('.')?.0.to_owned())
     };
     assert_eq!(said(&data).as_deref(), Some("student 32"));

@@ -87,17 +87,19 @@ mod tests {
     #[test]
     fn a_warm_up_that_fills_a_round_is_refused() {
         let text = include_str!("../../../configs/digits.toml");
-        let of = |train: u64, last: u64| {
+        let of = |student: usize, train: u64, last: u64| {
             let settings = [
+                format!("distill.student_steps={student}"),
                 "distill.warmup_steps=50".to_owned(),
                 format!("distill.train_steps={train}"),
                 format!("distill.last_train_steps={last}"),
             ];
             parse_config("digits.toml", text, &settings)
         };
-        of(51, 51).unwrap();
-        for (train, last) in [(50, 100), (100, 50)] {
-            let message = of(train, last).unwrap_err().to_string();
+        of(2, 51, 51).unwrap();
+        of(4, 51, 50).unwrap(); // there is no last round
+        for (student, train, last) in [(2, 50, 100), (2, 100, 50), (4, 50, 100)] {
+            let message = of(student, train, last).unwrap_err().to_string();
             assert!(message.contains("distill.warmup_steps"), "{message}");
             assert!(message.contains("a round has 50 steps"), "{message}");
         }

@@ -131,10 +131,10 @@ impl Config {
                 ));
             }
         }
-        let shortest = distill.last_train_steps.unwrap_or(u64::MAX).min(distill.train_steps);
-        if distill.warmup_steps >= shortest {
+        let lengths = self.rounds().into_iter().map(|num_steps| self.round_train_steps(num_steps));
+        if let Some(shortest) = lengths.min().filter(|&shortest| distill.warmup_steps >= shortest) {
             let problem = format!(
-                "is {}, but a round has {shortest} steps: the rate would never fall; set it below distill.train_steps",
+                "is {}, but a round has {shortest} steps: the rate would never fall; set it below that",
                 distill.warmup_steps
             );
             return Err(TrainError::config("distill.warmup_steps", problem));

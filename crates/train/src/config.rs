@@ -1,5 +1,6 @@
 //! The configuration of a run, as TOML says it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType, ScheduleConfig};
@@ -166,12 +167,30 @@ pub struct DistillConfig {
     /// How noise levels count.
     #[serde(default = "truncated_snr")]
     pub weighting: LossWeighting,
+    /// `[distill.rounds.N]`: what the round that makes the student of N steps has of its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rounds: BTreeMap<usize, RoundConfig>,
     /// AdamW, fresh in every round.
     #[serde(default)]
     pub optimizer: OptimizerConfig,
     /// Images over which teacher agreement is measured after each round.
     #[serde(default = "sixteen")]
     pub agreement_images: usize,
+}
+
+/// `[distill.rounds.N]`: whatever is left out is as `[distill]` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoundConfig {
+    /// Optimiser steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_steps: Option<u64>,
+    /// Peak learning rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Steps over which the rate rises linearly from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warmup_steps: Option<u64>,
 }
 
 /// `[log]`: nothing here changes the weights.

@@ -40,6 +40,7 @@ mod progress;
 mod recipe;
 mod report;
 mod resolve;
+mod rounds;
 mod run;
 mod run_folder;
 mod run_info;
@@ -59,7 +60,8 @@ mod window;
 pub use agreement::{Agreement, AgreementOptions};
 pub use batches::{BatchSource, HostBatch, TrainingBatch};
 pub use config::{
-    Config, DistillConfig, LogConfig, ModelConfig, OptimizerConfig, TeacherConfig, TimeSampling,
+    Config, DistillConfig, LogConfig, ModelConfig, OptimizerConfig, RoundConfig, TeacherConfig,
+    TimeSampling,
 };
 pub use config_file::{load_config, parse_config};
 pub use device_check::DeviceCheck;
@@ -75,6 +77,7 @@ pub use packing::Packing;
 pub use plan::Plan;
 pub use prefetch::Prefetch;
 pub use report::write_report;
+pub use rounds::Round;
 pub use run::{Outcome, Run, RunOptions};
 pub use run_folder::RunFolder;
 pub use stage::Stage;

@@ -147,18 +147,31 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
         .chain(rounds.iter().copied())
         .map(|n| n.to_string())
         .collect();
+    let exceptions: Vec<String> =
+        rounds.iter().filter_map(|&num_steps| describe_exception(config, num_steps)).collect();
     format!(
-        "{} sampling steps, {} steps{} of {} images a round, lr {:e} to 0, weighting {}",
+        "{} sampling steps, {} steps of {} images a round, lr {:e} to 0{}, weighting {}",
         grid.join(" -> "),
         distill.train_steps,
-        match rounds.last() {
-            Some(&last @ (1 | 2)) => format!(" ({} for 2 and 1)", config.round_train_steps(last)),
-            _ => String::new(),
-        },
         distill.batch_size,
         distill.learning_rate,
+        match exceptions.as_slice() {
+            [] => String::new(),
+            _ => format!(" (to {})", exceptions.join("; to ")),
+        },
         distill.weighting.name()
     )
+}
+
+/// Where a round is not as `[distill]` says, such as `4: 2000 steps, lr 3e-4`.
+fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
+    let (distill, round) = (&config.distill, config.round(num_steps));
+    let steps =
+        (round.train_steps != distill.train_steps).then(|| format!("{} steps", round.train_steps));
+    let rate = (round.learning_rate != distill.learning_rate)
+        .then(|| format!("lr {:e}", round.learning_rate));
+    let parts: Vec<String> = steps.into_iter().chain(rate).collect();
+    (!parts.is_empty()).then(|| format!("{num_steps}: {}", parts.join(", ")))
 }
 
 impl Config {
@@ -171,17 +184,7 @@ impl Config {
     pub fn stage_steps(&self, stage: Stage) -> u64 {
         match stage {
             Stage::Teacher => self.teacher.train_steps,
-            Stage::Round { num_steps, .. } => self.round_train_steps(num_steps),
-        }
-    }
-
-    /// Optimiser steps of the round that makes a student of `num_steps`.
-    pub fn round_train_steps(&self, num_steps: usize) -> u64 {
-        match num_steps {
-            1 | 2 => {
-                self.distill.last_train_steps.unwrap_or(self.distill.train_steps.saturating_mul(2))
-            }
-            _ => self.distill.train_steps,
+            Stage::Round { num_steps, .. } => self.round(num_steps).train_steps,
         }
     }
 }

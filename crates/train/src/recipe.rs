@@ -42,15 +42,15 @@ impl<'a> Recipe<'a> {
                 non_finite: config.non_finite,
             },
             Stage::Round { num_steps, .. } => {
-                let steps = config.round_train_steps(num_steps);
+                let round = config.round(num_steps);
                 Self {
-                    steps,
+                    steps: round.train_steps,
                     batch_size: distill.batch_size,
                     parts: distill.accumulate,
                     lr: LrSchedule {
-                        peak: distill.learning_rate,
-                        warmup_steps: distill.warmup_steps,
-                        total_steps: steps,
+                        peak: round.learning_rate,
+                        warmup_steps: round.warmup_steps,
+                        total_steps: round.train_steps,
                         decay: LrDecay::Linear,
                     },
                     optimizer: &distill.optimizer,
@@ -81,27 +81,6 @@ mod tests {
             assert_eq!(recipe.lr.at(0), 1e-3 / 50.0);
             assert_eq!(recipe.lr.at(50), 1e-3);
             assert_eq!(recipe.lr.at(recipe.steps), 0.0);
-        }
-    }
-
-    #[test]
-    fn a_warm_up_that_fills_a_round_is_refused() {
-        let text = include_str!("../../../configs/digits.toml");
-        let of = |student: usize, train: u64, last: u64| {
-            let settings = [
-                format!("distill.student_steps={student}"),
-                "distill.warmup_steps=50".to_owned(),
-                format!("distill.train_steps={train}"),
-                format!("distill.last_train_steps={last}"),
-            ];
-            parse_config("digits.toml", text, &settings)
-        };
-        of(2, 51, 51).unwrap();
-        of(4, 51, 50).unwrap(); // there is no last round
-        for (student, train, last) in [(2, 50, 100), (2, 100, 50), (4, 50, 100)] {
-            let message = of(student, train, last).unwrap_err().to_string();
-            assert!(message.contains("distill.warmup_steps"), "{message}");
-            assert!(message.contains("a round has 50 steps"), "{message}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use halfstep_core::LossWeighting;
 
-use crate::config::{Config, DistillConfig};
+use crate::config::Config;
 use crate::error::TrainError;
 use crate::original::cosine;
 
@@ -41,12 +41,5 @@ impl Config {
             self.teacher.train_steps = self.distill.train_steps;
         }
         Ok(self)
-    }
-
-    /// Steps of each student, in the order of the rounds: half of the teacher's first.
-    pub fn rounds(&self) -> Vec<usize> {
-        let DistillConfig { teacher_steps, student_steps, .. } = self.distill;
-        let halvings = std::iter::successors(Some(teacher_steps / 2), |steps| Some(steps / 2));
-        halvings.take_while(|&steps| steps >= student_steps.max(1)).collect()
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use halfstep_core::{EmaWarmup, PredictionType};
 use halfstep_model::{SelectedDevice, UNet, UNetConfig};
 
-use crate::config::{Config, DistillConfig, OptimizerConfig};
+use crate::config::{Config, OptimizerConfig};
 use crate::error::TrainError;
 use crate::estimate::{machine_memory, memory};
 use crate::progress::human_bytes;
@@ -131,14 +131,6 @@ impl Config {
                 ));
             }
         }
-        let lengths = self.rounds().into_iter().map(|num_steps| self.round_train_steps(num_steps));
-        if let Some(shortest) = lengths.min().filter(|&shortest| distill.warmup_steps >= shortest) {
-            let problem = format!(
-                "is {}, but a round has {shortest} steps: the rate would never fall; set it below that",
-                distill.warmup_steps
-            );
-            return Err(TrainError::config("distill.warmup_steps", problem));
-        }
         validate_optimizer("teacher.optimizer", &teacher.optimizer)?;
         validate_optimizer("distill.optimizer", &distill.optimizer)
     }
@@ -252,30 +244,6 @@ impl Config {
                 log.preview_steps
             );
             return Err(TrainError::config("log.preview_steps", problem));
-        }
-        Ok(())
-    }
-
-    fn validate_rounds(&self, train_timesteps: usize) -> Result<(), TrainError> {
-        let DistillConfig { teacher_steps, student_steps, .. } = self.distill;
-        if !train_timesteps.is_multiple_of(teacher_steps) {
-            return Err(TrainError::config(
-                "distill.teacher_steps",
-                format!(
-                    "is {teacher_steps}, which does not divide schedule.train_timesteps = {train_timesteps}: its grid \
-                     would not lie on the times the teacher learned"
-                ),
-            ));
-        }
-        let reached = std::iter::successors(Some(teacher_steps), |&steps| {
-            steps.is_multiple_of(2).then_some(steps / 2)
-        })
-        .any(|steps| steps == student_steps);
-        if !reached {
-            return Err(TrainError::config(
-                "distill.student_steps",
-                format!("is {student_steps}, which halving {teacher_steps} does not reach"),
-            ));
         }
         Ok(())
     }

@@ -159,10 +159,11 @@ fn settings_that_change_no_result_may_change_while_a_run_is_stopped() {
     output(&mut train(&straight, &[]), 0);
     let out = dir.path().join("run");
     interrupted(&out);
-    let refused: [(&str, &str); 4] = [
+    let refused: [(&str, &str); 5] = [
         ("seed=3", "seed: 0 -> 3"),
         ("teacher.train_steps=13", "teacher.train_steps: 12 -> 13"),
         ("distill.learning_rate=1e-5", "distill.learning_rate: "),
+        ("distill.rounds.8.train_steps=9", "distill.rounds.8.train_steps: (not set) -> 9"),
         ("model.block_out_channels=[8,32]", "model.block_out_channels: [8, 16] -> [8, 32]"),
     ];
     for (setting, said) in refused {

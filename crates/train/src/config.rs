@@ -101,16 +101,16 @@ pub struct TeacherConfig {
     /// taken as it is, or adapted in `train_steps` steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
-    /// Optimiser steps [default with `from`: those of a round, 0 where nothing has to be adapted].
+    /// Optimiser steps [default with `from`: `distill.train_steps`, 0 where nothing has to be adapted].
     #[serde(default)]
     pub train_steps: u64,
-    /// Images a step [default with `from`: those of a round].
+    /// Images a step [default with `from`: `distill.batch_size`].
     #[serde(default)]
     pub batch_size: usize,
     /// The batch is computed in this many parts whose gradients are averaged: less memory.
     #[serde(default = "one")]
     pub accumulate: usize,
-    /// Peak learning rate [default with `from`: that of a round].
+    /// Peak learning rate [default with `from`: `distill.learning_rate`].
     #[serde(default)]
     pub learning_rate: f64,
     /// Steps over which the rate rises linearly from 0.
@@ -147,7 +147,7 @@ pub struct DistillConfig {
     pub teacher_steps: usize,
     /// Steps of the last student.
     pub student_steps: usize,
-    /// Optimiser steps a round.
+    /// Optimiser steps a round. This, the rate and its warm-up are of rounds without their own in `rounds`.
     pub train_steps: u64,
     /// Optimiser steps of the rounds with 2 and 1 steps [default: twice `train_steps`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,8 +167,13 @@ pub struct DistillConfig {
     /// How noise levels count.
     #[serde(default = "truncated_snr")]
     pub weighting: LossWeighting,
-    /// `[distill.rounds.N]`: what the round that makes the student of N steps has of its own.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// `[distill.rounds.N]`: what the round that makes the student of N steps has of its own. One that
+    /// `student_steps` leaves out may have a table.
+    #[serde(
+        default,
+        deserialize_with = "crate::rounds::read_tables",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub rounds: BTreeMap<usize, RoundConfig>,
     /// AdamW, fresh in every round.
     #[serde(default)]
@@ -178,7 +183,7 @@ pub struct DistillConfig {
     pub agreement_images: usize,
 }
 
-/// `[distill.rounds.N]`: whatever is left out is as `[distill]` says.
+/// `[distill.rounds.N]`: what is left out is as `[distill]` says, `last_train_steps` included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoundConfig {

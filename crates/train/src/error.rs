@@ -1,5 +1,6 @@
 //! What can go wrong in a run.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// An error of training or distillation. Messages name the field, file or step and what to do.
@@ -9,7 +10,7 @@ pub enum TrainError {
     #[error("config: `{field}` {problem}")]
     Config {
         /// Dotted path of the field.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// What is wrong and what is accepted.
         problem: String,
     },
@@ -184,8 +185,8 @@ impl TrainError {
         )
     }
 
-    pub(crate) fn config(field: &'static str, problem: impl Into<String>) -> Self {
-        Self::Config { field, problem: problem.into() }
+    pub(crate) fn config(field: impl Into<Cow<'static, str>>, problem: impl Into<String>) -> Self {
+        Self::Config { field: field.into(), problem: problem.into() }
     }
 
     pub(crate) fn file(path: &Path, problem: impl ToString) -> Self {

@@ -157,20 +157,22 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
         distill.learning_rate,
         match exceptions.as_slice() {
             [] => String::new(),
-            _ => format!(" (to {})", exceptions.join("; to ")),
+            _ => format!(" (but the round to {})", exceptions.join("; to ")),
         },
         distill.weighting.name()
     )
 }
 
-/// Where a round is not as `[distill]` says, such as `4: 2000 steps, lr 3e-4`.
+/// Where a round differs from most, such as `4: 2000 steps, lr 3e-4`.
 fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
     let (distill, round) = (&config.distill, config.round(num_steps));
     let steps =
         (round.train_steps != distill.train_steps).then(|| format!("{} steps", round.train_steps));
     let rate = (round.learning_rate != distill.learning_rate)
         .then(|| format!("lr {:e}", round.learning_rate));
-    let parts: Vec<String> = steps.into_iter().chain(rate).collect();
+    let warmup = (round.warmup_steps != distill.warmup_steps)
+        .then(|| format!("warm-up of {}", round.warmup_steps));
+    let parts: Vec<String> = [steps, rate, warmup].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{num_steps}: {}", parts.join(", ")))
 }
 
@@ -207,5 +209,29 @@ impl fmt::Display for Plan {
             Some(advice) => write!(f, "\n  note     {advice}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse_config;
+
+    #[test]
+    fn the_plan_names_the_rounds_that_differ() {
+        let text = include_str!("../../../configs/digits.toml");
+        let settings = [
+            "distill.student_steps=2",
+            "distill.learning_rate=1e-4",
+            "distill.rounds.8.learning_rate=2e-4",
+            "distill.rounds.4.train_steps=900",
+            "distill.rounds.4.learning_rate=3e-4",
+            "distill.rounds.2.warmup_steps=9",
+        ];
+        let config = parse_config("digits.toml", text, &settings.map(str::to_owned)).unwrap();
+        let said = describe_rounds(&config, &config.rounds());
+        let differ = "lr 1e-4 to 0 (but the round to 8: lr 2e-4; to 4: 900 steps, lr 3e-4; \
+                      to 2: 800 steps, warm-up of 9), weighting";
+        assert!(said.contains(differ), "{said}");
     }
 }

@@ -83,4 +83,20 @@ mod tests {
             assert_eq!(recipe.lr.at(recipe.steps), 0.0);
         }
     }
+
+    #[test]
+    fn a_round_with_a_table_learns_as_it_says() {
+        let text = include_str!("../../../configs/digits.toml");
+        let settings = [
+            "distill.rounds.4.train_steps=77",
+            "distill.rounds.4.learning_rate=2e-3",
+            "distill.rounds.4.warmup_steps=20",
+        ];
+        let config = parse_config("digits.toml", text, &settings.map(str::to_owned)).unwrap();
+        let last = Recipe::new(&config, *config.stages().last().unwrap());
+        assert_eq!(last.steps, 77);
+        assert_eq!((last.lr.at(0), last.lr.at(20), last.lr.at(77)), (1e-4, 2e-3, 0.0));
+        let first = Recipe::new(&config, config.stages()[1]);
+        assert_eq!((first.steps, first.lr.peak), (400, config.distill.learning_rate));
+    }
 }

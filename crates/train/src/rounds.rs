@@ -1,6 +1,11 @@
 //! The rounds of distillation: which there are, and what each has of its own.
 
-use crate::config::{Config, DistillConfig};
+use std::collections::BTreeMap;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::config::{Config, DistillConfig, RoundConfig};
 use crate::error::TrainError;
 
 impl Config {
@@ -47,41 +52,75 @@ impl Config {
                 format!("is {student_steps}, which halving {teacher_steps} does not reach");
             return Err(TrainError::config("distill.student_steps", problem));
         }
-        // A round that is not run may have a table: student_steps alone says how far it goes.
-        if let Some(steps) =
-            self.distill.rounds.keys().find(|&&steps| self.halvings().all(|there| there != steps))
-        {
-            let there: Vec<String> = self.halvings().map(|steps| steps.to_string()).collect();
-            let problem = format!(
-                "has a table for {steps} steps, which no round makes; halving {teacher_steps} makes {}",
-                there.join(", ")
-            );
-            return Err(TrainError::config("distill.rounds", problem));
-        }
-        self.rounds().into_iter().try_for_each(|num_steps| self.validate_round(num_steps))
+        self.distill
+            .rounds
+            .iter()
+            .try_for_each(|(&num_steps, own)| self.validate_table(num_steps, own))?;
+        self.rounds().into_iter().try_for_each(|num_steps| self.validate_warmup(num_steps))
     }
 
-    fn validate_round(&self, num_steps: usize) -> Result<(), TrainError> {
-        let Round { train_steps, learning_rate, warmup_steps } = self.round(num_steps);
-        let wrong = |problem: String| {
-            let problem = format!("the round to {num_steps} steps: {problem}");
-            Err(TrainError::config("distill.rounds", problem))
-        };
-        if train_steps == 0 {
-            return wrong("train_steps is 0; at least 1 is needed".to_owned());
+    /// A table may be of a round that is not run: how far a run goes is `student_steps`' to say.
+    fn validate_table(&self, num_steps: usize, own: &RoundConfig) -> Result<(), TrainError> {
+        let table = format!("distill.rounds.{num_steps}");
+        if !self.halvings().any(|steps| steps == num_steps) {
+            let problem = format!(
+                "is of a round that there is not: halving {} does not reach {num_steps}; remove it \
+                 (--set distill.rounds={{}} removes all such tables)",
+                self.distill.teacher_steps
+            );
+            return Err(TrainError::config(table, problem));
         }
-        if !(learning_rate > 0.0 && learning_rate.is_finite()) {
-            return wrong(format!("learning_rate is {learning_rate}; it must be positive"));
+        if own.train_steps == Some(0) {
+            let problem = "is 0; at least 1 is needed";
+            return Err(TrainError::config(format!("{table}.train_steps"), problem));
         }
+        match own.learning_rate.filter(|&rate| !(rate > 0.0 && rate.is_finite())) {
+            None => Ok(()),
+            Some(rate) => {
+                let problem = format!("is {rate}; it must be positive and finite");
+                Err(TrainError::config(format!("{table}.learning_rate"), problem))
+            }
+        }
+    }
+
+    fn validate_warmup(&self, num_steps: usize) -> Result<(), TrainError> {
+        let Round { train_steps, warmup_steps, .. } = self.round(num_steps);
         if warmup_steps < train_steps {
             return Ok(());
         }
         let problem = format!(
-            "is {warmup_steps}, but the round to {num_steps} steps has train_steps = {train_steps}: the rate would \
-             never fall; set it below that"
+            "is {warmup_steps}, but the round to {num_steps} steps learns for {train_steps}: its rate would never \
+             fall; set it below that"
         );
-        Err(TrainError::config("distill.warmup_steps", problem))
+        let own = format!("distill.rounds.{num_steps}.warmup_steps");
+        match self.distill.rounds.get(&num_steps).and_then(|own| own.warmup_steps) {
+            Some(_) => Err(TrainError::config(own, problem)),
+            None => {
+                let problem = format!("{problem}, or set {own} for that round alone");
+                Err(TrainError::config("distill.warmup_steps", problem))
+            }
+        }
     }
+}
+
+/// Reads `[distill.rounds.N]`, where N must be written one way only: of `4` and `04` one would be lost.
+pub(crate) fn read_tables<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<usize, RoundConfig>, D::Error> {
+    let tables = BTreeMap::<String, toml::Value>::deserialize(from)?;
+    let wrong = |name: &str| {
+        D::Error::custom(format!(
+            "`rounds.{name}`: a table named by the steps of a student is expected, such as [distill.rounds.4]"
+        ))
+    };
+    let read = |(name, table): (String, toml::Value)| match name.parse::<usize>() {
+        Ok(steps) if steps.to_string() == name && table.is_table() => {
+            let config = table.try_into::<RoundConfig>().map_err(D::Error::custom)?;
+            Ok((steps, config))
+        }
+        _ => Err(wrong(&name)),
+    };
+    tables.into_iter().map(read).collect()
 }
 
 /// How a round learns, where rounds may differ.
@@ -137,20 +176,28 @@ mod tests {
 
     #[test]
     fn a_table_that_cannot_be_is_refused() {
-        for (setting, needles) in [
-            ("distill.rounds.5.train_steps=9", ["distill.rounds", "5 steps, which no round makes"]),
-            ("distill.rounds.64.train_steps=9", ["distill.rounds", "makes 32, 16, 8, 4, 2, 1"]),
-            ("distill.rounds.4.train_steps=0", ["distill.rounds", "to 4 steps: train_steps is 0"]),
-            ("distill.rounds.4.learning_rate=-1.0", ["distill.rounds", "learning_rate is -1"]),
-            ("distill.rounds.4.learning_rate=nan", ["distill.rounds", "learning_rate is NaN"]),
-            ("distill.rounds.4.warmup_steps=9999", ["distill.warmup_steps", "round to 4 steps"]),
-            ("distill.rounds.four.train_steps=9", ["distill.rounds", "invalid digit"]),
-            ("distill.rounds.4.lr=1e-3", ["unknown field `lr`", "learning_rate"]),
+        for (setting, said) in [
+            (
+                "distill.rounds.5.train_steps=9",
+                "`distill.rounds.5` is of a round that there is not",
+            ),
+            ("distill.rounds.64.train_steps=9", "halving 64 does not reach 64"),
+            ("distill.rounds.4.train_steps=0", "`distill.rounds.4.train_steps` is 0;"),
+            ("distill.rounds.4.learning_rate=-1.0", "`distill.rounds.4.learning_rate` is -1;"),
+            ("distill.rounds.4.learning_rate=inf", "is inf; it must be positive and finite"),
+            ("distill.rounds.2.learning_rate=nan", "`distill.rounds.2.learning_rate` is NaN;"), // not run
+            (
+                "distill.rounds.4.warmup_steps=999",
+                "`distill.rounds.4.warmup_steps` is 999, but the round to 4",
+            ),
+            ("distill.warmup_steps=999", "or set distill.rounds.32.warmup_steps"),
+            ("distill.rounds.four.train_steps=9", "`rounds.four`: a table named by"),
+            ("distill.rounds.04.train_steps=9", "`rounds.04`: a table named by"),
+            ("distill.rounds.train_steps=9", "`rounds.train_steps`: a table named by"),
+            ("distill.rounds.4.lr=1e-3", "unknown field `lr`, expected one of `train_steps`"),
         ] {
             let message = digits(&[setting]).expect_err(setting).to_string();
-            for needle in needles {
-                assert!(message.contains(needle), "{setting}: {message}");
-            }
+            assert!(message.contains(said), "{setting}: {message}");
         }
     }
 
@@ -169,7 +216,7 @@ mod tests {
         for (student, train, last) in [(2, 50, 100), (2, 100, 50), (4, 50, 100)] {
             let message = of(student, train, last).unwrap_err().to_string();
             assert!(message.contains("distill.warmup_steps"), "{message}");
-            assert!(message.contains("train_steps = 50"), "{message}");
+            assert!(message.contains("learns for 50"), "{message}");
         }
     }
 }

@@ -107,7 +107,7 @@ impl Config {
             ("log.checkpoint_every", log.checkpoint_every),
         ];
         if let Some((field, _)) = counts.iter().find(|(_, value)| *value == 0) {
-            return Err(TrainError::config(field, "is 0 or missing; at least 1 is needed"));
+            return Err(TrainError::config(*field, "is 0 or missing; at least 1 is needed"));
         }
         for (field, batch, parts) in [
             ("teacher.accumulate", teacher.batch_size, teacher.accumulate),

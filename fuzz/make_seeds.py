@@ -115,7 +115,10 @@ for name, data in {"whole": whole, "links": links}.items():
 configs = HERE.parent / "configs"
 for config in sorted(configs.glob("*.toml")):
     save("config_toml", config.stem, config.read_bytes())
-overrides = b"--set seed=7\n--set distill.weighting={kind=\"x0\"}\n--set data.dir=pictures\n--set distill.rounds.4.learning_rate=3e-4\n"
+overrides = (
+    b"--set seed=7\n--set distill.weighting={kind=\"x0\"}\n--set data.dir=pictures\n"
+    b"--set distill.rounds.4.learning_rate=3e-4\n"
+)
 folder = b"--set data={kind=\"folder\", dir=\"x\", size=64}\n--set schedule.name=linear\n"
 digits = (configs / "digits.toml").read_bytes()
 save("config_toml", "overrides", overrides + digits)

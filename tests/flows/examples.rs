@@ -45,7 +45,8 @@ fn load_and_sample() {
 }
 
 /// Every sampler brings pixels to the mean of the data, and near its deviation: the stochastic and
-/// first-order ones are a fifth off in thirty steps.
+/// first-order ones are a fifth off in thirty steps. Three standard errors of the mean of the 16,384
+/// numbers are 0.0047; the start is of a seed, so the example prints the same every time.
 #[test]
 fn every_sampler_on_a_denoiser_of_ones_own() {
     let text = said(&mut example("own_denoiser"));

@@ -8,10 +8,11 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{
     NoiseLevel, Prediction, PredictionType, ScheduleConfig, ScheduleName, TimePoint,
 };
+use halfstep_data::{Purpose, noise};
 use halfstep_sample::{
     AnalyticStatistics, GridKind, SamplerKind, SamplerOptions, continuous_grid, draw_with,
 };
@@ -36,7 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         last_clip: None,
     };
 
-    let start = Tensor::random([64, 1, 16, 16], Distribution::Normal(0.0, 1.0), &Device::flex());
+    // Image k starts from the noise of (seed, k), so that it is the same in every run.
+    let start = noise(0, Purpose::InitNoise, 0..64, 16 * 16);
+    let start = Tensor::from_data(TensorData::new(start, [64, 1, 16, 16]), &Device::flex());
     println!("{:>20}   steps   mean    deviation", "");
     for kind in SamplerKind::all() {
         let num_steps = 30;

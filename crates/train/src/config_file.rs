@@ -105,10 +105,18 @@ fn with_suggestion(message: &str) -> String {
 }
 
 #[cfg(test)]
+const DIGITS: &str = include_str!("../../../configs/digits.toml");
+
+/// `configs/digits.toml` with settings as `--set` gives them.
+#[cfg(test)]
+pub(crate) fn digits(settings: &[&str]) -> Result<Config, TrainError> {
+    let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+    parse_config("digits.toml", DIGITS, &settings)
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    const DIGITS: &str = include_str!("../../../configs/digits.toml");
 
     fn refused(text: &str, overrides: &[&str]) -> String {
         let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
@@ -120,6 +128,7 @@ mod tests {
         let shipped = [
             DIGITS,
             include_str!("../../../configs/cifar.toml"),
+            include_str!("../../../configs/cifar-cpu.toml"),
             include_str!("../../../configs/cifar-small.toml"),
             include_str!("../../../configs/mnist.toml"),
             include_str!("../../../configs/fashion.toml"),
@@ -143,8 +152,7 @@ mod tests {
     fn overrides_reach_every_depth() {
         let overrides =
             ["seed=7", "teacher.ema.decay=0.5", "log.every=3", "distill.weighting={kind=\"x0\"}"];
-        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-        let config = parse_config("test.toml", DIGITS, &overrides).unwrap();
+        let config = digits(&overrides).unwrap();
         assert_eq!((config.seed, config.teacher.ema.decay, config.log.every), (7, 0.5, 3));
         assert_eq!(config.distill.weighting.name(), "x0");
     }

@@ -215,20 +215,19 @@ impl fmt::Display for Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse_config;
+    use crate::config_file::digits;
 
     #[test]
     fn the_plan_names_the_rounds_that_differ() {
-        let text = include_str!("../../../configs/digits.toml");
-        let settings = [
+        let config = digits(&[
             "distill.student_steps=2",
             "distill.learning_rate=1e-4",
             "distill.rounds.8.learning_rate=2e-4",
             "distill.rounds.4.train_steps=900",
             "distill.rounds.4.learning_rate=3e-4",
             "distill.rounds.2.warmup_steps=9",
-        ];
-        let config = parse_config("digits.toml", text, &settings.map(str::to_owned)).unwrap();
+        ])
+        .unwrap();
         let said = describe_rounds(&config, &config.rounds());
         let differ = "lr 1e-4 to 0 (but the round to 8: lr 2e-4; to 4: 900 steps, lr 3e-4; \
                       to 2: 800 steps, warm-up of 9), weighting";

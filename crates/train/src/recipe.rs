@@ -67,13 +67,11 @@ impl<'a> Recipe<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse_config;
+    use crate::config_file::digits;
 
     #[test]
     fn every_round_warms_up_and_falls_to_zero() {
-        let text = include_str!("../../../configs/digits.toml");
-        let settings = ["distill.warmup_steps=50", "distill.learning_rate=1e-3"].map(str::to_owned);
-        let config = parse_config("digits.toml", text, &settings).unwrap();
+        let config = digits(&["distill.warmup_steps=50", "distill.learning_rate=1e-3"]).unwrap();
         let rounds: Vec<Stage> = config.stages().into_iter().skip(1).collect();
         assert_eq!(rounds.len(), 4);
         for stage in rounds {
@@ -86,13 +84,12 @@ mod tests {
 
     #[test]
     fn a_round_with_a_table_learns_as_it_says() {
-        let text = include_str!("../../../configs/digits.toml");
-        let settings = [
+        let config = digits(&[
             "distill.rounds.4.train_steps=77",
             "distill.rounds.4.learning_rate=2e-3",
             "distill.rounds.4.warmup_steps=20",
-        ];
-        let config = parse_config("digits.toml", text, &settings.map(str::to_owned)).unwrap();
+        ])
+        .unwrap();
         let last = Recipe::new(&config, *config.stages().last().unwrap());
         assert_eq!(last.steps, 77);
         assert_eq!((last.lr.at(0), last.lr.at(20), last.lr.at(77)), (1e-4, 2e-3, 0.0));

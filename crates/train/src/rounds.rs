@@ -137,12 +137,7 @@ pub struct Round {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse_config;
-
-    fn digits(settings: &[&str]) -> Result<Config, TrainError> {
-        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
-        parse_config("digits.toml", include_str!("../../../configs/digits.toml"), &settings)
-    }
+    use crate::config_file::{digits, parse_config};
 
     #[test]
     fn a_round_has_its_table_and_for_the_rest_what_all_have() {

@@ -230,11 +230,10 @@ fn flatten_into(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config_file::parse_config;
+    use crate::config_file::digits;
 
     fn config(overrides: &[&str]) -> Config {
-        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-        parse_config("digits", include_str!("../../../configs/digits.toml"), &overrides).unwrap()
+        digits(overrides).unwrap()
     }
 
     #[test]

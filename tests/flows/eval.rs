@@ -1,26 +1,30 @@
 //! `eval`: sets of images against each other, from folders, npz files and models.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
+use burn::tensor::Device;
+use halfstep_data::{DataConfig, Progress};
+use halfstep_model::{UNet, UNetConfig};
+use npyz::WriterBuilder;
+use npyz::npz::NpzWriter;
 use serde_json::Value;
 
 use crate::programs::train;
-use crate::support::{contents, failure, fixture, output, program, tiny_model};
+use crate::support::{failure, fixture, output, program, times, tiny_model};
 
 /// What it keeps lies in a folder that goes with the test's.
-fn eval(cache: &Path, args: &[&str]) -> Command {
+pub fn eval(cache: &Path, args: &[&str]) -> Command {
     let mut command = program("eval");
     command.args(args).args(["--device", "cpu", "--cache"]).arg(cache);
     command
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn numbers(command: &mut Command, json: &Path) -> (Value, String, String) {
+pub fn numbers(command: &mut Command, json: &Path) -> (Value, String, String) {
     command.arg("--json").arg(json);
     let output = output(command, 0);
     let numbers = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
@@ -72,6 +76,7 @@ fn mistakes_are_named() {
     tiny_model(None, Some(4)).save(&at("model")).unwrap();
     std::fs::write(at("a.npz"), b"PK\x05\x06 no archive").unwrap();
     let (model, npz, nowhere) = (at("model"), at("a.npz"), at("nowhere"));
+    let wide = two_channels(&at("wide"));
     let foreign = fixture("diffusers/timestep_class");
     let clipping = fixture("diffusers/bare");
     for (args, words) in [
@@ -108,6 +113,14 @@ fn mistakes_are_named() {
             vec!["--model", text(&model), "--reference", "digits", "--likelihood", "ode"],
             ["--likelihood", "is a student"],
         ),
+        (
+            vec!["--model", text(&wide), "--reference", "digits"],
+            ["wide: draws images of 2 channels", "RGB (3)"],
+        ),
+        (
+            vec!["--model", text(&model), "--reference", "digits", "--data-dir", "x"],
+            ["--data-dir", "part of the program"],
+        ),
         (vec!["--sweep", text(&model)], ["--sweep", "no run folder"]),
         (vec!["--sweep", text(&nowhere)], ["nowhere", "no run folder"]),
     ] {
@@ -116,6 +129,15 @@ fn mistakes_are_named() {
             assert!(message.contains(word), "{word}: {message}");
         }
     }
+}
+
+/// A model of images that are neither grey nor RGB.
+fn two_channels(dir: &Path) -> PathBuf {
+    let mut model = tiny_model(None, None);
+    let config = UNetConfig { in_channels: 2, out_channels: 2, ..model.unet.config().clone() };
+    model.unet = UNet::init(&config, &Device::flex(), &mut |_, n| vec![0.5; n]).unwrap();
+    model.save(dir).unwrap();
+    dir.to_path_buf()
 }
 
 /// What does not go together is a mistake on the command line, and no flag is passed over in silence.
@@ -179,6 +201,38 @@ fn grey_is_grey_in_any_file_and_sizes_are_compared_first() {
     assert!(failure(&mut eval(&at("cache"), &many)).contains("digits has 1797 images"));
 }
 
+/// A part of a sorted set is of all its classes, on either side; of a file with images and with statistics
+/// (ADM's) the images are taken.
+#[test]
+fn a_part_of_a_sorted_set_is_of_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+    let mut order: Vec<usize> = (0..digits.len()).collect();
+    order.sort_by_key(|&k| digits.labels().unwrap()[k]);
+    let bytes: Vec<u8> = order.iter().flat_map(|&k| digits.image(k)).copied().collect();
+    let sorted = at("sorted.npz");
+    let mut npz = NpzWriter::new(std::fs::File::create(&sorted).unwrap());
+    let shape = [digits.len() as u64, 8, 8, 1];
+    let images = npz.array::<u8>("arr_0", Default::default()).unwrap().default_dtype();
+    let mut images = images.shape(&shape).begin_nd().unwrap();
+    images.extend(bytes).unwrap();
+    images.finish().unwrap();
+    for (name, shape) in [("mu", &[1][..]), ("sigma", &[1, 1])] {
+        let numbers = npz.array::<f64>(name, Default::default()).unwrap().default_dtype();
+        let mut numbers = numbers.shape(shape).begin_nd().unwrap();
+        numbers.push(&1.0).unwrap();
+        numbers.finish().unwrap();
+    }
+    drop(npz);
+
+    let part = ["--samples", text(&sorted), "--reference", "digits", "--count", "200"];
+    let whole = ["--samples", text(&sorted), "--reference", text(&sorted)];
+    let of = |args: &[&str]| numbers(&mut eval(&at("cache"), args), &at("a.json")).0;
+    assert!(of(&part)["pixel_recall"].as_f64().unwrap() > 0.8);
+    assert!(of(&whole)["pixel_frechet"].as_f64().unwrap().abs() < 1e-6);
+}
+
 /// Rows of a sweep: model, sampler, network calls, distance, agreement.
 fn rows(sweep: &Value) -> Vec<(String, String, u64, f64, Option<f64>)> {
     let rows = sweep["rows"].as_array().unwrap().iter().map(|row| {
@@ -222,10 +276,10 @@ fn a_sweep_measures_the_teacher_and_every_student_into_the_report() {
     assert!(page.contains("Distance to the data") && page.contains("dpm-solver++-2m"));
     assert!(run.join("report/sweep.md").is_file() && run.join("report/sweep.svg").is_file());
 
-    let kept = contents(&cache);
+    let kept = times(&cache);
     let (again, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
     assert_eq!(again, sweep);
-    assert!(contents(&cache) == kept, "what was kept was made again");
+    assert_eq!(times(&cache), kept, "what was kept was made again");
 
     // Analytic-DPM, once what it needs is there.
     let teacher = run.join("teacher");
@@ -236,71 +290,4 @@ fn a_sweep_measures_the_teacher_and_every_student_into_the_report() {
     let (sweep, ..) = numbers(&mut eval(&cache, &more), &at("c.json"));
     let found = rows(&sweep);
     assert_eq!((found[1].1.as_str(), found[1].2, found.len()), ("analytic-ddim", 2, 4));
-}
-
-/// The same numbers whether it was stopped or not, and nothing is drawn twice.
-#[test]
-fn what_was_stopped_goes_on_where_it_was() {
-    let dir = tempfile::tempdir().unwrap();
-    let at = |name: &str| dir.path().join(name);
-    tiny_model(None, None).save(&at("model")).unwrap();
-    let model = at("model");
-    let args =
-        ["--model", text(&model), "--steps", "30", "--count", "2000", "--reference", "digits"];
-    let (whole, ..) = numbers(&mut eval(&at("whole"), &args), &at("a.json"));
-
-    let chunks = |cache: &Path| -> Vec<PathBuf> {
-        if !cache.exists() {
-            return Vec::new();
-        }
-        let files = contents(cache).into_iter().map(|(path, _)| path);
-        files.filter(|path| path.extension().is_some_and(|end| end == "safetensors")).collect()
-    };
-    let cache = at("stopped");
-    let mut command = eval(&cache, &args);
-    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let begun = Instant::now();
-    while chunks(&cache).is_empty() && begun.elapsed() < Duration::from_secs(600) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    output(Command::new("kill").args(["-INT", &child.id().to_string()]), 0);
-    let status = child.wait().unwrap();
-    let made = chunks(&cache).len();
-    // Fast machines may have finished before the signal.
-    assert!(status.code() == Some(130) && made < 4 || status.success(), "{status:?}, {made}");
-    let (continued, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
-    assert_eq!(continued, whole);
-    assert_eq!(chunks(&cache).len(), 4);
-}
-
-/// A network that knows nothing is far from any data; both ways say how far in the field's unit.
-#[test]
-fn likelihoods_are_told_in_bits_per_dimension() {
-    let dir = tempfile::tempdir().unwrap();
-    let at = |name: &str| dir.path().join(name);
-    tiny_model(None, None).save(&at("model")).unwrap();
-    let model = at("model");
-    let args = |how| {
-        ["--model", text(&model), "--likelihood", how, "--reference", "digits", "--count", "4"]
-    };
-    let message = failure(&mut eval(&at("cache"), &args("bound")));
-    assert!(message.contains("gamma.json") && message.contains("--estimate-gamma"), "{message}");
-    let mut gamma = program("sample");
-    gamma.arg("--model").arg(&model).args(["--estimate-gamma", "digits", "--device", "cpu"]);
-    output(gamma.args(["--gamma-samples", "10"]), 0);
-    for (how, steps, words) in
-        [("bound", "8", "Analytic-DPM's variances"), ("ode", "6", "probability-flow ODE")]
-    {
-        let args = [&args(how)[..], &["--steps", steps]].concat();
-        let (numbers, table, _) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));
-        assert_eq!(numbers["images"], 4);
-        let bits = |key: &str| numbers[key]["bits_per_dim"].as_f64().unwrap();
-        // A uniform distribution over bytes has 8.
-        assert!(bits(how) > 2.0, "{table}");
-        // What is measured of the network's errors is better than what one without any would have.
-        assert!(how == "ode" || bits("bound_measured") < bits("bound"), "{table}");
-        assert!(table.contains(words) && table.contains("digits"), "{table}");
-        let (again, ..) = self::numbers(&mut eval(&at("cache"), &args), &at("a.json"));
-        assert_eq!(again, numbers);
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use burn::tensor::Device;
 use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
@@ -148,6 +149,12 @@ fn pseudo_uniforms(seed: u64, count: usize) -> Vec<f32> {
         (state >> 40) as f32 / (1u64 << 24) as f32
     };
     (0..count).map(|_| next()).collect()
+}
+
+/// Every file below a folder with the time when it was written, sorted.
+pub fn times(dir: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let written = |path: &PathBuf| std::fs::metadata(dir.join(path)).unwrap().modified().unwrap();
+    contents(dir).into_iter().map(|(path, _)| (path.clone(), written(&path))).collect()
 }
 
 /// Every file below a folder with its bytes, paths relative, sorted.

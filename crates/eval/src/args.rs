@@ -74,8 +74,8 @@ pub struct Args {
     #[arg(long, value_name = "train|test")]
     pub split: Option<Half>,
 
-    /// Generated images [default: all of --samples; 10000 for --model, 2000 for each of --sweep; 100 for
-    /// --likelihood]
+    /// Generated images, evenly taken from --samples [default: all of --samples; 10000 for --model, 2000 for
+    /// each of --sweep; 100 for --likelihood]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..))]
     pub count: Option<u32>,
 

@@ -1,7 +1,8 @@
 //! What took long to make, kept: drawn images, and what networks say of images.
 //!
 //! A chunk is a file named after all that its content depends on. It appears whole or not at all, so
-//! that whatever was stopped goes on where it was, and what was measured once is there the next time.
+//! that whatever was stopped goes on where it was, and what was measured once is there the next time. It
+//! carries a checksum: what the disk did to it is noticed, and the chunk is made again.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,10 @@ use sha2::{Digest, Sha256};
 
 /// Images of a chunk.
 pub const CHUNK: usize = 500;
+
+/// What is kept was made by a program of this number. To be raised with every change of what is drawn or
+/// what a network says of it (a sampler, a kernel, the resize): what was kept is then made again.
+pub const MAKING: u32 = 1;
 
 /// A folder of chunks.
 pub struct Cache {
@@ -65,7 +70,7 @@ impl Cache {
     ) -> anyhow::Result<Arrays> {
         let name = format!("{:08}-{:08}.safetensors", which.start, which.end);
         let path = self.dir.join(&sha256(key.as_bytes())[..32]).join(name);
-        if let Some(arrays) = read(&path, which.len(), names) {
+        if let Some(arrays) = read(&path, key, which.len(), names) {
             return Ok(arrays);
         }
         let arrays = make()?;
@@ -88,7 +93,11 @@ pub fn chunks(count: usize) -> impl Iterator<Item = Range<usize>> {
 
 /// In hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn serialized(arrays: &Arrays, key: &str) -> anyhow::Result<Vec<u8>> {
@@ -107,14 +116,32 @@ fn serialized(arrays: &Arrays, key: &str) -> anyhow::Result<Vec<u8>> {
         Ok((*name, TensorView::new(dtype, array.shape.clone(), bytes)?))
     });
     let views: Vec<_> = views.collect::<Result<_, safetensors::SafeTensorError>>()?;
-    let of = [("of".to_owned(), key.to_owned())].into();
-    Ok(safetensors::serialize(views, Some(of))?)
+    let about = [("of".to_owned(), key.to_owned()), (CHECKSUM.to_owned(), checksum(&bytes))].into();
+    Ok(safetensors::serialize(views, Some(about))?)
+}
+
+const CHECKSUM: &str = "sha256";
+
+/// Of the arrays' bytes, one array after another.
+fn checksum(arrays: &[impl AsRef<[u8]>]) -> String {
+    let mut hash = Sha256::new();
+    for bytes in arrays {
+        hash.update(bytes);
+    }
+    hex(&hash.finalize())
 }
 
 /// `None` for what is not there, or is not what was written: it is made again.
-fn read(path: &Path, images: usize, names: &[&'static str]) -> Option<Arrays> {
+fn read(path: &Path, key: &str, images: usize, names: &[&'static str]) -> Option<Arrays> {
     let bytes = std::fs::read(path).ok()?;
     let file = SafeTensors::deserialize(&bytes).ok()?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).ok()?;
+    let about = header.metadata().as_ref()?;
+    let views: Option<Vec<_>> = names.iter().map(|name| file.tensor(name).ok()).collect();
+    let data: Vec<&[u8]> = views?.iter().map(TensorView::data).collect();
+    if about.get("of")? != key || *about.get(CHECKSUM)? != checksum(&data) {
+        return None;
+    }
     let array = |name: &&'static str| {
         let view = file.tensor(name).ok()?;
         let four = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
@@ -154,6 +181,15 @@ mod tests {
         let whole = std::fs::read(&file).unwrap();
         std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
         assert_eq!(ask("a", 3), arrays(3));
+        // One bit of the values; the file of another key.
+        let mut flipped = std::fs::read(&file).unwrap();
+        *flipped.last_mut().unwrap() ^= 1;
+        std::fs::write(&file, &flipped).unwrap();
+        assert_eq!(ask("a", 4), arrays(4));
+        let other = dir.path().join(&sha256(b"b")[..32]).join("00000000-00000002.safetensors");
+        std::fs::copy(other, &file).unwrap();
+        assert_eq!(ask("a", 5), arrays(5));
+        assert_eq!(ask("a", 6), arrays(5));
     }
 
     #[test]

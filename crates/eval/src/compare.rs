@@ -29,7 +29,7 @@ pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
             if count > pictures.len() {
                 bail!("--count {count}: {} has {} images", pictures.name(), pictures.len());
             }
-            Side::kept(pictures.slice(0..count))?
+            Side::kept(pictures.spread(count))?
         }
         (None, Some(dir)) => {
             drawn = Drawn::load(dir, job).context("--model")?;
@@ -44,6 +44,7 @@ pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
     };
     let judge = Judge::of(args, &generated, &real, job)?;
     note(&judge, generated.len().min(real_images.unwrap_or(usize::MAX)));
+    note_sizes(&generated, &real)?;
     let court = Court::open(judge, real, job)?;
     halfstep_sample::say!("{} images of {}", generated.len(), generated.name());
     let measures = court.measures(&generated, job)?;
@@ -89,6 +90,26 @@ pub fn note(judge: &Judge, fewest: usize) {
         ),
         SweepMeasure::Fid => {}
     }
+}
+
+/// Networks take images of any size, and stretch them to their own.
+fn note_sizes(generated: &Side<'_>, real: &Reference) -> anyhow::Result<()> {
+    if let Reference::Pictures(pictures) = real {
+        let (ours, theirs) = (generated.sides()?, pictures.sides()?);
+        if ours != theirs {
+            halfstep_sample::say!(
+                "note: {} has images of {}x{}, {} of {}x{}: the network sees each as it is. Training cuts out \
+                 the central square and resizes it; do the same if that is what is to be compared",
+                pictures.name(),
+                theirs[0],
+                theirs[1],
+                generated.name(),
+                ours[0],
+                ours[1]
+            );
+        }
+    }
+    Ok(())
 }
 
 fn as_json(measures: &[Measure], generated: usize, real: Option<usize>) -> Value {

@@ -14,7 +14,7 @@ use halfstep_sample::{
 };
 use serde_json::{Value, json};
 
-use crate::cache::{Array, Values};
+use crate::cache::{Array, MAKING, Values};
 use crate::job::{Job, Stopped};
 
 /// Steps of a model that was not distilled.
@@ -72,6 +72,13 @@ impl Drawn {
                  times or another solver); draw with `sample --model {0} --npz FILE`, which heeds it, and \
                  give the file to --samples",
                 dir.display()
+            );
+        }
+        if ![1, 3].contains(&config.in_channels) {
+            bail!(
+                "{}: draws images of {} channels; grey (1) and RGB (3) can be measured",
+                dir.display(),
+                config.in_channels
             );
         }
         let shape = [config.in_channels, height, width];
@@ -133,10 +140,10 @@ impl Drawn {
     pub fn key(&self, way: &Way, job: &Job) -> String {
         let times: Vec<f64> = way.grid.iter().map(|point| point.t).collect();
         json!({
-            "images": "drawn", "version": env!("CARGO_PKG_VERSION"), "model": self.sha256,
+            "images": "drawn", "made_by": MAKING, "model": self.sha256,
             "config": self.model.unet.config(),
             "sampler": way.kind.name(), "times": times, "seed": job.seed,
-            "device": job.device.description, "gamma": way.gamma,
+            "device": job.device.kind(), "gamma": way.gamma,
         })
         .to_string()
     }

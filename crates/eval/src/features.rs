@@ -1,6 +1,7 @@
 //! What a network says of images.
 
 use burn::tensor::Tensor;
+use halfstep_data::{Purpose, Stream};
 
 use crate::error::EvalError;
 
@@ -68,6 +69,17 @@ impl Features {
         Self { values: which.flat_map(|k| self.row(k)).copied().collect(), dim: self.dim }
     }
 
+    /// All of them in an order of `seed`: sets may be sorted.
+    #[must_use]
+    pub fn shuffled(&self, seed: u64) -> Self {
+        let mut draws = Stream::new(seed, Purpose::Evaluation, SHUFFLE);
+        let order = draw(self.len(), self.len(), &mut draws);
+        Self {
+            values: order.into_iter().flat_map(|k| self.row(k)).copied().collect(),
+            dim: self.dim,
+        }
+    }
+
     /// Row-major `[N, D]`.
     pub fn into_values(self) -> Vec<f32> {
         self.values
@@ -103,6 +115,19 @@ impl Features {
     }
 }
 
+/// Index of the stream that a shuffle draws from, far from those of anything that is numbered.
+const SHUFFLE: u64 = 1 << 40;
+
+/// `count` different ones of `all` places, at random.
+pub(crate) fn draw(all: usize, count: usize, draws: &mut Stream) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..all).collect();
+    for k in 0..count {
+        order.swap(k, k + draws.below((all - k) as u64) as usize);
+    }
+    order.truncate(count);
+    order
+}
+
 /// `count` of `all` places, evenly, the first among them; all if there are fewer.
 pub(crate) fn spread(all: usize, count: usize) -> impl Iterator<Item = usize> {
     let count = count.min(all);
@@ -120,5 +145,18 @@ mod tests {
         assert_eq!(spread(5, 0).count(), 0);
         let features = Features::new(vec![0.0, 1.0, 2.0, 3.0], 1).unwrap();
         assert_eq!(features.spread(2).into_values(), [0.0, 2.0]);
+    }
+
+    #[test]
+    fn a_shuffle_moves_whole_rows_and_loses_none() {
+        let values: Vec<f32> = (0..40_u8).map(f32::from).collect();
+        let features = Features::new(values.clone(), 2).unwrap();
+        let shuffled = features.shuffled(0);
+        assert!(shuffled.rows().all(|row| row[1] == row[0] + 1.0 && row[0] % 2.0 == 0.0));
+        assert_ne!(shuffled, features);
+        assert_ne!(shuffled, features.shuffled(1));
+        let mut again = shuffled.into_values();
+        again.sort_by(f32::total_cmp);
+        assert_eq!(again, values);
     }
 }

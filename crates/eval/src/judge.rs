@@ -1,5 +1,6 @@
 //! What images are judged by: FID's network, a network of the user's, or their pixels.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,7 +13,8 @@ use halfstep_train::SweepMeasure;
 use serde_json::json;
 
 use crate::args::Args;
-use crate::cache::{Array, Arrays, Values, chunks, sha256};
+use crate::cache::{Array, Arrays, MAKING, Values, chunks, sha256};
+use crate::course::or_stopped;
 use crate::job::Job;
 use crate::measures::{Measure, Real, measures};
 use crate::sides::{Reference, Side};
@@ -71,7 +73,16 @@ impl Judge {
             }
             Some(path) => {
                 let network = Inception::load(path, device).context("--inception")?;
-                Ok(Self::Inception { network: Box::new(network), sha256: of_file(path)? })
+                let sha256 = of_file(path)?;
+                if sha256 != INCEPTION.files[0].sha256 {
+                    halfstep_sample::say!(
+                        "note: {} is not the published {} byte for byte. As safetensors it cannot be; the numbers \
+                         are FID only if its tensors are the same",
+                        path.display(),
+                        INCEPTION.files[0].name
+                    );
+                }
+                Ok(Self::Inception { network: Box::new(network), sha256 })
             }
         }
     }
@@ -146,8 +157,8 @@ impl Judge {
             Self::Inception { sha256, .. } => ("inception", sha256.as_str()),
         };
         json!({
-            "features": network, "version": env!("CARGO_PKG_VERSION"), "sha256": sha256, "of": images,
-            "device": job.device.description,
+            "features": network, "made_by": MAKING, "sha256": sha256, "of": images,
+            "device": job.device.kind(),
         })
         .to_string()
     }
@@ -232,7 +243,8 @@ impl Court {
                 let side = Side::kept(pictures)?;
                 halfstep_sample::say!("{} images of {}", side.len(), side.name());
                 let features = judge.say(&side, job)?.features;
-                Real::of(features)?
+                let statistics = Statistics::of(&features)?;
+                Real::new(Some(features), statistics)
             }
             Reference::Statistics(_) if matches!(judge, Judge::Pixels { .. }) => bail!(
                 "--reference: statistics of a network are of no use without it; add --inception or \
@@ -245,21 +257,20 @@ impl Court {
                     judge.dim().unwrap_or_default()
                 )
             }
-            Reference::Statistics(statistics) => Real { features: None, statistics },
+            Reference::Statistics(statistics) => Real::new(None, statistics),
         };
         Ok(Self { judge, real })
     }
 
     /// All measures of a side.
     pub fn measures(&self, side: &Side<'_>, job: &Job) -> anyhow::Result<Vec<Measure>> {
-        Ok(measures(self.judge.measure(), &self.judge.say(side, job)?, &self.real)?)
-    }
-}
-
-impl Real {
-    /// Features, and their statistics.
-    fn of(features: Features) -> anyhow::Result<Self> {
-        let statistics = Statistics::of(&features)?;
-        Ok(Self { features: Some(features), statistics })
+        let said = self.judge.say(side, job)?;
+        let mut watch = Watch::new("rows of distances");
+        watch.show(0, 1);
+        let mut progress = |done, total| {
+            watch.show(done, total);
+            if job.stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        or_stopped(measures(self.judge.measure(), &said, &self.real, &mut progress))
     }
 }

@@ -4,7 +4,7 @@ use faer::Mat;
 use halfstep_data::{Purpose, Stream};
 
 use crate::error::EvalError;
-use crate::features::Features;
+use crate::features::{Features, draw};
 
 /// How it is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,8 @@ impl Default for KernelOptions {
 pub struct KernelDistance {
     /// Of the subsets' estimates: the KID, with Inception features.
     pub mean: f64,
-    /// Standard deviation among them, divided by their number.
+    /// Standard deviation among them, of all there are (not of one less). How far the mean itself is off is
+    /// another number: subsets overlap.
     pub deviation: f64,
 }
 
@@ -60,11 +61,7 @@ pub fn kernel_distance(
 
 /// `[size, D]` of distinct samples.
 fn subset(features: &Features, size: usize, draws: &mut Stream) -> Mat<f64> {
-    let mut order: Vec<usize> = (0..features.len()).collect();
-    for k in 0..size {
-        let left = (order.len() - k) as u64;
-        order.swap(k, k + draws.below(left) as usize);
-    }
+    let order = draw(features.len(), size, draws);
     Mat::from_fn(size, features.dim(), |k, d| f64::from(features.row(order[k])[d]))
 }
 

@@ -36,7 +36,7 @@ pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
 pub use likelihood::{BoundParts, Decoder, ProbabilityFlow, Walk, bits_per_dim};
 pub use pictures::{Batch, Pictures};
 pub use pixels::pixel_features;
-pub use precision_recall::{PrecisionRecall, precision_recall};
+pub use precision_recall::{Manifold, OnRows, PrecisionRecall, precision_recall};
 pub use published::INCEPTION;
 pub use resize::resize_bilinear;
 pub use score::{InceptionScore, inception_score};

@@ -1,9 +1,13 @@
 //! What is measured, and how it is told.
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
 use halfstep_eval::{
-    EvalError, Features, InceptionScore, KernelOptions, Statistics, frechet_distance,
-    inception_score, kernel_distance, precision_recall,
+    EvalError, Features, InceptionScore, KernelOptions, Manifold, OnRows, PrecisionRecall,
+    Statistics, frechet_distance, inception_score, kernel_distance,
 };
+use halfstep_sample::DrawProgress;
 use halfstep_train::SweepMeasure;
 use serde_json::{Map, Value, json};
 
@@ -12,6 +16,8 @@ use crate::judge::Said;
 /// Neighbours of precision and recall, and parts of an Inception score, as in their papers.
 const NEIGHBOURS: usize = 3;
 const PARTS: usize = 10;
+/// Of the order that images are divided in for an Inception score.
+const ORDER_SEED: u64 = 0;
 /// Directions in which the pixels of the real images differ most.
 const COMPONENTS: usize = 64;
 
@@ -22,7 +28,7 @@ pub struct Measure {
     /// For people.
     pub name: &'static str,
     pub value: f64,
-    /// Deviation among subsets or parts, where there are any.
+    /// Standard deviation among subsets or parts, where there are any.
     pub deviation: Option<f64>,
 }
 
@@ -37,6 +43,20 @@ pub struct Real {
     /// Not if all there is are published statistics.
     pub features: Option<Features>,
     pub statistics: Statistics,
+    /// What the last measurement found that so many of them cover.
+    manifold: RefCell<Option<(usize, Rc<Manifold>)>>,
+}
+
+impl Real {
+    pub fn new(features: Option<Features>, statistics: Statistics) -> Self {
+        Self { features, statistics, manifold: RefCell::new(None) }
+    }
+
+    /// What `count` of the real images cover, if it is known.
+    fn known(&self, count: usize) -> Option<Rc<Manifold>> {
+        let known = self.manifold.borrow();
+        known.as_ref().filter(|(of, _)| *of == count).map(|(_, manifold)| manifold.clone())
+    }
 }
 
 /// Keys and names of Frechet distance, kernel distance, precision and recall.
@@ -62,7 +82,8 @@ fn names(measure: SweepMeasure) -> Names {
     }
 }
 
-/// All that can be measured; the Frechet distance comes first.
+/// All that can be measured; the Frechet distance comes first. `progress` is told of what takes long with
+/// many images: the distances of all pairs, for precision and recall.
 ///
 /// That takes all samples of both sides; precision and recall, which depend on how many there are, as
 /// many of each.
@@ -70,6 +91,7 @@ pub fn measures(
     measure: SweepMeasure,
     generated: &Said,
     real: &Real,
+    progress: &mut DrawProgress<'_>,
 ) -> Result<Vec<Measure>, EvalError> {
     let [frechet, kernel, precision, recall] = names(measure);
     let statistics = Statistics::of(&generated.features)?;
@@ -81,20 +103,16 @@ pub fn measures(
         let name = "Frechet distance of 64 principal components";
         measures.push(Measure::new("principal_frechet", name, distance));
     }
-    if let Some(real) = &real.features {
-        let (value, deviation) = kernel_mean(&generated.features, real)?;
-        measures.push(Measure {
-            deviation: Some(deviation),
-            ..Measure::new(kernel.0, kernel.1, value)
-        });
-        let count = generated.features.len().min(real.len());
-        let (ours, theirs) = (generated.features.spread(count), real.spread(count));
-        let near = precision_recall(&ours, &theirs, NEIGHBOURS)?;
+    if let Some(features) = &real.features {
+        let (value, deviation) = kernel_mean(&generated.features, features)?;
+        measures.push(Measure { deviation, ..Measure::new(kernel.0, kernel.1, value) });
+        let near = near(&generated.features, real, features, progress)?;
         measures.push(Measure::new(precision.0, precision.1, near.precision));
         measures.push(Measure::new(recall.0, recall.1, near.recall));
     }
     if let Some(logits) = generated.logits.as_ref().filter(|logits| logits.len() >= PARTS) {
-        let InceptionScore { mean, deviation } = inception_score(logits, PARTS)?;
+        let InceptionScore { mean, deviation } =
+            inception_score(&logits.shuffled(ORDER_SEED), PARTS)?;
         measures.push(Measure {
             deviation: Some(deviation),
             ..Measure::new("inception_score", "Inception score", mean)
@@ -103,12 +121,42 @@ pub fn measures(
     Ok(measures)
 }
 
-/// Subsets of 1000, or of all where there are fewer.
-fn kernel_mean(generated: &Features, real: &Features) -> Result<(f64, f64), EvalError> {
+/// Precision and recall of as many of one side as of the other.
+fn near(
+    generated: &Features,
+    real: &Real,
+    features: &Features,
+    progress: &mut DrawProgress<'_>,
+) -> Result<PrecisionRecall, EvalError> {
+    let count = generated.len().min(features.len());
+    let known = real.known(count);
+    let total = count * if known.is_some() { 2 } else { 3 };
+    let before = Cell::new(0);
+    let on_rows: &mut OnRows<'_> = &mut |done| progress((before.get() + done) as u64, total as u64);
+    let theirs = match known {
+        Some(known) => known,
+        None => {
+            let made = Rc::new(Manifold::of(features.spread(count), NEIGHBOURS, on_rows)?);
+            *real.manifold.borrow_mut() = Some((count, made.clone()));
+            before.set(count);
+            made
+        }
+    };
+    let ours = Manifold::of(generated.spread(count), NEIGHBOURS, on_rows)?;
+    before.set(before.get() + count);
+    ours.compare(&theirs, on_rows)
+}
+
+/// Of subsets of 1000, or of as many as the smaller side has. A subset that is a whole side is always the
+/// same one: the deviation would be of the other side alone, so there is none.
+fn kernel_mean(generated: &Features, real: &Features) -> Result<(f64, Option<f64>), EvalError> {
     let defaults = KernelOptions::default();
-    let subset_size = defaults.subset_size.min(generated.len()).min(real.len());
-    let distance = kernel_distance(generated, real, KernelOptions { subset_size, ..defaults })?;
-    Ok((distance.mean, distance.deviation))
+    let (fewer, more) = (generated.len().min(real.len()), generated.len().max(real.len()));
+    let subset_size = defaults.subset_size.min(fewer);
+    let subsets = if more == subset_size { 1 } else { defaults.subsets };
+    let options = KernelOptions { subsets, subset_size, ..defaults };
+    let distance = kernel_distance(generated, real, options)?;
+    Ok((distance.mean, (subset_size < fewer).then_some(distance.deviation)))
 }
 
 /// A Markdown table.
@@ -131,4 +179,22 @@ pub fn to_json(measures: &[Measure]) -> Map<String, Value> {
         }
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use halfstep_data::{Purpose, Stream};
+
+    #[test]
+    fn a_kernel_distance_has_a_deviation_if_both_sides_have_more_than_a_subset() {
+        let features = |count: usize, stream| {
+            let mut draws = Stream::new(0, Purpose::Evaluation, stream);
+            Features::new(draws.normals(2 * count), 2).unwrap()
+        };
+        let (few, many) = (features(400, 0), features(1200, 1));
+        assert!(kernel_mean(&few, &features(400, 2)).unwrap().1.is_none());
+        assert!(kernel_mean(&few, &many).unwrap().1.is_none());
+        assert!(kernel_mean(&many, &features(1200, 3)).unwrap().1.unwrap() > 0.0);
+    }
 }

@@ -49,18 +49,14 @@ impl Batch {
 }
 
 impl Pictures {
-    /// The PNG and JPEG files of a folder, in the order of their names.
+    /// The PNG and JPEG files of a folder and of the folders in it (a class each, say), in the order of
+    /// their names.
     ///
     /// # Errors
     /// [`EvalError::Pictures`] naming the folder.
     pub fn from_folder(dir: &Path) -> Result<Self, EvalError> {
-        let entries = std::fs::read_dir(dir).map_err(|error| EvalError::pictures(dir, error))?;
-        let is_picture = |path: &PathBuf| {
-            let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
-            matches!(end.as_deref(), Some("png" | "jpg" | "jpeg"))
-        };
-        let mut files: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(is_picture).collect();
+        let mut files = Vec::new();
+        find_pictures(dir, &mut files)?;
         files.sort();
         if files.is_empty() {
             return Err(EvalError::pictures(dir, "has no PNG or JPEG file"));
@@ -311,6 +307,24 @@ impl Pictures {
             }
         }
     }
+}
+
+/// Adds the pictures of a folder and of those in it; names that begin with a dot are passed over.
+fn find_pictures(dir: &Path, found: &mut Vec<PathBuf>) -> Result<(), EvalError> {
+    let unreadable = |error| EvalError::pictures(dir, error);
+    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let path = entry.path();
+        let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        } else if entry.file_type().map_err(unreadable)?.is_dir() {
+            find_pictures(&path, found)?;
+        } else if matches!(end.as_deref(), Some("png" | "jpg" | "jpeg")) {
+            found.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Bytes `[H, W, C]` as three planes over 255.

@@ -8,12 +8,13 @@ use crate::features::Features;
 pub struct InceptionScore {
     /// Over the parts.
     pub mean: f64,
-    /// Standard deviation among them, divided by their number.
+    /// Standard deviation among them, of all there are (not of one less).
     pub deviation: f64,
 }
 
 /// `exp(mean KL(p(class | image) || p(class)))` in each of `splits` equal parts, from the logits of N
-/// images in the order they are in; 10 parts in the field.
+/// images in the order they are in; 10 parts in the field. Of sorted images each part has its own classes:
+/// shuffle them first ([`Features::shuffled`]), as torch-fidelity does.
 ///
 /// # Errors
 /// [`EvalError::TooFew`] for fewer images than parts.

@@ -41,6 +41,9 @@ pub fn dataset(args: &Args, name: &str) -> anyhow::Result<Option<DataConfig>> {
         return Ok(None);
     };
     if let Some(dir) = &args.data_dir {
+        if config == (DataConfig::Digits {}) {
+            bail!("--data-dir: {name} is part of the program; leave it out");
+        }
         config = config.in_dir(dir);
     }
     if let Some(split) = args.split {
@@ -63,15 +66,20 @@ pub fn reference(args: &Args, name: &str) -> anyhow::Result<Reference> {
             .map(Reference::Pictures)
             .with_context(|| format!("--reference {name}: not one of {known} either"));
     }
-    // Statistics and images are both npz; the former say so.
-    match Statistics::from_npz(path) {
-        Ok(statistics) => Ok(Reference::Statistics(statistics)),
-        Err(of_statistics) => match Pictures::from_npz(path) {
-            Ok(pictures) => Ok(Reference::Pictures(pictures)),
-            Err(of_pictures) => {
-                bail!("--reference {of_pictures}; and as statistics: {of_statistics}")
+    // Images and statistics are both npz. ADM's files have both, and its statistics are of another network.
+    match (Pictures::from_npz(path), Statistics::from_npz(path)) {
+        (Ok(pictures), statistics) => {
+            if statistics.is_ok() {
+                halfstep_sample::say!(
+                    "note: {name} holds images and statistics; its images are measured, with the network here"
+                );
             }
-        },
+            Ok(Reference::Pictures(pictures))
+        }
+        (Err(_), Ok(statistics)) => Ok(Reference::Statistics(statistics)),
+        (Err(of_pictures), Err(of_statistics)) => {
+            bail!("--reference {of_pictures}; and as statistics: {of_statistics}")
+        }
     }
 }
 

@@ -29,22 +29,7 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
     output::check_dir(&run.join("report"))?;
     let images = args.count.map_or(IMAGES, |count| count as usize);
 
-    let data = match args.data_dir.as_deref() {
-        Some(dir) => config.data.clone().in_dir(dir),
-        None => config.data.clone(),
-    };
-    let (name, real) = match &args.reference {
-        Some(name) => (name.clone(), part(reference(args, name)?, args)?),
-        None if args.split.is_some() => {
-            bail!("--split: goes with --reference; without it the run's own images are taken")
-        }
-        None => {
-            let dataset = data.load(Progress::Shown)?;
-            let name = dataset.name().to_owned();
-            let pictures = Reference::Pictures(Pictures::from_dataset(&dataset));
-            (name, part(pictures, args)?)
-        }
-    };
+    let Against { name, real, held_back } = against(args, run, &config)?;
     let reference_images = match &real {
         Reference::Pictures(pictures) => Some(pictures.len()),
         Reference::Statistics(_) => None,
@@ -61,7 +46,6 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
         job.cache.dir().display()
     );
     let court = Court::open(judge, real, job)?;
-    let held_back = if args.reference.is_none() { held_back(&data) } else { None };
     let mut sweep = Sweep {
         measure: court.judge.measure(),
         network: court.judge.network().map(str::to_owned),
@@ -94,6 +78,46 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
         output::write_file(path, serde_json::to_string_pretty(&sweep)?.as_bytes())?;
     }
     Ok(())
+}
+
+/// What a run is measured against.
+struct Against {
+    name: String,
+    real: Reference,
+    /// Images of the same kind that were not trained on, if there are any.
+    held_back: Option<DataConfig>,
+}
+
+/// `--reference`, or what the run was trained on.
+fn against(args: &Args, run: &Path, config: &Config) -> anyhow::Result<Against> {
+    if let Some(name) = &args.reference {
+        let real = part(reference(args, name)?, args)?;
+        return Ok(Against { name: name.clone(), real, held_back: None });
+    }
+    if args.split.is_some() {
+        bail!("--split: goes with --reference; without it the run's own images are taken");
+    }
+    let data = match args.data_dir.as_deref() {
+        Some(_) if config.data == (DataConfig::Digits {}) => {
+            bail!("--data-dir: the run's digits are part of the program; leave it out")
+        }
+        Some(dir) => config.data.clone().in_dir(dir),
+        None => config.data.clone(),
+    };
+    let dataset = data.load(Progress::Shown)?;
+    let path = run.join("dataset.sha256");
+    let learned = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    if learned.trim() != dataset.sha256() {
+        bail!(
+            "--sweep: {} is not what the run was trained on (SHA-256 {}, then {}); bring those images back, or \
+             name these with --reference",
+            data.describe(),
+            dataset.sha256(),
+            learned.trim()
+        );
+    }
+    let real = part(Reference::Pictures(Pictures::from_dataset(&dataset)), args)?;
+    Ok(Against { name: dataset.name().to_owned(), real, held_back: held_back(&data) })
 }
 
 fn config(run: &Path) -> anyhow::Result<Config> {
@@ -136,8 +160,15 @@ fn teacher_ways(
     ways.retain(|(kind, steps)| seen.insert((kind.name(), *steps)));
     // What cannot be drawn is found out before anything is.
     for &(kind, steps) in &ways {
+        let flags = match (args.samplers.is_empty(), args.sweep_steps.is_empty()) {
+            (false, _) => "--samplers, --sweep-steps",
+            (true, false) => "--sweep-steps",
+            (true, true) => "--sweep",
+        };
         teacher.way(Some(kind), Some(steps)).with_context(|| {
-            format!("--samplers: {kind} cannot draw this teacher in {steps} steps; leave it out")
+            format!(
+                "{flags}: {kind} cannot draw this teacher in {steps} steps; leave one of them out"
+            )
         })?;
     }
     Ok(ways)
@@ -207,7 +238,7 @@ fn held_back(data: &DataConfig) -> Option<DataConfig> {
     data.clone().of_split(other)
 }
 
-/// As many of them as of each model; `None` if there are not that many.
+/// As many of them as of each model: a distance depends on how many there are.
 fn of_real(
     court: &Court,
     data: &DataConfig,
@@ -216,6 +247,10 @@ fn of_real(
 ) -> anyhow::Result<Option<f64>> {
     let pictures = Pictures::from_dataset(&data.load(Progress::Shown)?);
     if pictures.len() < images {
+        halfstep_sample::say!(
+            "note: {} images were held back, fewer than are drawn of each model: they are not measured",
+            pictures.len()
+        );
         return Ok(None);
     }
     let side = Side::kept(pictures.spread(images))?;

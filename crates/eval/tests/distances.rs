@@ -1,11 +1,12 @@
 //! Distances of fixed features against scipy, pytorch-fid and torch-fidelity, and against closed forms.
 //! The fixtures are printed by `scripts/compare_fid.py`.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use halfstep_eval::{
-    Features, KernelOptions, Statistics, frechet_distance, inception_score, kernel_distance,
-    precision_recall,
+    EvalError, Features, KernelOptions, Manifold, Statistics, frechet_distance, inception_score,
+    kernel_distance, precision_recall,
 };
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -106,6 +107,27 @@ fn precision_and_recall_are_torch_fidelitys() {
     assert_near(found.recall, &expected()["recall"], 1e-6);
     let same = precision_recall(&features("ours"), &features("ours"), 3).unwrap();
     assert_eq!((same.precision, same.recall), (1.0, 1.0));
+}
+
+/// What one side covers is known once and for all, and to find it out may be stopped.
+#[test]
+fn what_a_side_covers_is_kept_and_finding_it_may_be_stopped() {
+    let mut go_on = |_| ControlFlow::Continue(());
+    let mut known = |name| Manifold::of(features(name), 3, &mut go_on).unwrap();
+    let (ours, theirs) = (known("ours"), known("theirs"));
+    let mut rows = 0;
+    let found = ours.compare(&theirs, &mut |done| {
+        rows = done;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(
+        found.unwrap(),
+        precision_recall(&features("ours"), &features("theirs"), 3).unwrap()
+    );
+    assert_eq!(rows, features("ours").len());
+    let mut stop = |_| ControlFlow::Break(());
+    assert!(matches!(Manifold::of(features("ours"), 3, &mut stop), Err(EvalError::Stopped)));
+    assert!(matches!(ours.compare(&theirs, &mut stop), Err(EvalError::Stopped)));
 }
 
 #[test]

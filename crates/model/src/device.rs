@@ -105,6 +105,12 @@ pub struct SelectedDevice {
 }
 
 impl SelectedDevice {
+    /// What results depend on: the description without the number of threads.
+    pub fn kind(&self) -> &str {
+        let threads = self.description.strip_suffix(" threads)");
+        threads.and_then(|rest| rest.rsplit_once(", ")).map_or(&*self.description, |(kind, _)| kind)
+    }
+
     /// What this program was built with that makes the device's kernels anew as it runs: `fusion` joins
     /// operations into one, `autotune` takes whichever variant is fastest just then.
     pub fn made_at_run_time(&self) -> Vec<&'static str> {

@@ -33,6 +33,10 @@ fn files_of_different_sizes_come_in_batches_of_one() {
             .unwrap();
     }
     std::fs::write(dir.path().join("notes.txt"), "no picture").unwrap();
+    std::fs::write(dir.path().join(".hidden.png"), "no picture").unwrap();
+    let class = dir.path().join("class");
+    std::fs::create_dir(&class).unwrap();
+    std::fs::rename(dir.path().join("c.png"), class.join("a.png")).unwrap();
     let pictures = Pictures::from_folder(dir.path()).unwrap();
     assert_eq!(pictures.len(), 3);
     let sizes = |first| pictures.batch(first, 8).unwrap().map(|batch| (batch.len(), batch.sides));

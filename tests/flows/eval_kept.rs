@@ -1,0 +1,74 @@
+//! What `eval` keeps between calls, and when it is used.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::eval::{eval, numbers, text};
+use crate::support::{contents, output, times, tiny_model};
+
+/// Whatever images depend on makes others; the batch size and a second call make none.
+#[test]
+fn what_is_kept_is_used_for_the_same_and_for_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    tiny_model(None, None).save(&at("model")).unwrap();
+    tiny_model(None, Some(4)).save(&at("student")).unwrap();
+    tiny_model(Some(3), None).save(&at("classes")).unwrap();
+    let (model, student, classes) = (at("model"), at("student"), at("classes"));
+    let (model, student, classes) = (text(&model), text(&student), text(&classes));
+    let cache = at("cache");
+    let mut made = Vec::new();
+    let mut draw = |args: &[&str], new: usize| {
+        let args = [args, &["--reference", "digits", "--count", "6"]].concat();
+        output(&mut eval(&cache, &args), 0);
+        let now = times(&cache);
+        assert!(made.iter().all(|file| now.contains(file)), "{args:?}: something was made again");
+        assert_eq!(now.len(), made.len() + new, "{args:?}");
+        made = now;
+    };
+    draw(&["--model", model, "--steps", "4"], 1);
+    draw(&["--model", model, "--steps", "4"], 0);
+    draw(&["--model", model, "--steps", "4", "--batch-size", "2"], 0);
+    draw(&["--model", model, "--steps", "4", "--seed", "1"], 1);
+    draw(&["--model", model, "--steps", "5"], 1);
+    draw(&["--model", model, "--steps", "4", "--sampler", "euler"], 1);
+    draw(&["--model", classes, "--steps", "4"], 1);
+    // The same weights on the same times with the same sampler: the same images.
+    draw(&["--model", student], 0);
+}
+
+/// The same numbers whether it was stopped or not, and nothing is drawn twice.
+#[test]
+fn what_was_stopped_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    tiny_model(None, None).save(&at("model")).unwrap();
+    let model = at("model");
+    let args =
+        ["--model", text(&model), "--steps", "30", "--count", "2000", "--reference", "digits"];
+    let (whole, ..) = numbers(&mut eval(&at("whole"), &args), &at("a.json"));
+
+    let chunks = |cache: &Path| -> Vec<PathBuf> {
+        if !cache.exists() {
+            return Vec::new();
+        }
+        let files = contents(cache).into_iter().map(|(path, _)| path);
+        files.filter(|path| path.extension().is_some_and(|end| end == "safetensors")).collect()
+    };
+    let cache = at("stopped");
+    let mut command = eval(&cache, &args);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while chunks(&cache).is_empty() && begun.elapsed() < Duration::from_secs(600) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    output(Command::new("kill").args(["-INT", &child.id().to_string()]), 0);
+    let status = child.wait().unwrap();
+    let made = chunks(&cache).len();
+    // Fast machines may have finished before the signal.
+    assert!(status.code() == Some(130) && made < 4 || status.success(), "{status:?}, {made}");
+    let (continued, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
+    assert_eq!(continued, whole);
+    assert_eq!(chunks(&cache).len(), 4);
+}

@@ -54,7 +54,7 @@ fn likelihoods_are_told_in_bits_per_dimension() {
     gamma.arg("--model").arg(&model).args(["--estimate-gamma", "digits", "--device", "cpu"]);
     output(gamma.args(["--gamma-samples", "10"]), 0);
     for (how, steps, words) in
-        [("bound", "8", "Analytic-DPM's variances"), ("ode", "6", "probability-flow ODE")]
+        [("bound", "8", "Analytic-DPM's trajectory"), ("ode", "6", "probability-flow ODE")]
     {
         let args = [&args(how)[..], &["--steps", steps]].concat();
         let (numbers, table, _) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));

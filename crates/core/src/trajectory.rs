@@ -1,7 +1,7 @@
 //! Analytic-DPM's optimal trajectory: which K of the T times to visit.
 
 use crate::posterior::beta_between;
-use crate::{DiscreteSchedule, NoiseLevel};
+use crate::{DiscreteSchedule, NoiseLevel, posterior_data_variance};
 
 /// A trajectory that does not exist.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum TrajectoryError {
         /// The entry.
         value: f64,
     },
+    /// A variance that no data has.
+    #[error("data_variance = {0}: must be finite and not negative")]
+    DataVariance(f64),
     /// Too many times lie where the network is known to be wrong.
     #[error(
         "num_steps = {num_steps} is too many: of {times} times, {left} are left after dropping those \
@@ -49,39 +52,44 @@ pub enum TrajectoryError {
 }
 
 /// The `num_steps` times, noisiest first, whose DDPM sampler with optimal variances has the best
-/// variational bound: the least-cost path with cost `ln(1 - beta_rs Gamma_r)` for a jump r -> s, by
-/// dynamic programming in O(K T^2) (Bao et al. 2022, arXiv:2201.06503, section 4).
+/// variational bound, by dynamic programming in O(K T^2) (Bao et al. 2022, arXiv:2201.06503, section
+/// 4).
 ///
 /// `eps_norm2[t]` is the measured `E|eps_hat|^2 / d = sigma_t^2 Gamma_t` at each of the schedule's T
-/// times. T - 1 and 0 are always among the result, except that one step is `[T - 1]`. This is best
-/// for the likelihood, not for the look of images. Among equal paths any one may be given.
+/// times, `data_variance` that of the data: what is not known of x0 in pure noise. T - 1 and 0 are
+/// always among the result, except that one step is `[T - 1]`. This is best for the likelihood, not
+/// for the look of images. Among equal paths any one may be given.
 ///
-/// Times with `eps_norm2 > 1` are not visited: an exact network has none, and the logarithm need
-/// not exist there. The two ends are, whatever their entries. That of t = 0 has no part in any
-/// cost. That of the noisy end may leave no logarithm, so its argument is clamped from below: with
-/// zero terminal SNR `beta_rs` is 1 for every s, so the first jump adds the same to every path and
-/// the best stays the best. (Without, the clamp only keeps a wrong entry from being infinitely
-/// wrong.)
+/// A jump r -> s costs `ln(1 + beta_rs V_r alpha_s^2 / (sigma_r^2 sigma_s^2))`, twice its KL
+/// divergence a dimension, with V the mean variance of x0 given z. The paper's `ln(1 - beta_rs
+/// Gamma_r)` is that and `ln(SNR_r / SNR_s)`, which adds up to the same on every path; but at zero
+/// terminal SNR it is minus infinity for the first jump, wherever that goes, and tells no path from
+/// another.
+///
+/// Times with `eps_norm2 > 1` are not visited: an exact network has none, and V would be negative.
+/// The two ends are, whatever their entries: that of t = 0 has no part in any cost, that of the
+/// noisy end none at zero terminal SNR, and elsewhere V is 0 at least.
 ///
 /// # Errors
 ///
 /// [`TrajectoryError`] unless `1 <= num_steps <= T`, there is one finite entry that is not negative
-/// for every time, and enough times may be visited.
+/// for every time, `data_variance` is such too, and enough times may be visited.
 ///
 /// ```
 /// use halfstep_core::{DiscreteSchedule, optimal_trajectory};
 ///
 /// let schedule = DiscreteSchedule::linear(4, 0.1, 0.4)?;
-/// let times = optimal_trajectory(&schedule, &[0.2, 0.6, 1.1, 0.9], 3)?;
+/// let times = optimal_trajectory(&schedule, &[0.2, 0.6, 1.1, 0.9], 0.3, 3)?;
 /// assert_eq!(times, [3, 1, 0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn optimal_trajectory(
     schedule: &DiscreteSchedule,
     eps_norm2: &[f64],
+    data_variance: f64,
     num_steps: usize,
 ) -> Result<Vec<usize>, TrajectoryError> {
-    check(schedule.len(), eps_norm2, num_steps)?;
+    check(schedule.len(), eps_norm2, data_variance, num_steps)?;
     let last = schedule.len() - 1;
     if num_steps == 1 {
         return Ok(vec![last]);
@@ -92,11 +100,21 @@ pub fn optimal_trajectory(
         let (times, left) = (schedule.len(), times.len());
         return Err(TrajectoryError::TooFewTimes { num_steps, times, left });
     }
-    let path = cheapest_path(&costs(schedule, eps_norm2, &times), num_steps);
+    let variance = |&t: &usize| {
+        let measured = posterior_data_variance(schedule.at(t), eps_norm2[t]);
+        (schedule.at(t), measured.unwrap_or(data_variance).max(0.0))
+    };
+    let points: Vec<(NoiseLevel, f64)> = times.iter().map(variance).collect();
+    let path = cheapest_path(&costs(&points), num_steps);
     Ok(path.into_iter().map(|place| times[place]).collect())
 }
 
-fn check(times: usize, eps_norm2: &[f64], num_steps: usize) -> Result<(), TrajectoryError> {
+fn check(
+    times: usize,
+    eps_norm2: &[f64],
+    data_variance: f64,
+    num_steps: usize,
+) -> Result<(), TrajectoryError> {
     if num_steps == 0 {
         return Err(TrajectoryError::NoSteps);
     }
@@ -107,27 +125,27 @@ fn check(times: usize, eps_norm2: &[f64], num_steps: usize) -> Result<(), Trajec
         return Err(TrajectoryError::Length { found: eps_norm2.len(), expected: times });
     }
     let valid = |value: f64| value.is_finite() && value >= 0.0;
+    if !valid(data_variance) {
+        return Err(TrajectoryError::DataVariance(data_variance));
+    }
     match eps_norm2.iter().position(|&value| !valid(value)) {
         Some(t) => Err(TrajectoryError::OutOfRange { t, value: eps_norm2[t] }),
         None => Ok(()),
     }
 }
 
-/// `costs[s][r]`, r < s: the cost of the jump between the places r and s of `times`, which fall.
-fn costs(schedule: &DiscreteSchedule, eps_norm2: &[f64], times: &[usize]) -> Vec<Vec<f64>> {
-    let points: Vec<(NoiseLevel, f64)> =
-        times.iter().map(|&t| (schedule.at(t), eps_norm2[t])).collect();
+/// `costs[s][r]`, r < s: the cost of the jump between the places r and s, noisiest first, each a level and
+/// its V.
+fn costs(points: &[(NoiseLevel, f64)]) -> Vec<Vec<f64>> {
     let jumps_to = |(s, &(to, _)): (usize, &(NoiseLevel, f64))| {
         points[..s].iter().map(|&from| jump_cost(from, to)).collect()
     };
     points.iter().enumerate().map(jumps_to).collect()
 }
 
-/// `ln(1 - beta_rs Gamma_r)`. As `beta_rs < sigma_r^2`, the argument is positive wherever `eps_norm2
-/// <= 1`: the clamp is for the noisy end and for rounding.
-fn jump_cost((from, eps_norm2): (NoiseLevel, f64), to: NoiseLevel) -> f64 {
-    let gamma = eps_norm2 / from.sigma().powi(2);
-    (1.0 - beta_between(from, to) * gamma).max(f64::EPSILON).ln()
+/// Twice the KL divergence of the jump from what x0 would make of it, a dimension.
+fn jump_cost((from, variance): (NoiseLevel, f64), to: NoiseLevel) -> f64 {
+    (beta_between(from, to) * variance * to.snr() / from.sigma().powi(2)).ln_1p()
 }
 
 /// The cheapest path of `num_steps >= 2` places from the first to the last.

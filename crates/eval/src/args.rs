@@ -136,8 +136,8 @@ impl From<Half> for Split {
 /// How a likelihood is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Likelihood {
-    /// The variational bound of --steps steps on Analytic-DPM's best trajectory, with its variances;
-    /// needs Gamma (`sample --estimate-gamma`) [default: 128 steps]
+    /// The variational bound of --steps steps: with Analytic-DPM's variances on its trajectory, and with
+    /// measured errors in place of both; needs Gamma (`sample --estimate-gamma`) [default: 128 steps]
     Bound,
     /// By the probability-flow ODE, in --steps steps of Runge and Kutta's [default: 64 steps]
     Ode,

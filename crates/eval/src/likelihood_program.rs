@@ -5,9 +5,9 @@ use std::ops::Range;
 use anyhow::{Context, bail};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use halfstep_core::{PredictionType, TimePoint, optimal_trajectory};
-use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream, noise};
-use halfstep_eval::{Decoder, ProbabilityFlow, Walk, bits_per_dim};
+use halfstep_core::PredictionType;
+use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
+use halfstep_eval::{ProbabilityFlow, bits_per_dim};
 use halfstep_model::{ClassInput, ModelFolder, UNet, UNetDenoiser};
 use halfstep_sample::{GammaTable, output};
 use serde_json::{Map, Value, json};
@@ -23,18 +23,16 @@ const IMAGES: usize = 100;
 const BOUND_STEPS: usize = 128;
 const ODE_STEPS: usize = 64;
 /// Images that the network's errors are measured on.
-const CALIBRATION: usize = 256;
-/// Beyond the numbers of all images that are judged.
-const FAR: u64 = 1 << 32;
+pub const CALIBRATION: usize = 256;
 
 /// What one way found.
-struct Found {
+pub struct Found {
     /// In JSON.
-    key: &'static str,
+    pub key: &'static str,
     /// For people.
-    words: &'static str,
+    pub words: &'static str,
     /// Bits per dimension of each image.
-    bits: Vec<f64>,
+    pub bits: Vec<f64>,
 }
 
 pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
@@ -79,19 +77,13 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
     tell(args, &subject, &found)
 }
 
-impl Found {
-    fn new(key: &'static str, words: &'static str) -> Self {
-        Self { key, words, bits: Vec::new() }
-    }
-}
-
 /// A model and the images that are put to it.
-struct Subject<'a> {
-    model: &'a ModelFolder,
-    dataset: Dataset,
+pub struct Subject<'a> {
+    pub model: &'a ModelFolder,
+    pub dataset: Dataset,
     /// Where the network's errors are measured: images of the training split if others are judged. The
     /// last of them in any case.
-    calibration: Option<Dataset>,
+    pub calibration: Option<Dataset>,
     /// Whether the model is told the classes.
     labels: bool,
 }
@@ -127,11 +119,11 @@ impl<'a> Subject<'a> {
         Ok(Self { model, dataset, calibration, labels })
     }
 
-    fn dim(&self) -> usize {
+    pub fn dim(&self) -> usize {
         self.dataset.shape().iter().product()
     }
 
-    fn denoiser<'b>(
+    pub fn denoiser<'b>(
         &self,
         unet: &'b UNet,
         dataset: &Dataset,
@@ -142,85 +134,10 @@ impl<'a> Subject<'a> {
         Ok(UNetDenoiser::new(unet, self.model.prediction_type(), labels)?)
     }
 
-    fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
+    pub fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
         let [channels, height, width] = self.dataset.shape();
         let images = values.len() / self.dim();
         Tensor::from_data(TensorData::new(values, [images, channels, height, width]), device)
-    }
-
-    /// Bits per dimension of each image by the bound, with Analytic-DPM's variances and with measured ones.
-    fn bounds(
-        &self,
-        table: &GammaTable,
-        steps: usize,
-        count: usize,
-        job: &Job,
-    ) -> anyhow::Result<Vec<Found>> {
-        let schedule = &self.model.schedule;
-        let times = optimal_trajectory(schedule, &table.eps_norm2, steps)
-            .with_context(|| format!("--steps {steps}"))?;
-        let grid: Vec<TimePoint> = schedule.points(&times);
-        halfstep_sample::say!(
-            "variational bound of {count} images of {} in {steps} steps of the optimal trajectory",
-            self.dataset.name()
-        );
-        let analytic = grid.iter().map(|&at| table.posterior_data_variance(at)).collect();
-        let variances: [Vec<f64>; 2] = [analytic, self.errors(&grid, job)?];
-        let mut found = [
-            Found::new("bound", "variational bound, Analytic-DPM's variances"),
-            Found::new("bound_measured", "variational bound, variances of measured errors"),
-        ];
-        let mut course = Course::new(count, steps, job);
-        for which in batches(0..count, job) {
-            let walk = self.walk(&grid, &self.dataset, which, 0, &mut course)?;
-            for (variance, found) in variances.iter().zip(&mut found) {
-                let parts = walk.bound(variance, Decoder::Bytes)?;
-                let bits = parts.iter().map(|parts| bits_per_dim(parts.total(), self.dim()));
-                found.bits.extend(bits);
-            }
-        }
-        Ok(found.into())
-    }
-
-    /// The network's mean squared error at each time, on images that it may have learned from: those
-    /// that are judged, and their noises, must have no part in it.
-    fn errors(&self, grid: &[TimePoint], job: &Job) -> anyhow::Result<Vec<f64>> {
-        let dataset = self.calibration.as_ref().unwrap_or(&self.dataset);
-        let images = dataset.len().saturating_sub(CALIBRATION)..dataset.len();
-        let count = images.len();
-        halfstep_sample::say!(
-            "first the network's errors, on {count} images of {}",
-            dataset.name()
-        );
-        let mut sums = vec![0.0; grid.len()];
-        let mut course = Course::new(count, grid.len(), job);
-        for which in batches(images, job) {
-            let walk = self.walk(grid, dataset, which, FAR, &mut course)?;
-            sums.iter_mut().zip(walk.squared_errors()).for_each(|(sum, error)| *sum += error);
-        }
-        Ok(sums.into_iter().map(|sum| sum / count as f64).collect())
-    }
-
-    /// Images `which` along a grid, with the noises of images `which` + `offset`.
-    fn walk<'g>(
-        &self,
-        grid: &'g [TimePoint],
-        dataset: &Dataset,
-        which: Range<usize>,
-        offset: u64,
-        course: &mut Course<'_>,
-    ) -> anyhow::Result<Walk<'g>> {
-        let job = course.job();
-        let device = &job.device.device;
-        let denoiser = self.denoiser(&self.model.unet, dataset, &which)?;
-        let x0 = self.tensor(values(dataset, &which), device);
-        let count = which.len();
-        let which = which.start as u64 + offset..which.end as u64 + offset;
-        let mut noise = |index: usize| {
-            let purpose = Purpose::SampleNoise { step: index as u32 };
-            self.tensor(noise(job.seed, purpose, which.clone(), self.dim()), device)
-        };
-        or_stopped(Walk::of(grid, &denoiser, x0, &mut noise, &mut course.batch(count)))
     }
 
     /// Bits per dimension of each image, by the ODE, with noise of a byte's width added: what a density
@@ -277,13 +194,13 @@ impl<'a> Subject<'a> {
 }
 
 /// `images` in parts of the batch size.
-fn batches(images: Range<usize>, job: &Job) -> impl Iterator<Item = Range<usize>> {
+pub fn batches(images: Range<usize>, job: &Job) -> impl Iterator<Item = Range<usize>> {
     let (size, end) = (job.batch_size, images.end);
     images.step_by(size).map(move |first| first..(first + size).min(end))
 }
 
 /// Values in `[-1, 1]` of images `which`.
-fn values(dataset: &Dataset, which: &Range<usize>) -> Vec<f32> {
+pub fn values(dataset: &Dataset, which: &Range<usize>) -> Vec<f32> {
     let picks: Vec<Pick> = which.clone().map(Pick::new).collect();
     dataset.batch(&picks).images
 }

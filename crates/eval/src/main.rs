@@ -1,6 +1,7 @@
 //! `eval`: measures generated images against real ones, and models.
 
 mod args;
+mod bounds;
 mod cache;
 mod compare;
 mod course;

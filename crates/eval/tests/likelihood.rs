@@ -109,7 +109,8 @@ fn the_bound_is_above_the_density_and_falls_with_more_and_better_steps() {
     let eps_norm2: Vec<f64> = (0..schedule.len())
         .map(|t| oracle.gamma(schedule.at(t)) * schedule.at(t).sigma().powi(2))
         .collect();
-    let best = |steps| optimal_trajectory(&schedule, &eps_norm2, steps).unwrap();
+    let unknown = oracle.optimal_x0_mse(schedule.at(schedule.len() - 1));
+    let best = |steps| optimal_trajectory(&schedule, &eps_norm2, unknown, steps).unwrap();
     let (few, few_error) = measured(&evenly(7));
     let (chosen, chosen_error) = measured(&best(8));
     let (many, many_error) = measured(&best(64));

@@ -62,8 +62,11 @@ fn laid_out_grid(
         }
         (None, GridKind::Optimal) => {
             let table = GammaTable::load(&args.model, schedule)?;
-            let times = optimal_trajectory(schedule, &table.eps_norm2, num_steps)
-                .with_context(|| format!("--grid-kind optimal, {}", asked_for(args, num_steps)))?;
+            let times =
+                optimal_trajectory(schedule, &table.eps_norm2, table.data_variance, num_steps)
+                    .with_context(|| {
+                        format!("--grid-kind optimal, {}", asked_for(args, num_steps))
+                    })?;
             listed_grid(schedule, &times)?
         }
         (None, continuous) => continuous_grid(schedule, continuous, num_steps)?,

@@ -231,6 +231,9 @@ fn a_part_of_a_sorted_set_is_of_all_of_it() {
     let of = |args: &[&str]| numbers(&mut eval(&at("cache"), args), &at("a.json")).0;
     assert!(of(&part)["pixel_recall"].as_f64().unwrap() > 0.8);
     assert!(of(&whole)["pixel_frechet"].as_f64().unwrap().abs() < 1e-6);
+    let other =
+        ["--samples", text(&sorted), "--reference", text(&sorted), "--reference-count", "200"];
+    assert!(of(&other)["pixel_precision"].as_f64().unwrap() > 0.8);
 }
 
 /// Rows of a sweep: model, sampler, network calls, distance, agreement.
@@ -280,6 +283,14 @@ fn a_sweep_measures_the_teacher_and_every_student_into_the_report() {
     let (again, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
     assert_eq!(again, sweep);
     assert_eq!(times(&cache), kept, "what was kept was made again");
+
+    // The run's own images are those that it learned from.
+    let learned = run.join("dataset.sha256");
+    let sha256 = std::fs::read_to_string(&learned).unwrap();
+    std::fs::write(&learned, "another\n").unwrap();
+    let message = failure(&mut eval(&cache, &args));
+    assert!(message.contains("is not what the run was trained on"), "{message}");
+    std::fs::write(&learned, sha256).unwrap();
 
     // Analytic-DPM, once what it needs is there.
     let teacher = run.join("teacher");

@@ -67,7 +67,7 @@ fn what_was_stopped_goes_on_where_it_was() {
     let status = child.wait().unwrap();
     let made = chunks(&cache).len();
     // Fast machines may have finished before the signal.
-    assert!(status.code() == Some(130) && made < 4 || status.success(), "{status:?}, {made}");
+    assert!(status.code() == Some(130) && made <= 4 || status.success(), "{status:?}, {made}");
     let (continued, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
     assert_eq!(continued, whole);
     assert_eq!(chunks(&cache).len(), 4);

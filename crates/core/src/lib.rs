@@ -62,5 +62,5 @@ pub use step::{AncestralVariance, ancestral_step, angular_step, ddim_step};
 pub use threshold::dynamic_threshold;
 pub use time_point::TimePoint;
 pub use timesteps::{TimestepError, TimestepSpacing, dpm_timesteps, timesteps};
-pub use trajectory::{TrajectoryError, optimal_trajectory};
+pub use trajectory::{TrajectoryError, best_trajectory, optimal_trajectory};
 pub use weighting::{LossWeighting, LossWeightingError};

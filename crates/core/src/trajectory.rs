@@ -18,16 +18,20 @@ pub enum TrajectoryError {
         times: usize,
     },
     /// A table of another schedule.
-    #[error("`eps_norm2` has {found} entries, the schedule has {expected} times")]
+    #[error("`{name}` has {found} entries, the schedule has {expected} times")]
     Length {
+        /// The table: `eps_norm2` or `variances`.
+        name: &'static str,
         /// Entries of the table.
         found: usize,
         /// Times of the schedule, T.
         expected: usize,
     },
     /// An entry that no network can have.
-    #[error("`eps_norm2`[{t}] = {value}: must be finite and not negative")]
+    #[error("`{name}`[{t}] = {value}: must be finite and not negative")]
     OutOfRange {
+        /// The table: `eps_norm2` or `variances`.
+        name: &'static str,
         /// The time.
         t: usize,
         /// The entry.
@@ -52,23 +56,15 @@ pub enum TrajectoryError {
 }
 
 /// The `num_steps` times, noisiest first, whose DDPM sampler with optimal variances has the best
-/// variational bound, by dynamic programming in O(K T^2) (Bao et al. 2022, arXiv:2201.06503, section
-/// 4).
+/// variational bound, for a network without errors (Bao et al. 2022, arXiv:2201.06503, section 4).
 ///
 /// `eps_norm2[t]` is the measured `E|eps_hat|^2 / d = sigma_t^2 Gamma_t` at each of the schedule's T
-/// times, `data_variance` that of the data: what is not known of x0 in pure noise. T - 1 and 0 are
-/// always among the result, except that one step is `[T - 1]`. This is best for the likelihood, not
-/// for the look of images. Among equal paths any one may be given.
-///
-/// A jump r -> s costs `ln(1 + beta_rs V_r alpha_s^2 / (sigma_r^2 sigma_s^2))`, twice its KL
-/// divergence a dimension, with V the mean variance of x0 given z. The paper's `ln(1 - beta_rs
-/// Gamma_r)` is that and `ln(SNR_r / SNR_s)`, which adds up to the same on every path; but at zero
-/// terminal SNR it is minus infinity for the first jump, wherever that goes, and tells no path from
-/// another.
+/// times, `data_variance` that of the data: what is not known of x0 in pure noise, and the most that
+/// is not known anywhere. See [`best_trajectory`] for the cost of a path.
 ///
 /// Times with `eps_norm2 > 1` are not visited: an exact network has none, and V would be negative.
-/// The two ends are, whatever their entries: that of t = 0 has no part in any cost, that of the
-/// noisy end none at zero terminal SNR, and elsewhere V is 0 at least.
+/// The two ends are, whatever their entries: that of t = 0 has no part in any cost, and for one
+/// above 1 at the noisy end the data's variance is taken.
 ///
 /// # Errors
 ///
@@ -89,30 +85,77 @@ pub fn optimal_trajectory(
     data_variance: f64,
     num_steps: usize,
 ) -> Result<Vec<usize>, TrajectoryError> {
-    check(schedule.len(), eps_norm2, data_variance, num_steps)?;
-    let last = schedule.len() - 1;
-    if num_steps == 1 {
-        return Ok(vec![last]);
+    check("eps_norm2", schedule.len(), eps_norm2, num_steps)?;
+    if !is_valid(data_variance) {
+        return Err(TrajectoryError::DataVariance(data_variance));
     }
-    let times: Vec<usize> =
-        (0..schedule.len()).rev().filter(|&t| t == 0 || t == last || eps_norm2[t] <= 1.0).collect();
+    let last = schedule.len() - 1;
+    let variance = |t: usize| {
+        let measured = posterior_data_variance(schedule.at(t), eps_norm2[t]);
+        match measured.filter(|_| eps_norm2[t] <= 1.0) {
+            Some(measured) => Some(measured.min(data_variance)),
+            None => (t == 0 || t == last).then_some(data_variance),
+        }
+    };
+    let variances: Vec<Option<f64>> = (0..schedule.len()).map(variance).collect();
+    best_of_visited(schedule, &variances, num_steps)
+}
+
+/// The `num_steps` times, noisiest first, on which the variational bound is least when
+/// `variances[t]` is the mean variance V of what z leaves unknown of x0 at each of the schedule's T
+/// times: an exact network's, or the mean squared error of another (Bao et al. 2022,
+/// arXiv:2206.07309). By dynamic programming in O(K T^2).
+///
+/// T - 1 and 0 are always among the result, except that one step is `[T - 1]`. This is best for the
+/// likelihood, not for the look of images. Among equal paths any one may be given.
+///
+/// A jump r -> s costs `ln(1 + beta_rs V_r SNR_s / sigma_r^2)`, twice its KL divergence a dimension.
+/// The paper's `ln(1 - beta_rs Gamma_r)` is that and `ln(SNR_r / SNR_s)`, which adds up to the same
+/// on every path; but at zero terminal SNR it is minus infinity for the first jump, wherever that
+/// goes, and tells no path from another.
+///
+/// # Errors
+///
+/// [`TrajectoryError`] unless `1 <= num_steps <= T` and there is one finite variance that is not
+/// negative for every time.
+pub fn best_trajectory(
+    schedule: &DiscreteSchedule,
+    variances: &[f64],
+    num_steps: usize,
+) -> Result<Vec<usize>, TrajectoryError> {
+    check("variances", schedule.len(), variances, num_steps)?;
+    let variances: Vec<Option<f64>> = variances.iter().copied().map(Some).collect();
+    best_of_visited(schedule, &variances, num_steps)
+}
+
+/// Of the times that have a variance; both ends have.
+fn best_of_visited(
+    schedule: &DiscreteSchedule,
+    variances: &[Option<f64>],
+    num_steps: usize,
+) -> Result<Vec<usize>, TrajectoryError> {
+    if num_steps == 1 {
+        return Ok(vec![schedule.len() - 1]);
+    }
+    let visited = |t: usize| Some((t, (schedule.at(t), variances[t]?)));
+    let (times, points): (Vec<usize>, Vec<(NoiseLevel, f64)>) =
+        (0..schedule.len()).rev().filter_map(visited).unzip();
     if times.len() < num_steps {
         let (times, left) = (schedule.len(), times.len());
         return Err(TrajectoryError::TooFewTimes { num_steps, times, left });
     }
-    let variance = |&t: &usize| {
-        let measured = posterior_data_variance(schedule.at(t), eps_norm2[t]);
-        (schedule.at(t), measured.unwrap_or(data_variance).max(0.0))
-    };
-    let points: Vec<(NoiseLevel, f64)> = times.iter().map(variance).collect();
     let path = cheapest_path(&costs(&points), num_steps);
     Ok(path.into_iter().map(|place| times[place]).collect())
 }
 
+fn is_valid(value: f64) -> bool {
+    value.is_finite() && value >= 0.0
+}
+
 fn check(
+    name: &'static str,
     times: usize,
-    eps_norm2: &[f64],
-    data_variance: f64,
+    entries: &[f64],
     num_steps: usize,
 ) -> Result<(), TrajectoryError> {
     if num_steps == 0 {
@@ -121,15 +164,11 @@ fn check(
     if num_steps > times {
         return Err(TrajectoryError::TooManySteps { num_steps, times });
     }
-    if eps_norm2.len() != times {
-        return Err(TrajectoryError::Length { found: eps_norm2.len(), expected: times });
+    if entries.len() != times {
+        return Err(TrajectoryError::Length { name, found: entries.len(), expected: times });
     }
-    let valid = |value: f64| value.is_finite() && value >= 0.0;
-    if !valid(data_variance) {
-        return Err(TrajectoryError::DataVariance(data_variance));
-    }
-    match eps_norm2.iter().position(|&value| !valid(value)) {
-        Some(t) => Err(TrajectoryError::OutOfRange { t, value: eps_norm2[t] }),
+    match entries.iter().position(|&entry| !is_valid(entry)) {
+        Some(t) => Err(TrajectoryError::OutOfRange { name, t, value: entries[t] }),
         None => Ok(()),
     }
 }

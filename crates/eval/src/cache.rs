@@ -138,12 +138,12 @@ fn read(path: &Path, key: &str, images: usize, names: &[&'static str]) -> Option
     let (_, header) = SafeTensors::read_metadata(&bytes).ok()?;
     let about = header.metadata().as_ref()?;
     let views: Option<Vec<_>> = names.iter().map(|name| file.tensor(name).ok()).collect();
-    let data: Vec<&[u8]> = views?.iter().map(TensorView::data).collect();
+    let views = views?;
+    let data: Vec<&[u8]> = views.iter().map(TensorView::data).collect();
     if about.get("of")? != key || *about.get(CHECKSUM)? != checksum(&data) {
         return None;
     }
-    let array = |name: &&'static str| {
-        let view = file.tensor(name).ok()?;
+    let array = |(name, view): (&&'static str, &TensorView<'_>)| {
         let four = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let values = match view.dtype() {
             Dtype::U8 => Values::Bytes(view.data().to_vec()),
@@ -153,7 +153,7 @@ fn read(path: &Path, key: &str, images: usize, names: &[&'static str]) -> Option
         let shape = view.shape().to_vec();
         (shape.first() == Some(&images)).then_some((*name, Array { shape, values }))
     };
-    names.iter().map(array).collect()
+    names.iter().zip(&views).map(array).collect()
 }
 
 #[cfg(test)]

@@ -93,13 +93,14 @@ pub fn note(judge: &Judge, fewest: usize) {
 }
 
 /// Networks take images of any size, and stretch them to their own.
-fn note_sizes(generated: &Side<'_>, real: &Reference) -> anyhow::Result<()> {
+pub fn note_sizes(generated: &Side<'_>, real: &Reference) -> anyhow::Result<()> {
     if let Reference::Pictures(pictures) = real {
         let (ours, theirs) = (generated.sides()?, pictures.sides()?);
         if ours != theirs {
             halfstep_sample::say!(
-                "note: {} has images of {}x{}, {} of {}x{}: the network sees each as it is. Training cuts out \
-                 the central square and resizes it; do the same if that is what is to be compared",
+                "note: {} has images of {}x{}, {} of {}x{}: each is \
+                 stretched to the network's size. Training cuts out the central square and resizes it; do \
+                 the same if that is what is to be compared",
                 pictures.name(),
                 theirs[0],
                 theirs[1],

@@ -36,11 +36,7 @@ impl<'a> Course<'a> {
         self.watch.show(before, self.total);
         move |step| {
             self.watch.show(before + (images * step) as u64, self.total);
-            if self.job.stop.is_raised() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            self.job.flow()
         }
     }
 }

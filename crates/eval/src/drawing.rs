@@ -1,6 +1,6 @@
 //! Images drawn of a model, to be measured.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -172,7 +172,7 @@ impl Drawn {
         let count = which.len();
         let mut told = |done: u64, total: u64| {
             progress(done * count as u64 / total.max(1));
-            if job.stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            job.flow()
         };
         let told: &mut DrawProgress<'_> = &mut told;
         let images = match draw.images(which.start as u64..which.end as u64, told) {

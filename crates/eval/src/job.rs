@@ -1,5 +1,7 @@
 //! What every part of the program is given.
 
+use std::ops::ControlFlow;
+
 use anyhow::Context;
 use halfstep_model::SelectedDevice;
 use halfstep_sample::StopFlag;
@@ -35,5 +37,10 @@ impl Job {
     /// [`Stopped`] once the flag is raised.
     pub fn check(&self) -> anyhow::Result<()> {
         if self.stop.is_raised() { Err(Stopped.into()) } else { Ok(()) }
+    }
+
+    /// A break once the flag is raised.
+    pub fn flow(&self) -> ControlFlow<()> {
+        if self.stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

@@ -1,6 +1,5 @@
 //! What images are judged by: FID's network, a network of the user's, or their pixels.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -265,11 +264,15 @@ impl Court {
     /// All measures of a side.
     pub fn measures(&self, side: &Side<'_>, job: &Job) -> anyhow::Result<Vec<Measure>> {
         let said = self.judge.say(side, job)?;
-        let mut watch = Watch::new("rows of distances");
-        watch.show(0, 1);
+        let mut watch = None;
         let mut progress = |done, total| {
-            watch.show(done, total);
-            if job.stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let begun = || {
+                let mut watch = Watch::new("rows of distances");
+                watch.show(0, total);
+                watch
+            };
+            watch.get_or_insert_with(begun).show(done, total);
+            job.flow()
         };
         or_stopped(measures(self.judge.measure(), &said, &self.real, &mut progress))
     }

@@ -1,5 +1,8 @@
 //! Images to be measured, wherever they come from.
 
+mod folder;
+mod npz;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -24,9 +27,6 @@ enum Kept {
     Memory { bytes: Vec<u8>, height: usize, width: usize, channels: usize },
 }
 
-/// Of an npz file: a compressed one may hold a thousand times what it weighs.
-const MOST_BYTES: u64 = 16 << 30;
-
 /// Images of one size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
@@ -49,60 +49,6 @@ impl Batch {
 }
 
 impl Pictures {
-    /// The PNG and JPEG files of a folder and of the folders in it (a class each, say), in the order of
-    /// their names.
-    ///
-    /// # Errors
-    /// [`EvalError::Pictures`] naming the folder.
-    pub fn from_folder(dir: &Path) -> Result<Self, EvalError> {
-        let mut files = Vec::new();
-        find_pictures(dir, &mut files)?;
-        files.sort();
-        if files.is_empty() {
-            return Err(EvalError::pictures(dir, "has no PNG or JPEG file"));
-        }
-        Ok(Self { name: dir.display().to_string(), kept: Kept::Files(files) })
-    }
-
-    /// Array `arr_0` of an npz file: uint8 `[N, H, W, C]`, C 1 or 3, as `sample --npz` and ADM's tools
-    /// write it.
-    ///
-    /// # Errors
-    /// [`EvalError::Pictures`] naming the file.
-    pub fn from_npz(path: &Path) -> Result<Self, EvalError> {
-        let wrong = |problem: String| EvalError::pictures(path, problem);
-        let mut archive =
-            npyz::npz::NpzArchive::open(path).map_err(|error| wrong(error.to_string()))?;
-        let array = archive
-            .by_name("arr_0")
-            .map_err(|error| wrong(error.to_string()))?
-            .ok_or_else(|| wrong("has no array `arr_0`".to_owned()))?;
-        let &[count, height, width, channels] = array.shape() else {
-            let shape = array.shape();
-            return Err(wrong(format!("`arr_0` has shape {shape:?}; [N, H, W, C] is needed")));
-        };
-        if array.order() != npyz::Order::C || ![1, 3].contains(&channels) || count == 0 {
-            return Err(wrong("`arr_0` must be row-major, of 1 or 3 channels".to_owned()));
-        }
-        let each = u64::checked_mul(height, width).and_then(|each| each.checked_mul(channels));
-        let whole = each.and_then(|each| each.checked_mul(count));
-        if whole.is_none_or(|bytes| bytes > MOST_BYTES) {
-            let shape = [count, height, width, channels];
-            return Err(wrong(format!("`arr_0` has shape {shape:?}: more than 16 GiB of images")));
-        }
-        let values =
-            array.data::<u8>().map_err(|error| wrong(format!("`arr_0` is not uint8: {error}")))?;
-        // As the bytes come: what the header claims of them costs nothing.
-        let bytes: Vec<u8> =
-            values.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
-        if each == Some(0) || whole != Some(bytes.len() as u64) {
-            return Err(wrong("`arr_0` has fewer values than its shape says".to_owned()));
-        }
-        let (height, width, channels) = (height as usize, width as usize, channels as usize);
-        let name = path.display().to_string();
-        Ok(Self { name, kept: Kept::Memory { bytes, height, width, channels } })
-    }
-
     /// Bytes `[N, H, W, C]` of images that were drawn, C 1 or 3.
     ///
     /// # Errors
@@ -307,24 +253,6 @@ impl Pictures {
             }
         }
     }
-}
-
-/// Adds the pictures of a folder and of those in it; names that begin with a dot are passed over.
-fn find_pictures(dir: &Path, found: &mut Vec<PathBuf>) -> Result<(), EvalError> {
-    let unreadable = |error| EvalError::pictures(dir, error);
-    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let path = entry.path();
-        let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        } else if entry.file_type().map_err(unreadable)?.is_dir() {
-            find_pictures(&path, found)?;
-        } else if matches!(end.as_deref(), Some("png" | "jpg" | "jpeg")) {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// Bytes `[H, W, C]` as three planes over 255.

@@ -76,7 +76,10 @@ pub fn reference(args: &Args, name: &str) -> anyhow::Result<Reference> {
             }
             Ok(Reference::Pictures(pictures))
         }
-        (Err(_), Ok(statistics)) => Ok(Reference::Statistics(statistics)),
+        (Err(_), Ok(statistics)) => {
+            halfstep_sample::say!("{name}: statistics of {} features", statistics.mean.len());
+            Ok(Reference::Statistics(statistics))
+        }
         (Err(of_pictures), Err(of_statistics)) => {
             bail!("--reference {of_pictures}; and as statistics: {of_statistics}")
         }

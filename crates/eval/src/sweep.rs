@@ -11,7 +11,7 @@ use halfstep_train::{Config, Stage, Sweep, SweepRow, load_config, write_report};
 
 use crate::args::Args;
 use crate::cache::chunks;
-use crate::compare::{note, part};
+use crate::compare::{note, note_sizes, part};
 use crate::drawing::Drawn;
 use crate::job::Job;
 use crate::judge::{Court, Judge};
@@ -38,6 +38,7 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
     let full = drawn(&teacher, None, Some(full_grid), images)?;
     let judge = Judge::of(args, &full, &real, job)?;
     note(&judge, images.min(reference_images.unwrap_or(images)));
+    note_sizes(&full, &real)?;
     halfstep_sample::say!(
         "{} ways of the teacher and {} students, {images} images each, against {name}; drawn images are \
          kept in {}",
@@ -166,9 +167,7 @@ fn teacher_ways(
             (true, true) => "--sweep",
         };
         teacher.way(Some(kind), Some(steps)).with_context(|| {
-            format!(
-                "{flags}: {kind} cannot draw this teacher in {steps} steps; leave one of them out"
-            )
+            format!("{flags}: {kind} cannot draw this teacher in {steps} steps; take others")
         })?;
     }
     Ok(ways)

@@ -106,9 +106,11 @@ pub struct SelectedDevice {
 
 impl SelectedDevice {
     /// What results depend on: the description without the number of threads.
-    pub fn kind(&self) -> &str {
-        let threads = self.description.strip_suffix(" threads)");
-        threads.and_then(|rest| rest.rsplit_once(", ")).map_or(&*self.description, |(kind, _)| kind)
+    pub fn kind(&self) -> String {
+        match self.description.rsplit_once(", ") {
+            Some((kind, threads)) if threads.ends_with(" threads)") => format!("{kind})"),
+            _ => self.description.clone(),
+        }
     }
 
     /// What this program was built with that makes the device's kernels anew as it runs: `fusion` joins
@@ -214,4 +216,22 @@ fn ndarray() -> Result<SelectedDevice, DeviceError> {
 #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
 fn no_adapter(choice: DeviceChoice, reason: impl Into<String>) -> DeviceError {
     DeviceError::NoAdapter(choice, reason.into())
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_threads_is_no_kind_of_device() {
+        let of = |description: &str| {
+            let device = Device::flex();
+            let description = description.to_owned();
+            SelectedDevice { device, description, is_gpu: false, compiles_kernels: false }.kind()
+        };
+        assert_eq!(of("cpu (flex, 8 threads)"), "cpu (flex)");
+        let others =
+            ["cpu (ndarray)", "cuda: device 0", "wgpu: llvmpipe (LLVM 19, 256 bits) (Vulkan)"];
+        assert!(others.iter().all(|other| of(other) == *other));
+    }
 }

@@ -2,7 +2,7 @@
 
 use halfstep_core::{
     CosineSchedule, DdpmContinuousSchedule, DiscreteSchedule, GaussianOracle, NoiseLevel,
-    TrajectoryError, optimal_trajectory, posterior,
+    TrajectoryError, best_trajectory, optimal_trajectory, posterior,
 };
 
 use crate::support::scatter;
@@ -33,8 +33,9 @@ fn table(t: usize, salt: f64, wild: bool) -> Vec<f64> {
 /// Of the data, where a schedule ends in pure noise.
 const DATA_VARIANCE: f64 = 0.3;
 
-/// The variational bound's part that depends on the path, with betas straight from the alphas: the paper's;
-/// from pure noise, where that is minus infinity, its limit for small alpha_r less `ln alpha_r^2`.
+/// The variational bound's part that depends on the path, with betas straight from the alphas: the paper's,
+/// with Gamma not so small that V were larger than the data's variance; from pure noise, where that is
+/// minus infinity, its limit for small alpha_r less `ln alpha_r^2`.
 fn cost(schedule: &DiscreteSchedule, eps_norm2: &[f64], path: &[usize]) -> f64 {
     let jump = |pair: &[usize]| {
         let (from, to) = (schedule.at(pair[0]), schedule.at(pair[1]));
@@ -42,7 +43,19 @@ fn cost(schedule: &DiscreteSchedule, eps_norm2: &[f64], path: &[usize]) -> f64 {
             return (to.karras_sigma().powi(2) + DATA_VARIANCE).ln();
         }
         let beta = 1.0 - (from.alpha() / to.alpha()).powi(2);
-        (1.0 - beta * eps_norm2[pair[0]] / from.sigma().powi(2)).max(f64::EPSILON).ln()
+        let least = 1.0 - DATA_VARIANCE * from.snr();
+        // Above 1 the noisy end alone is visited, and knows nothing of x0.
+        let measured = Some(eps_norm2[pair[0]]).filter(|entry| *entry <= 1.0).unwrap_or(least);
+        (1.0 - beta * measured.max(least) / from.sigma().powi(2)).ln()
+    };
+    path.windows(2).map(jump).sum()
+}
+
+/// Twice the KL divergence a dimension of a path's steps with optimal variances, by the posterior.
+fn divergence(schedule: &DiscreteSchedule, variances: &[f64], path: &[usize]) -> f64 {
+    let jump = |pair: &[usize]| {
+        let jump = posterior(schedule.at(pair[0]), schedule.at(pair[1]));
+        (1.0 + jump.x0_coef.powi(2) * variances[pair[0]] / jump.variance).ln()
     };
     path.windows(2).map(jump).sum()
 }
@@ -98,7 +111,7 @@ fn no_path_is_better() {
     assert_eq!(checked, 8 * (4 + 5 * (2 + 3 + 5 + 8 + 10)));
 }
 
-/// Entries above 1 at the noisy end leave no logarithm, elsewhere they drop the time.
+/// Entries above 1 drop the time; at the noisy end they leave the variance of the data.
 #[test]
 fn times_where_the_network_is_wrong_are_not_visited() {
     let t = 9;
@@ -111,9 +124,7 @@ fn times_where_the_network_is_wrong_are_not_visited() {
             for steps in 1..=7 {
                 let path = optimal_trajectory(&schedule, &eps_norm2, DATA_VARIANCE, steps).unwrap();
                 assert!(!path.contains(&4) && !path.contains(&5), "{path:?}");
-                if schedule.has_zero_terminal_snr() {
-                    check(&schedule, &eps_norm2, steps);
-                }
+                check(&schedule, &eps_norm2, steps);
             }
             let error = optimal_trajectory(&schedule, &eps_norm2, DATA_VARIANCE, 8).unwrap_err();
             assert_eq!(error, TrajectoryError::TooFewTimes { num_steps: 8, times: 9, left: 7 });
@@ -147,19 +158,13 @@ fn at_zero_terminal_snr_the_first_jump_has_its_cost() {
     let data = GaussianOracle::new(vec![0.0; 2], vec![1e-4, 1.0]).unwrap();
     let eps_norm2: Vec<f64> =
         (0..t).map(|i| data.gamma(schedule.at(i)) * schedule.at(i).sigma().powi(2)).collect();
-    let bound = |path: &[usize]| -> f64 {
-        let divergence = |pair: &[usize]| {
-            let (from, to) = (schedule.at(pair[0]), schedule.at(pair[1]));
-            let jump = posterior(from, to);
-            let unknown = data.optimal_x0_mse(from);
-            (1.0 + jump.x0_coef.powi(2) * unknown / jump.variance).ln()
-        };
-        path.windows(2).map(divergence).sum()
-    };
-    let unknown = data.optimal_x0_mse(schedule.at(t - 1));
+    let variances: Vec<f64> = (0..t).map(|i| data.optimal_x0_mse(schedule.at(i))).collect();
+    let bound = |path: &[usize]| divergence(&schedule, &variances, path);
+    let unknown = variances[t - 1];
     let mut blind_is_worse = 0;
     for steps in 3..t {
         let path = optimal_trajectory(&schedule, &eps_norm2, unknown, steps).unwrap();
+        assert_eq!(path, best_trajectory(&schedule, &variances, steps).unwrap());
         let found = bound(&path);
         let paths = all_paths(t, steps);
         assert!(paths.iter().all(|path| found < bound(path) + 1e-9), "{steps}");
@@ -171,18 +176,18 @@ fn at_zero_terminal_snr_the_first_jump_has_its_cost() {
     assert!(blind_is_worse > 3, "{blind_is_worse}");
 }
 
-/// Of standard normal data Gamma = 1 everywhere, and the costs telescope to `2 ln(alpha_T /
-/// alpha_0)`.
+/// Of standard normal data the costs telescope to `2 ln(sigma_T / sigma_0)`.
 #[test]
 fn all_paths_through_standard_normal_data_are_equal() {
     for t in [4, 9] {
-        for schedule in schedules(t).into_iter().filter(|s| !s.has_zero_terminal_snr()) {
-            let eps_norm2: Vec<f64> = (0..t).map(|i| schedule.at(i).sigma().powi(2)).collect();
-            let whole = 2.0 * (schedule.at(t - 1).alpha() / schedule.at(0).alpha()).ln();
+        for schedule in schedules(t) {
+            // Nothing but noise: z leaves sigma^2 unknown.
+            let variances: Vec<f64> = (0..t).map(|i| schedule.at(i).sigma().powi(2)).collect();
+            let whole = -2.0 * schedule.at(0).sigma().ln() + 2.0 * schedule.at(t - 1).sigma().ln();
             for steps in 2..=t {
-                let path = optimal_trajectory(&schedule, &eps_norm2, DATA_VARIANCE, steps).unwrap();
+                let path = best_trajectory(&schedule, &variances, steps).unwrap();
                 assert_eq!((path.len(), path[0], path[steps - 1]), (steps, t - 1, 0));
-                assert!((cost(&schedule, &eps_norm2, &path) - whole).abs() < 1e-9);
+                assert!((divergence(&schedule, &variances, &path) - whole).abs() < 1e-9);
             }
         }
     }
@@ -197,8 +202,14 @@ fn what_cannot_be_is_refused_by_name() {
     };
     assert_eq!(error(&table, 0), TrajectoryError::NoSteps);
     assert_eq!(error(&table, 5), TrajectoryError::TooManySteps { num_steps: 5, times: 4 });
-    assert_eq!(error(&table[..3], 2), TrajectoryError::Length { found: 3, expected: 4 });
+    assert_eq!(
+        error(&table[..3], 2),
+        TrajectoryError::Length { name: "eps_norm2", found: 3, expected: 4 }
+    );
     for wrong in [f64::NAN, f64::INFINITY, -0.1] {
+        let message =
+            best_trajectory(&schedule, &[0.1, wrong, 0.3, 0.4], 2).unwrap_err().to_string();
+        assert!(message.starts_with("`variances`[1] = "), "{message}");
         let message = optimal_trajectory(&schedule, &table, wrong, 2).unwrap_err().to_string();
         assert!(message.starts_with("data_variance = "), "{message}");
         let message = error(&[0.1, 0.2, wrong, 0.4], 2).to_string();

@@ -45,6 +45,20 @@ fn files_of_different_sizes_come_in_batches_of_one() {
     assert_eq!(sizes(3), None);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_circles_end() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    image::GrayImage::new(2, 2).save(other.path().join("a.png")).unwrap();
+    let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, dir.path().join(name));
+    link(other.path(), "class").unwrap();
+    link(dir.path(), "circle").unwrap();
+    assert_eq!(Pictures::from_folder(dir.path()).unwrap().len(), 1);
+    link(Path::new("nowhere"), "b.png").unwrap();
+    let message = Pictures::from_folder(dir.path()).unwrap_err().to_string();
+    assert!(message.contains("b.png"), "{message}");
+}
+
 #[test]
 fn what_is_no_set_of_pictures_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();

@@ -24,7 +24,8 @@ and writes one Markdown file.
   --dev        build with the development profile; the default is release
   --smoke      a tiny network, small batches, few steps: is every line in order?
                It takes software rasterisers, and PyTorch on the CPU.
-  --seconds N  be done after so long (default 460); what no time was left for is said
+  --seconds N  be done after so long (default 3600); what no time was left for is said. Without
+               autotune minutes are enough; with it, a network is tuned for minutes the first time
   --out FILE   default: bench_gpu.md
 HELP
 }
@@ -34,7 +35,7 @@ fail() { echo "bench_gpu.sh: $*" >&2; exit 1; }
 build=
 profile=(--release)
 smoke=
-seconds=460
+seconds=3600
 out=bench_gpu.md
 folder=
 variants=()
@@ -110,13 +111,17 @@ within() {
     timeout "$limit" "$@"
 }
 
+# How long one measurement of a variant may take, if this many seconds are enough without autotune: that times
+# kernels for minutes when it first meets a network, and keeps what it found.
+patience() { case $1 in *autotune*) echo 900 ;; *) echo "$2" ;; esac; }
+
 # What a status other than 0 meant.
 why() { if [ "$1" -eq 124 ]; then echo "no time was left"; else tail -n 1 "$work/errors"; fi; }
 
 # Whether the device agrees with the CPU in this type; its table goes among the notes.
 agrees() {
     local variant=$1 backend=$2 type=$3 status=0
-    within 90 "$folder/$variant/train" --config "$config" --set "precision=$type" \
+    within "$(patience "$variant" 90)" "$folder/$variant/train" --config "$config" --set "precision=$type" \
         --device "$backend" --check-device > "$work/check" 2> "$work/errors" || status=$?
     if [ "$status" -eq 0 ] || grep -q DIFFERS "$work/check"; then
         { echo; echo "#### $variant, $type"; echo; cat "$work/check"; } >> "$notes"
@@ -135,8 +140,8 @@ time_variant() {
     for batch in "${batches[@]}"; do
         for type in "${types[@]}"; do
             status=0
-            within 60 "$folder/$variant/steps" --config "$config" --device "$backend" --precision "$type" \
-                --batch-size "$batch" --repeats "$repeats" --matrix "$matrix" --row \
+            within "$(patience "$variant" 60)" "$folder/$variant/steps" --config "$config" --device "$backend" \
+                --precision "$type" --batch-size "$batch" --repeats "$repeats" --matrix "$matrix" --row \
                 > "$work/row" 2> "$work/errors" || status=$?
             if [ "$status" -eq 0 ]; then
                 # The description of the device does not say what was compiled in.
@@ -147,7 +152,7 @@ time_variant() {
         done
     done
     status=0
-    within 60 "$folder/$variant/steps" --config "$folder/digits.toml" --device "$backend" \
+    within "$(patience "$variant" 60)" "$folder/$variant/steps" --config "$folder/digits.toml" --device "$backend" \
         --batch-size 64 --soak "$soak" > "$work/soak" 2> "$work/errors" || status=$?
     { echo; echo "#### $variant, memory over $soak steps"; echo; sed 's/^/    /' "$work/soak"; } >> "$notes"
     [ "$status" -eq 0 ] || note "- $variant: not all $soak steps were taken: $(why "$status")"

@@ -159,7 +159,7 @@ impl Dataset {
         for label in self.labels.iter().flatten() {
             hasher.update(label.to_le_bytes());
         }
-        hash::hex(hasher)
+        hash::hex(&hasher.finalize())
     }
 
     /// The bytes of image `i`: `C` planes of `H` rows of `W`.

@@ -32,7 +32,7 @@ mod folder;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hash;
+pub mod hash;
 mod idx;
 mod inflate;
 mod jpeg;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use etcetera::BaseStrategy;
+use halfstep_data::hash::{hex, sha256};
 use halfstep_sample::output::{check_dir, write_file};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -89,15 +90,6 @@ fn default_dir() -> Option<PathBuf> {
 /// Images 0 to `count` in parts.
 pub fn chunks(count: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).step_by(CHUNK).map(move |first| first..(first + CHUNK).min(count))
-}
-
-/// In hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn serialized(arrays: &Arrays, key: &str) -> anyhow::Result<Vec<u8>> {

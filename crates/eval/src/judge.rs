@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use halfstep_data::Progress;
+use halfstep_data::hash::sha256;
 use halfstep_eval::{
     FeatureNetwork, Features, INCEPTION, Inception, Pictures, Statistics, pixel_features,
 };
@@ -12,7 +13,7 @@ use halfstep_train::SweepMeasure;
 use serde_json::json;
 
 use crate::args::Args;
-use crate::cache::{Array, Arrays, MAKING, Values, chunks, sha256};
+use crate::cache::{Array, Arrays, MAKING, Values, chunks};
 use crate::course::or_stopped;
 use crate::job::Job;
 use crate::measures::{Measure, Real, measures};

@@ -1,13 +1,13 @@
 //! What is measured, and how it is told.
 
 use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use halfstep_eval::{
     EvalError, Features, InceptionScore, KernelOptions, Manifold, OnRows, PrecisionRecall,
     Statistics, frechet_distance, inception_score, kernel_distance,
 };
-use halfstep_sample::DrawProgress;
 use halfstep_train::SweepMeasure;
 use serde_json::{Map, Value, json};
 
@@ -82,6 +82,9 @@ fn names(measure: SweepMeasure) -> Names {
     }
 }
 
+/// Called with (images whose distances are known, images in all); a break stops the measuring.
+pub type OnDistances<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
+
 /// All that can be measured; the Frechet distance comes first. `progress` is told of what takes long with
 /// many images: the distances of all pairs, for precision and recall.
 ///
@@ -91,7 +94,7 @@ pub fn measures(
     measure: SweepMeasure,
     generated: &Said,
     real: &Real,
-    progress: &mut DrawProgress<'_>,
+    progress: &mut OnDistances<'_>,
 ) -> Result<Vec<Measure>, EvalError> {
     let [frechet, kernel, precision, recall] = names(measure);
     let statistics = Statistics::of(&generated.features)?;
@@ -126,7 +129,7 @@ fn near(
     generated: &Features,
     real: &Real,
     features: &Features,
-    progress: &mut DrawProgress<'_>,
+    progress: &mut OnDistances<'_>,
 ) -> Result<PrecisionRecall, EvalError> {
     let count = generated.len().min(features.len());
     let known = real.known(count);

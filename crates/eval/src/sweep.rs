@@ -71,12 +71,17 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
         let side = drawn(student, None, None, images)?;
         sweep.rows.push(row("student", &court, &side, Some(&full), job)?);
     }
+    publish(&sweep, run, args.json.as_deref())
+}
+
+/// Into the run's report, standard output and `json`.
+fn publish(sweep: &Sweep, run: &Path, json: Option<&Path>) -> anyhow::Result<()> {
     sweep.write(run)?;
     write_report(run)?;
     halfstep_sample::answer!("{}", sweep.table().trim_end());
     halfstep_sample::say!("plot: {}", run.join("report/index.html").display());
-    if let Some(path) = &args.json {
-        output::write_file(path, serde_json::to_string_pretty(&sweep)?.as_bytes())?;
+    if let Some(path) = json {
+        output::write_file(path, serde_json::to_string_pretty(sweep)?.as_bytes())?;
     }
     Ok(())
 }

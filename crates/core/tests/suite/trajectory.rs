@@ -227,16 +227,11 @@ fn the_ends_are_always_visited() {
     assert_eq!(optimal_trajectory(&schedule, &eps_norm2, DATA_VARIANCE, 1024).unwrap(), all);
 }
 
-/// Measured 0.13 to 0.18 s at optimisation level 1, on one core of two that were both busy.
 #[test]
-fn fifty_of_1024_steps_take_no_time() {
+fn fifty_of_1024_steps_come_in_strictly_descending_order() {
     let schedule = DiscreteSchedule::from_continuous(&CosineSchedule::unclipped(), 1024).unwrap();
     let eps_norm2 = table(1024, 2.0, false);
-    let start = std::time::Instant::now();
     let path = optimal_trajectory(&schedule, &eps_norm2, DATA_VARIANCE, 50).unwrap();
-    let seconds = start.elapsed().as_secs_f64();
-    eprintln!("optimal_trajectory, T = 1024, K = 50: {seconds:.3} s");
     assert_eq!(path.len(), 50);
     assert!(path.is_sorted_by(|a, b| a > b));
-    assert!(seconds < 2.0, "{seconds} s");
 }

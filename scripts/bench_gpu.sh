@@ -5,28 +5,32 @@ set -euo pipefail
 usage() {
     cat <<'HELP'
 usage: bench_gpu.sh --build [--dev] DIR [VARIANT ...]
-       bench_gpu.sh [--smoke] [--seconds N] [--out FILE] DIR
+       bench_gpu.sh [--smoke] [--seconds N] [--config FILE] [--batches "N ..."] [--out FILE] DIR
 
 The first form builds the programs into DIR, one folder a variant: a backend, with
 features after plus signs. Default: wgpu vulkan cuda vulkan+autotune cuda+autotune.
 What cannot be built is said and left out. It needs cargo; DIR can then go to a
-machine that has none.
+machine that has none (programs with cuda need NVIDIA's libraries there, and
+nvvm/libdevice of a CUDA toolkit).
 
 The second form runs everything in DIR that this machine has a device for:
-  1. train --check-device in f32, bf16 and f16; what disagrees is not timed
-  2. time of a forward pass, a training step and drawing, at batches 64 to 512,
-     with launches, memory, and the share of the chip's own matrix rate
-  3. 1000 training steps of a small network, and the memory held along the way
-  4. PyTorch in bf16, eager and compiled, and in f32, if python3 has torch with CUDA
+  1. PyTorch in bf16, eager and compiled, and in f32, if python3 has torch with CUDA
      and diffusers
-and writes one Markdown file.
+  2. train --check-device in f32, bf16 and f16; what disagrees is not timed
+  3. time of a forward pass, a training step and drawing, at each batch, with
+     launches, memory, and the share of the chip's own matrix rate
+  4. 1000 training steps of a small network, and the memory held along the way
+and writes one Markdown file, anew after each part. With autotune, kernels are timed for
+minutes whenever a network or a batch size is new: such variants take the first batch
+alone, and as long as they need of their share of the time.
 
-  --dev        build with the development profile; the default is release
-  --smoke      a tiny network, small batches, few steps: is every line in order?
-               It takes software rasterisers, and PyTorch on the CPU.
-  --seconds N  be done after so long (default 3600); what no time was left for is said. Without
-               autotune minutes are enough; with it, a network is tuned for minutes the first time
-  --out FILE   default: bench_gpu.md
+  --dev           build with the development profile; the default is release
+  --smoke         a tiny network, small batches, few steps: is every line in order?
+                  It takes software rasterisers, and PyTorch on the CPU.
+  --seconds N     be done after so long (default 3600); what no time was left for is said
+  --config FILE   the run configuration whose network is timed (default: cifar.toml in DIR)
+  --batches LIST  images of a step (default: "128 256 512 64")
+  --out FILE      default: bench_gpu.md
 HELP
 }
 
@@ -36,6 +40,8 @@ build=
 profile=(--release)
 smoke=
 seconds=3600
+config=
+batches=()
 out=bench_gpu.md
 folder=
 variants=()
@@ -45,6 +51,8 @@ while [ $# -gt 0 ]; do
         --dev) profile=() ;;
         --smoke) smoke=1 ;;
         --seconds) seconds=${2:?--seconds needs a number}; shift ;;
+        --config) config=${2:?--config needs a file}; shift ;;
+        --batches) read -ra batches <<< "${2:?--batches needs numbers}"; shift ;;
         --out) out=${2:?--out needs a file}; shift ;;
         -h | --help) usage; exit ;;
         -*) usage >&2; exit 2 ;;
@@ -53,6 +61,9 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$folder" ] || { usage >&2; exit 2; }
+for number in "$seconds" "${batches[@]}"; do
+    [[ $number =~ ^[1-9][0-9]*$ ]] || fail "--seconds and --batches: \"$number\" is no whole number above 0"
+done
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -63,6 +74,8 @@ build_variant() {
     local variant=$1 features messages
     features=flex,${variant//+/,}
     echo "== $variant"
+    # What an earlier build left would be measured as this one.
+    rm -rf "${folder:?}/$variant"
     if ! messages=$(cd "$here/.." && cargo build "${profile[@]}" --locked -p train --bin train --bench steps \
         --no-default-features --features "$features" --message-format json-render-diagnostics); then
         echo "bench_gpu.sh: $variant does not build here and is left out" >&2
@@ -86,17 +99,19 @@ fi
 
 [ -d "$folder" ] || fail "$folder is no folder; make it with --build"
 folder=$(cd "$folder" && pwd)
-config=$folder/cifar.toml batches=(128 256 512 64) repeats=10 matrix=8192 soak=1000
+repeats=10 matrix=8192 soak=1000
 torch_options=()
 if [ -n "$smoke" ]; then
-    config=$folder/digits.toml batches=(4 8) repeats=1 matrix=128 soak=20
+    config=${config:-$folder/digits.toml} repeats=1 matrix=128 soak=20
+    [ ${#batches[@]} -gt 0 ] || batches=(4 8)
     torch_options=(--cpu)
 fi
+config=${config:-$folder/cifar.toml}
+[ ${#batches[@]} -gt 0 ] || batches=(128 256 512 64)
 [ -f "$config" ] || fail "$config is missing; make the folder with --build"
 
 SECONDS=0
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 rows=$work/rows notes=$work/notes
 touch "$rows" "$notes"
 
@@ -105,23 +120,31 @@ note() { echo "$*" >> "$notes"; echo "$*" >&2; }
 # Runs a command for at most so many seconds, less if the share of its part ends before.
 deadline=$seconds
 within() {
-    local limit=$1 left=$((deadline - SECONDS)); shift
+    local limit=$1 left=$((deadline - SECONDS)) status=0; shift
     [ "$left" -lt "$limit" ] && limit=$left
+    echo "no time was left" > "$work/cut"
     if [ "$limit" -le 0 ]; then return 124; fi
-    timeout "$limit" "$@"
+    echo "cut off after $limit seconds" > "$work/cut"
+    # In the foreground: Ctrl-C is for it too.
+    timeout --foreground -k 10 "$limit" "$@" || status=$?
+    return "$status"
 }
 
-# How long one measurement of a variant may take, if this many seconds are enough without autotune: that times
-# kernels for minutes when it first meets a network, and keeps what it found.
-patience() { case $1 in *autotune*) echo 900 ;; *) echo "$2" ;; esac; }
+# What a status other than 0 meant: 124 is timeout's own, 137 a kill.
+why() {
+    case $1 in
+        124 | 137) cat "$work/cut" ;;
+        *) tail -n 1 "$work/errors" ;;
+    esac
+}
 
-# What a status other than 0 meant.
-why() { if [ "$1" -eq 124 ]; then echo "no time was left"; else tail -n 1 "$work/errors"; fi; }
+# Seconds that one measurement may take: the second argument, or for a variant that tunes itself its whole share.
+limit_of() { case $1 in *autotune*) echo "$seconds" ;; *) echo "$2" ;; esac; }
 
 # Whether the device agrees with the CPU in this type; its table goes among the notes.
 agrees() {
     local variant=$1 backend=$2 type=$3 status=0
-    within "$(patience "$variant" 90)" "$folder/$variant/train" --config "$config" --set "precision=$type" \
+    within "$(limit_of "$variant" 90)" "$folder/$variant/train" --config "$config" --set "precision=$type" \
         --device "$backend" --check-device > "$work/check" 2> "$work/errors" || status=$?
     if [ "$status" -eq 0 ] || grep -q DIFFERS "$work/check"; then
         { echo; echo "#### $variant, $type"; echo; cat "$work/check"; } >> "$notes"
@@ -132,39 +155,80 @@ agrees() {
     return "$status"
 }
 
-time_variant() {
-    local variant=$1 backend=${1%%+*} type batch status types=()
-    for type in f32 bf16 f16; do
-        if agrees "$variant" "$backend" "$type"; then types+=("$type"); fi
-    done
-    for batch in "${batches[@]}"; do
-        for type in "${types[@]}"; do
-            status=0
-            within "$(patience "$variant" 60)" "$folder/$variant/steps" --config "$config" --device "$backend" \
-                --precision "$type" --batch-size "$batch" --repeats "$repeats" --matrix "$matrix" --row \
-                > "$work/row" 2> "$work/errors" || status=$?
-            if [ "$status" -eq 0 ]; then
-                # The description of the device does not say what was compiled in.
-                sed "s/^| halfstep,/| halfstep $variant,/" "$work/row" | tee -a "$rows"
-            else
-                note "- $variant in $type at batch $batch was not timed: $(why "$status")"
-            fi
-        done
-    done
-    status=0
-    within "$(patience "$variant" 60)" "$folder/$variant/steps" --config "$folder/digits.toml" --device "$backend" \
+time_row() {
+    local variant=$1 backend=$2 type=$3 batch=$4 status=0
+    within "$(limit_of "$variant" 240)" "$folder/$variant/steps" --config "$config" --device "$backend" \
+        --precision "$type" --batch-size "$batch" --repeats "$repeats" --matrix "$matrix" --row \
+        > "$work/row" 2> "$work/errors" || status=$?
+    if [ "$status" -eq 0 ]; then
+        # The description of the device does not say what was compiled in.
+        sed "s/^| halfstep,/| halfstep $variant,/" "$work/row" | tee -a "$rows"
+    else
+        note "- $variant in $type at batch $batch was not timed: $(why "$status")"
+    fi
+}
+
+time_soak() {
+    local variant=$1 backend=$2 status=0
+    within "$(limit_of "$variant" 60)" "$folder/$variant/steps" --config "$folder/digits.toml" --device "$backend" \
         --batch-size 64 --soak "$soak" > "$work/soak" 2> "$work/errors" || status=$?
     { echo; echo "#### $variant, memory over $soak steps"; echo; sed 's/^/    /' "$work/soak"; } >> "$notes"
     [ "$status" -eq 0 ] || note "- $variant: not all $soak steps were taken: $(why "$status")"
 }
 
+# A tuned variant is timed in each type as soon as it agrees, and at one batch: what comes first is there.
+time_variant() {
+    local variant=$1 backend=${1%%+*} type batch types=()
+    case $variant in
+        *autotune*)
+            for type in bf16 f16 f32; do
+                if agrees "$variant" "$backend" "$type"; then
+                    time_row "$variant" "$backend" "$type" "${batches[0]}"
+                fi
+            done
+            ;;
+        *)
+            for type in f32 bf16 f16; do
+                if agrees "$variant" "$backend" "$type"; then types+=("$type"); fi
+            done
+            for batch in "${batches[@]}"; do
+                for type in "${types[@]}"; do time_row "$variant" "$backend" "$type" "$batch"; done
+            done
+            ;;
+    esac
+    time_soak "$variant" "$backend"
+}
+
 time_torch() {
-    local status=0
+    local flops status=0
+    if ! "$any" --config "$config" --save "$work/model" > /dev/null 2> "$work/errors" \
+        || ! flops=$("$any" --config "$config" --flops 2> "$work/errors"); then
+        note "- PyTorch was not timed: $(tail -n 1 "$work/errors")"
+        return
+    fi
     within 600 python3 "$here/bench_gpu_torch.py" --model "$work/model" --batches "${batches[*]}" \
-        --repeats "$repeats" --matrix "$matrix" --flops "$1" "${torch_options[@]}" \
+        --repeats "$repeats" --matrix "$matrix" --flops "$flops" "${torch_options[@]}" \
         > "$work/torch" 2> "$work/errors" || status=$?
     grep '^| PyTorch' "$work/torch" | tee -a "$rows" || true
     [ "$status" -eq 0 ] || note "- PyTorch was not timed, or not all of it: $(why "$status")"
+}
+
+write_report() {
+    {
+        echo "# Benchmark of $(basename "$config" .toml)'s network"
+        echo
+        echo "$(date -u +%Y-%m-%d), $chip, $(nproc) cores; ${SECONDS} seconds of $seconds."
+        echo
+        echo "$titles"
+        cat "$rows"
+        echo
+        echo "Share of the matrix rate: multiplications and additions of the network's convolutions, linear layers"
+        echo "and attention, forward and twice that backward, over the training step's time, against a product of"
+        echo "two ${matrix}x${matrix} matrices in the same type and program."
+        echo
+        echo "## Checks and notes"
+        cat "$notes"
+    } > "$out"
 }
 
 found=()
@@ -175,32 +239,22 @@ done
 
 any=$folder/${found[0]}/steps
 titles=$("$any" --row titles)
-echo "$titles"
-parts=$((${#found[@]} + 1)) done=0
-for variant in "${found[@]}"; do
-    # An equal share of what is left for everyone still to come.
-    deadline=$((SECONDS + (seconds - SECONDS) / (parts - done)))
-    time_variant "$variant"
-    done=$((done + 1))
-done
-deadline=$seconds
-"$any" --config "$config" --save "$work/model"
-time_torch "$("$any" --config "$config" --flops)"
-
 chip=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null || echo "no nvidia-smi")
-{
-    echo "# Benchmark of $(basename "$config" .toml)'s network"
-    echo
-    echo "$(date -u +%Y-%m-%d), $chip, $(nproc) cores; ${SECONDS} seconds of $seconds."
-    echo
-    echo "$titles"
-    cat "$rows"
-    echo
-    echo "Share of the matrix rate: multiplications and additions of the network's convolutions, linear layers"
-    echo "and attention, forward and twice that backward, over the training step's time, against a product of"
-    echo "two ${matrix}x${matrix} matrices in the same type and program."
-    echo
-    echo "## Checks and notes"
-    cat "$notes"
-} > "$out"
+# What has been measured is there also after Ctrl-C.
+trap 'write_report; rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+echo "$titles"
+parts=$((${#found[@]} + 1)) part=0
+for variant in torch "${found[@]}"; do
+    # An equal share of what is left for everyone still to come.
+    deadline=$((SECONDS + (seconds - SECONDS) / (parts - part)))
+    case $variant in
+        torch) time_torch ;;
+        *) time_variant "$variant" ;;
+    esac
+    write_report
+    part=$((part + 1))
+done
 echo "written: $out (${SECONDS} s)"

@@ -55,7 +55,7 @@ class Bench:
 
     def forward(self):
         with self.torch.no_grad(), self.autocast:
-            self.net(self.x0, self.t).sample
+            self.net(self.x0, self.t).sample.float().cpu()  # read, as halfstep's is
 
     def train(self):
         torch = self.torch

@@ -75,7 +75,7 @@ build_variant() {
     features=flex,${variant//+/,}
     echo "== $variant"
     # What an earlier build left would be measured as this one.
-    rm -rf "${folder:?}/$variant"
+    rm -f "$folder/$variant/train" "$folder/$variant/steps"
     if ! messages=$(cd "$here/.." && cargo build "${profile[@]}" --locked -p train --bin train --bench steps \
         --no-default-features --features "$features" --message-format json-render-diagnostics); then
         echo "bench_gpu.sh: $variant does not build here and is left out" >&2

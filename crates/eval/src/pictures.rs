@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use halfstep_data::Dataset;
+use halfstep_data::hash::hex;
 use sha2::{Digest, Sha256};
 
 use crate::error::EvalError;
@@ -216,7 +217,7 @@ impl Pictures {
                 }
             }
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&hash.finalize()))
     }
 
     /// Images from number `first` on, up to `most` of one size; none after the last.

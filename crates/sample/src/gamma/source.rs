@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use halfstep_data::Dataset;
+use halfstep_data::hash::hex;
 use halfstep_model::ModelFiles;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -87,7 +88,7 @@ pub fn model_sha256(model_dir: &Path) -> Result<String, SampleError> {
             }
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
 }
 
 #[cfg(test)]

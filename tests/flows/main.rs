@@ -9,6 +9,7 @@ mod examples;
 mod faults;
 mod gamma;
 mod gamma_table;
+mod gpu_kernels;
 mod likelihood;
 mod model_folder;
 mod originals;

@@ -121,6 +121,14 @@ impl SelectedDevice {
         let compiled = compiled.into_iter().filter(|(_, on)| *on && self.compiles_kernels);
         compiled.map(|(name, _)| name).collect()
     }
+
+    /// Whether products may run on matrix units, which round the operands of f32 products too (TF32 on
+    /// CUDA). WGSL, which the default build speaks, has no word for them.
+    pub fn may_use_matrix_units(&self) -> bool {
+        let speaks_of_them =
+            cfg!(any(feature = "vulkan", feature = "metal", feature = "cuda", feature = "rocm"));
+        speaks_of_them && self.compiles_kernels
+    }
 }
 
 impl DeviceChoice {

@@ -118,11 +118,50 @@ fn inside<B: ConvKernels>(operand: FloatTensor<B>) -> FloatTensor<B> {
     if B::WIDE_INSIDE { widen::<B>(operand) } else { operand }
 }
 
-/// Without `autotune` Burn takes a direct kernel, which adds 16 bits up in 16 bits and has no use for
-/// matrix units.
-#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
+/// Burn's, which chooses with `autotune` what to do by measuring. Without it its only kernel adds 16 bits
+/// up in 16 bits.
+#[cfg(all(
+    any(feature = "wgpu", feature = "cuda", feature = "rocm"),
+    any(feature = "autotune", feature = "fusion")
+))]
 impl ConvKernels for burn::backend::Cube {
     const WIDE_INSIDE: bool = !cfg!(feature = "autotune");
+}
+
+#[cfg(all(
+    any(feature = "wgpu", feature = "cuda", feature = "rocm"),
+    not(any(feature = "autotune", feature = "fusion"))
+))]
+impl ConvKernels for burn::backend::Cube {
+    fn forward_kernel(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: Option<FloatTensor<Self>>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        crate::cube::conv::forward(x, weight, bias, at)
+    }
+
+    fn x_grad_kernel(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        match crate::cube::conv::x_grad(&x, weight.clone(), grad.clone(), at) {
+            Some(dx) => dx,
+            None => x_grad::<Self>(x, weight, grad, at),
+        }
+    }
+
+    fn weight_grad_kernel(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        at: Placement,
+    ) -> FloatTensor<Self> {
+        crate::cube::conv::weight_grad(x, &weight, grad, at)
+    }
 }
 
 #[cfg(feature = "ndarray")]

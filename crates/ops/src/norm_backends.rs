@@ -52,8 +52,36 @@ pub(crate) struct Statistics<B: Backend> {
     pub(crate) inverse_std: FloatTensor<B>,
 }
 
-#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
+#[cfg(all(any(feature = "wgpu", feature = "cuda", feature = "rocm"), feature = "fusion"))]
 impl NormKernels for burn::backend::Cube {}
+
+/// The kernels written here, for what has at most 32 bits.
+#[cfg(all(any(feature = "wgpu", feature = "cuda", feature = "rocm"), not(feature = "fusion")))]
+impl NormKernels for burn::backend::Cube {
+    fn norm_forward(
+        inputs: NormInputs<Self>,
+        options: NormOptions,
+    ) -> (FloatTensor<Self>, Statistics<Self>) {
+        if crate::cube::norm::ours(&inputs.x) {
+            crate::cube::norm::forward(inputs, options)
+        } else {
+            norm_composed::forward(inputs, options)
+        }
+    }
+
+    fn norm_backward(
+        inputs: NormInputs<Self>,
+        statistics: Statistics<Self>,
+        grad: FloatTensor<Self>,
+        options: NormOptions,
+    ) -> NormGrads<Self> {
+        if crate::cube::norm::ours(&inputs.x) {
+            crate::cube::norm::backward(inputs, statistics, grad, options)
+        } else {
+            norm_composed::backward(inputs, statistics, grad, options)
+        }
+    }
+}
 
 #[cfg(feature = "ndarray")]
 impl NormKernels for burn::backend::NdArray {}

@@ -102,9 +102,25 @@ pub struct SelectedDevice {
     pub is_gpu: bool,
     /// Whether its kernels are compiled as the program runs.
     pub compiles_kernels: bool,
+    /// Whether products may run on matrix units, which round the factors of f32 products too (TF32 on
+    /// CUDA). WGSL, which wgpu speaks without `vulkan` and `metal`, has no word for them.
+    pub matrix_units: bool,
 }
 
 impl SelectedDevice {
+    /// The CPU, by whatever backend.
+    fn processor(device: Device, description: String) -> Self {
+        let [is_gpu, compiles_kernels, matrix_units] = [false; 3];
+        Self { device, description, is_gpu, compiles_kernels, matrix_units }
+    }
+
+    /// A GPU whose products may run on matrix units.
+    #[cfg(any(feature = "cuda", feature = "rocm"))]
+    fn accelerator(device: Device, description: String) -> Self {
+        let [is_gpu, compiles_kernels, matrix_units] = [true; 3];
+        Self { device, description, is_gpu, compiles_kernels, matrix_units }
+    }
+
     /// What results depend on: the description without the number of threads.
     pub fn kind(&self) -> String {
         match self.description.rsplit_once(", ") {
@@ -120,14 +136,6 @@ impl SelectedDevice {
             [("fusion", cfg!(feature = "fusion")), ("autotune", cfg!(feature = "autotune"))];
         let compiled = compiled.into_iter().filter(|(_, on)| *on && self.compiles_kernels);
         compiled.map(|(name, _)| name).collect()
-    }
-
-    /// Whether products may run on matrix units, which round the operands of f32 products too (TF32 on
-    /// CUDA). WGSL, which the default build speaks, has no word for them.
-    pub fn may_use_matrix_units(&self) -> bool {
-        let speaks_of_them =
-            cfg!(any(feature = "vulkan", feature = "metal", feature = "cuda", feature = "rocm"));
-        speaks_of_them && self.compiles_kernels
     }
 }
 
@@ -171,7 +179,7 @@ fn cpu() -> Result<SelectedDevice, DeviceError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let description = format!("cpu (flex, {threads} threads)");
     let device = Device::flex();
-    Ok(SelectedDevice { device, description, is_gpu: false, compiles_kernels: false })
+    Ok(SelectedDevice::processor(device, description))
 }
 
 #[cfg(not(feature = "flex"))]
@@ -184,7 +192,7 @@ fn cuda() -> Result<SelectedDevice, DeviceError> {
     let found = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().into_iter().next();
     let device = found.ok_or_else(|| no_adapter(DeviceChoice::Cuda, "no CUDA device was found"))?;
     let description = "cuda: device 0".to_owned();
-    Ok(SelectedDevice { device, description, is_gpu: true, compiles_kernels: true })
+    Ok(SelectedDevice::accelerator(device, description))
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -197,7 +205,7 @@ fn rocm() -> Result<SelectedDevice, DeviceError> {
     let found = Device::enumerate(burn::tensor::DeviceType::Rocm).into_vec().into_iter().next();
     let device = found.ok_or_else(|| no_adapter(DeviceChoice::Rocm, "no ROCm device was found"))?;
     let description = "rocm: device 0".to_owned();
-    Ok(SelectedDevice { device, description, is_gpu: true, compiles_kernels: true })
+    Ok(SelectedDevice::accelerator(device, description))
 }
 
 #[cfg(not(feature = "rocm"))]
@@ -208,12 +216,7 @@ fn rocm() -> Result<SelectedDevice, DeviceError> {
 #[cfg(feature = "ndarray")]
 #[allow(deprecated, reason = "the feature is opt-in and exists to compare backends")]
 fn ndarray() -> Result<SelectedDevice, DeviceError> {
-    Ok(SelectedDevice {
-        device: Device::ndarray(),
-        description: "cpu (ndarray)".to_owned(),
-        is_gpu: false,
-        compiles_kernels: false,
-    })
+    Ok(SelectedDevice::processor(Device::ndarray(), "cpu (ndarray)".to_owned()))
 }
 
 #[cfg(not(feature = "ndarray"))]
@@ -233,9 +236,7 @@ mod tests {
     #[test]
     fn the_number_of_threads_is_no_kind_of_device() {
         let of = |description: &str| {
-            let device = Device::flex();
-            let description = description.to_owned();
-            SelectedDevice { device, description, is_gpu: false, compiles_kernels: false }.kind()
+            SelectedDevice::processor(Device::flex(), description.to_owned()).kind()
         };
         assert_eq!(of("cpu (flex, 8 threads)"), "cpu (flex)");
         let others =

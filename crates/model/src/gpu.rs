@@ -21,7 +21,7 @@ pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
     let Some((info, kind)) = first_real(adapters.iter()) else { return Ok(None) };
     let description = describe("wgpu", info);
     let device = open(Device::wgpu_options().device_kind(kind), &description)?;
-    Ok(Some(SelectedDevice { device, description, is_gpu: true, compiles_kernels: true }))
+    Ok(Some(adapter(device, description, true)))
 }
 
 /// Whatever adapter there is, real ones first; a software rasteriser counts, and is named.
@@ -45,7 +45,7 @@ pub(super) fn wgpu() -> Result<SelectedDevice, DeviceError> {
     };
     let device = open(Device::wgpu_options().device_kind(kind), &name)?;
     let is_gpu = info.device_type != AdapterType::Cpu;
-    Ok(SelectedDevice { device, description, is_gpu, compiles_kernels: true })
+    Ok(adapter(device, description, is_gpu))
 }
 
 /// The first adapter of the best kind of real GPU, and how Burn calls it.
@@ -106,7 +106,13 @@ fn pinned(
         .ok_or_else(|| no_adapter(choice, "no GPU with that driver was found"))?;
     let description = describe(&choice.to_string(), info);
     let device = open(Device::wgpu_options().device_kind(kind).graphics_api(api), &description)?;
-    Ok(SelectedDevice { device, description, is_gpu: true, compiles_kernels: true })
+    Ok(adapter(device, description, true))
+}
+
+/// With `vulkan` or `metal` wgpu is given their own languages, which know matrix units.
+fn adapter(device: Device, description: String, is_gpu: bool) -> SelectedDevice {
+    let matrix_units = cfg!(any(feature = "vulkan", feature = "metal"));
+    SelectedDevice { device, description, is_gpu, compiles_kernels: true, matrix_units }
 }
 
 fn describe(api: &str, info: &AdapterInfo) -> String {

@@ -128,42 +128,6 @@ impl ConvKernels for burn::backend::Cube {
     const WIDE_INSIDE: bool = !cfg!(feature = "autotune");
 }
 
-#[cfg(all(
-    any(feature = "wgpu", feature = "cuda", feature = "rocm"),
-    not(any(feature = "autotune", feature = "fusion"))
-))]
-impl ConvKernels for burn::backend::Cube {
-    fn forward_kernel(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: Option<FloatTensor<Self>>,
-        at: Placement,
-    ) -> FloatTensor<Self> {
-        crate::cube::conv::forward(x, weight, bias, at)
-    }
-
-    fn x_grad_kernel(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        grad: FloatTensor<Self>,
-        at: Placement,
-    ) -> FloatTensor<Self> {
-        match crate::cube::conv::x_grad(&x, weight.clone(), grad.clone(), at) {
-            Some(dx) => dx,
-            None => x_grad::<Self>(x, weight, grad, at),
-        }
-    }
-
-    fn weight_grad_kernel(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        grad: FloatTensor<Self>,
-        at: Placement,
-    ) -> FloatTensor<Self> {
-        crate::cube::conv::weight_grad(x, &weight, grad, at)
-    }
-}
-
 #[cfg(feature = "ndarray")]
 impl ConvKernels for burn::backend::NdArray {}
 
@@ -199,6 +163,60 @@ forward_only!(burn::backend::Flex);
 forward_only!(burn::backend::Cube);
 #[cfg(feature = "ndarray")]
 forward_only!(burn::backend::NdArray);
+
+#[cfg(all(
+    any(feature = "wgpu", feature = "cuda", feature = "rocm"),
+    not(any(feature = "autotune", feature = "fusion"))
+))]
+mod on_cube {
+    use burn::backend::ops::ModuleOps;
+
+    use super::*;
+    use crate::cube::conv as cube;
+
+    /// Matrix products of patches where they can be, and else Burn's direct kernel, in f32.
+    impl ConvKernels for burn::backend::Cube {
+        fn forward_kernel(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            bias: Option<FloatTensor<Self>>,
+            at: Placement,
+        ) -> FloatTensor<Self> {
+            if cube::ours(&x, &weight) {
+                return cube::forward(x, weight, bias, at);
+            }
+            let [x, weight] = [x, weight].map(widen::<Self>);
+            Self::conv2d(x, weight, bias.map(widen::<Self>), options(at))
+        }
+
+        fn x_grad_kernel(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            grad: FloatTensor<Self>,
+            at: Placement,
+        ) -> FloatTensor<Self> {
+            // A padding as wide as the kernel would be a negative one here.
+            if cube::ours(&x, &weight) && at.padding < weight.shape()[3] {
+                return cube::x_grad(&x, weight, grad, at);
+            }
+            let [x, weight, grad] = [x, weight, grad].map(widen::<Self>);
+            x_grad::<Self>(x, weight, grad, at)
+        }
+
+        fn weight_grad_kernel(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            grad: FloatTensor<Self>,
+            at: Placement,
+        ) -> FloatTensor<Self> {
+            if cube::ours(&x, &weight) {
+                return cube::weight_grad(x, &weight, grad, at);
+            }
+            let [x, weight, grad] = [x, weight, grad].map(widen::<Self>);
+            Self::conv2d_weight_backward(x, weight, grad, options(at))
+        }
+    }
+}
 
 #[cfg(feature = "flex")]
 pub(crate) mod on_flex {

@@ -5,11 +5,13 @@
 //! [`shifted_group_norm_silu`] the same with what stands around it in a residual block, in one go;
 //! [`attention()`] the [`burn::tensor::module::attention`] of an image's pixels among themselves;
 //! [`adamw`], [`moving_average`] and [`sum_of_squares`] what an optimiser does to each parameter.
-//! On the `flex` CPU backend they run kernels written here, on a GPU convolution and normalisation do;
-//! elsewhere they arrange Burn's.
+//! On the `flex` CPU backend they run kernels written here; on a GPU so do convolution (but with
+//! `autotune`, where Burn chooses by measuring) and normalisation, unless `fusion` is compiled in.
+//! Elsewhere they arrange Burn's.
 //!
 //! Inputs of 16 bits are multiplied in 16 bits; what is summed up outside a product (statistics,
-//! softmax, gradients of biases) is summed up in f32 and rounded once.
+//! softmax, gradients of biases) is summed up in f32 and rounded once; on a GPU a convolution's bias is
+//! added to what was rounded.
 //!
 //! Programs call [`keep_freed_memory()`] first.
 //!

@@ -129,8 +129,10 @@ mod tests {
             DIGITS,
             include_str!("../../../configs/cifar.toml"),
             include_str!("../../../configs/cifar-cpu.toml"),
+            include_str!("../../../configs/cifar-gpu.toml"),
             include_str!("../../../configs/cifar-small.toml"),
             include_str!("../../../configs/mnist.toml"),
+            include_str!("../../../configs/mnist-gpu.toml"),
             include_str!("../../../configs/fashion.toml"),
         ];
         for text in shipped {

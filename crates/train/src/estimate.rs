@@ -83,7 +83,7 @@ impl Speed {
 }
 
 /// Weights, gradients, two moments, average and a frozen teacher, and what the backward pass keeps
-/// of a part of a batch.
+/// of a part of a batch. Not what a convolution on a GPU lays out for a moment, half a gigabyte at most.
 pub(crate) fn memory(parameters: usize, config: &UNetConfig, part: usize) -> f64 {
     let floats = 6.0 * parameters as f64 + part as f64 * activations(config) as f64;
     floats * 4.0

@@ -1,17 +1,31 @@
 //! Kernels for every GPU that Burn reaches through CubeCL: one source, compiled for the device at run
 //! time.
 //!
-//! Without `autotune` Burn computes a convolution directly, each output value by itself, in 0.6 TFLOP/s
-//! on a GPU of 67. Here it is a matrix product, which Burn has in blocks and on matrix units, with the
-//! image laid out as columns of patches ([`mod@unfold`]). A group normalisation with what stands around
-//! it is one kernel ([`norm`]) where Burn's operations are twenty forward and forty backward: a small
-//! network's step is limited by how many kernels the host can start.
+//! Without `autotune` Burn computes each value of a convolution by itself. Here it is a matrix product,
+//! which Burn has in blocks and on matrix units, with the image laid out as columns of patches
+//! (`unfold`). A group normalisation with what stands around it is one kernel forward and one, with two
+//! sums, backward ([`norm`]), where Burn's operations are dozens: a small network's step is limited by
+//! how many kernels the host can start.
 //!
 //! With `fusion` the backend's tensors are promises and there is nothing to launch on; Burn's
 //! operations are arranged there.
 
+use burn::backend::TensorMetadata;
+use burn::tensor::DType;
+use burn_cubecl::tensor::CubeTensor;
+
 #[cfg(not(feature = "autotune"))]
 pub(crate) mod conv;
 pub(crate) mod norm;
+mod norm_kernels;
+#[cfg(all(test, feature = "flex", feature = "wgpu", not(feature = "autotune")))]
+mod tests;
 #[cfg(not(feature = "autotune"))]
 mod unfold;
+
+/// Whether the kernels here are for it: floats of at most 32 bits, and as many as 32 bits can count.
+fn fits(x: &CubeTensor) -> bool {
+    let values = x.shape().num_elements();
+    let float = matches!(x.dtype, DType::F32 | DType::F16 | DType::BF16);
+    float && values > 0 && u32::try_from(values).is_ok()
+}

@@ -1,12 +1,11 @@
 //! An image as columns of patches (im2col).
 
 use burn::backend::TensorMetadata;
+use burn::backend::cubecl::dtype_to_storage_type;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
-
-use super::conv::elem;
 
 /// Which patches, and how each is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +44,7 @@ pub(super) fn unfold(x: CubeTensor, patches: Patches) -> CubeTensor {
         padding,
         kernel,
         turned,
-        elem(x.dtype),
+        dtype_to_storage_type(x.dtype),
     );
     columns
 }

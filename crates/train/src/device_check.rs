@@ -256,6 +256,30 @@ mod tests {
         assert!(differing(rounded).is_empty());
     }
 
+    /// What TF32 does to f32 has another mend than a wrong kernel has, whatever was compiled in.
+    #[test]
+    fn the_advice_knows_matrix_units_by_the_size_of_the_error() {
+        let advice = |matrix_units, error: f32, precision| {
+            let mut found = outcome();
+            found.output[500] += error;
+            let check = DeviceCheck {
+                device: "cuda: device 0".to_owned(),
+                made_at_run_time: vec!["autotune"],
+                matrix_units,
+                network: String::new(),
+                precision,
+                lines: compare(&found, &outcome(), &Tolerances::of(precision)),
+            };
+            check.verdict()
+        };
+        let names_them = |verdict: String| verdict.contains("its matrix units round f32");
+        assert!(names_them(advice(true, 1e-3, Precision::F32)));
+        assert!(!names_them(advice(false, 1e-3, Precision::F32)));
+        assert!(!names_them(advice(true, 0.5, Precision::F32)));
+        assert!(advice(true, 0.5, Precision::Bf16).contains("build without `autotune`"));
+        assert!(advice(true, 1e-3, Precision::Bf16).contains("computes what the CPU computes"));
+    }
+
     #[test]
     fn one_wrong_number_is_found_and_named() {
         let nan = |found: &mut Outcome| found.output[500] = f32::NAN;

@@ -40,7 +40,7 @@ fn differences(found: &[TensorData], expected: &[TensorData]) -> Vec<f64> {
     found.iter().zip(expected).map(difference).collect()
 }
 
-/// Sums of up to a thousand f32 products in another order; a term that is missing is about 1e-2.
+/// Sums of up to three thousand f32 numbers in another order; one that is missing is 3e-4 and more.
 const F32: f64 = 1e-5;
 
 /// What f16 holds of a result is right to 5e-4; a norm's output is of up to three roundings.
@@ -49,11 +49,14 @@ const F16: f64 = 2e-3;
 fn check(name: &str, of: impl Fn(&Device, FloatDType) -> Vec<TensorData>) {
     let Some(selected) = wgpu() else { return };
     let expected = of(&Device::flex(), FloatDType::F64);
-    let worst = differences(&of(&selected.device, FloatDType::F32), &expected);
-    assert!(worst.iter().all(|&worst| worst < F32), "{name} in f32: {worst:?}");
-    let Ok(()) = Precision::F16.check(selected) else { return };
-    let worst = differences(&of(&selected.device, FloatDType::F16), &expected);
-    assert!(worst.iter().all(|&worst| worst < F16), "{name} in f16: {worst:?}");
+    for (precision, tolerance) in [(Precision::F32, F32), (Precision::F16, F16)] {
+        if let Err(error) = precision.check(selected) {
+            println!("{name}: not run: {error}");
+            continue;
+        }
+        let worst = differences(&of(&selected.device, precision.dtype()), &expected);
+        assert!(worst.iter().all(|&worst| worst < tolerance), "{name} in {precision}: {worst:?}");
+    }
 }
 
 #[test]

@@ -182,7 +182,7 @@ mod on_cube {
             bias: Option<FloatTensor<Self>>,
             at: Placement,
         ) -> FloatTensor<Self> {
-            if cube::ours(&x, &weight) {
+            if cube::ours(&x, &weight, at) {
                 return cube::forward(x, weight, bias, at);
             }
             let [x, weight] = [x, weight].map(widen::<Self>);
@@ -196,7 +196,7 @@ mod on_cube {
             at: Placement,
         ) -> FloatTensor<Self> {
             // A padding as wide as the kernel would be a negative one here.
-            if cube::ours(&x, &weight) && at.padding < weight.shape()[3] {
+            if cube::ours(&x, &weight, at) && at.padding < weight.shape()[3] {
                 return cube::x_grad(&x, weight, grad, at);
             }
             let [x, weight, grad] = [x, weight, grad].map(widen::<Self>);
@@ -209,7 +209,7 @@ mod on_cube {
             grad: FloatTensor<Self>,
             at: Placement,
         ) -> FloatTensor<Self> {
-            if cube::ours(&x, &weight) {
+            if cube::ours(&x, &weight, at) {
                 return cube::weight_grad(x, &weight, grad, at);
             }
             let [x, weight, grad] = [x, weight, grad].map(widen::<Self>);

@@ -125,8 +125,14 @@ impl Run<'_> {
     /// computes.
     pub(crate) fn trust_device(&self) -> Result<(), TrainError> {
         let device = &self.options.device;
-        if device.made_at_run_time().is_empty() && !device.matrix_units {
+        if !must_show(device) {
             return Ok(());
+        }
+        if cfg!(not(feature = "flex")) {
+            return Err(TrainError::Disagrees(format!(
+                "{} must be held against the CPU before it trains; build with `flex` too",
+                device.description
+            )));
         }
         let check = DeviceCheck::run(self.config, &self.unet, device, GATE_STEPS)?;
         if !check.passed() {
@@ -137,6 +143,10 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+fn must_show(device: &SelectedDevice) -> bool {
+    !device.made_at_run_time().is_empty() || device.matrix_units
 }
 
 fn compare(found: &Outcome, expected: &Outcome, tolerances: &Tolerances) -> Vec<Line> {
@@ -278,6 +288,15 @@ mod tests {
         assert!(!names_them(advice(true, 0.5, Precision::F32)));
         assert!(advice(true, 0.5, Precision::Bf16).contains("build without `autotune`"));
         assert!(advice(true, 1e-3, Precision::Bf16).contains("computes what the CPU computes"));
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn matrix_units_must_show_what_they_compute() {
+        let mut device = DeviceChoice::Cpu.select().unwrap();
+        assert!(!must_show(&device));
+        device.matrix_units = true;
+        assert!(must_show(&device));
     }
 
     #[test]

@@ -83,7 +83,8 @@ impl Speed {
 }
 
 /// Weights, gradients, two moments, average and a frozen teacher, and what the backward pass keeps
-/// of a part of a batch. Not what a convolution on a GPU lays out for a moment, half a gigabyte at most.
+/// of a part of a batch. Not what a convolution on a GPU lays out for a moment, half a gigabyte at most
+/// and its result twice.
 pub(crate) fn memory(parameters: usize, config: &UNetConfig, part: usize) -> f64 {
     let floats = 6.0 * parameters as f64 + part as f64 * activations(config) as f64;
     floats * 4.0

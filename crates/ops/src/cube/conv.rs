@@ -18,12 +18,30 @@ use super::unfold::{Patches, unfold};
 use crate::conv::Placement;
 use crate::half::in_type;
 
-/// The most bytes that columns, or products to be summed up, take at once; a batch of more goes in parts.
+/// The most bytes that columns, and products to be summed up, take at once; a batch of more goes in
+/// parts.
 const MOST: usize = if cfg!(test) { 1 << 13 } else { 1 << 29 };
 
-/// Whether the products here are for these.
-pub(crate) fn ours(x: &CubeTensor, weight: &CubeTensor) -> bool {
-    super::fits(x) && super::fits(weight)
+/// Whether the products here are for these: what each of the three lays out of one image must fit into
+/// a buffer of the device.
+pub(crate) fn ours(x: &CubeTensor, weight: &CubeTensor, at: Placement) -> bool {
+    let [_, _, height, width] = x.shape().dims();
+    let [outputs, channels, kernel, _] = weight.shape().dims();
+    let (taps, bytes) = (kernel * kernel, x.dtype.size());
+    let of_x = channels * taps * out(height, kernel, at) * out(width, kernel, at) * bytes;
+    let of_grad = outputs * taps * height * width * bytes;
+    let product = outputs * channels * taps * DType::F32.size();
+    let fits = of_x.max(of_grad).max(product) <= largest_buffer(x);
+    fits && super::fits(x) && super::fits(weight)
+}
+
+/// Places of a kernel along a side.
+fn out(size: usize, kernel: usize, at: Placement) -> usize {
+    (size + 2 * at.padding - kernel) / at.stride + 1
+}
+
+fn largest_buffer(x: &CubeTensor) -> usize {
+    usize::try_from(x.client.properties().memory.max_page_size).unwrap_or(usize::MAX)
 }
 
 /// `[B, O, H', W']`
@@ -36,8 +54,7 @@ pub(crate) fn forward(
     let dtype = x.dtype;
     let [_, _, height, width] = x.shape().dims();
     let [outputs, channels, kernel, _] = weight.shape().dims();
-    let out = |size: usize| (size + 2 * at.padding - kernel) / at.stride + 1;
-    let patches = Patches::of_x(kernel, at, out(height), out(width));
+    let patches = Patches::of_x(kernel, at, out(height, kernel, at), out(width, kernel, at));
     let weight = Cube::float_reshape(weight, [1, outputs, channels * kernel * kernel].into());
     let weight = in_type::<Cube>(weight, dtype);
     let y = over_parts(x, patches, |x| {
@@ -96,7 +113,7 @@ pub(crate) fn weight_grad(
     let grad = in_type::<Cube>(grad, x.dtype);
     let product = outputs * channels * kernel * kernel * DType::F32.size();
     let mut sum: Option<CubeTensor> = None;
-    for images in parts(&x, column_bytes(&x, patches).max(product)) {
+    for images in parts(&x, column_bytes(&x, patches) + product) {
         let columns = columns(part(&x, images.clone()), patches);
         let each = matmul(
             part(&grad, images),
@@ -165,8 +182,7 @@ fn over_parts(
 /// what each takes; at least one.
 fn parts(x: &CubeTensor, bytes_an_image: usize) -> impl Iterator<Item = Range<usize>> {
     let batch = x.shape()[0];
-    let device = usize::try_from(x.client.properties().memory.max_page_size).unwrap_or(MOST);
-    let at_once = (MOST.min(device) / bytes_an_image.max(1)).max(1);
+    let at_once = (MOST.min(largest_buffer(x)) / bytes_an_image.max(1)).max(1);
     (0..batch).step_by(at_once).map(move |start| start..(start + at_once).min(batch))
 }
 

@@ -17,7 +17,7 @@ use crate::half::{in_type, widen};
 use crate::norm::NormOptions;
 use crate::norm_backends::{NormGrads, NormInputs, Statistics};
 
-/// Whether the kernels are for x: an image takes a place of a grid's second side.
+/// Whether the kernels are for x. Each image is a row of blocks of threads, and devices limit the rows.
 pub(crate) fn ours(x: &CubeTensor) -> bool {
     super::fits(x) && x.shape()[0] <= x.client.properties().hardware.max_cube_count.1 as usize
 }

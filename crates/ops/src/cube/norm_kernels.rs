@@ -20,6 +20,18 @@ fn sum_of_cube(value: f32, sums: &mut Shared<[f32]>, #[comptime] threads: usize)
     sums[0]
 }
 
+/// What is added to each value of a plane: its shift, or nothing.
+#[cube]
+fn shift_of(shift: &Tensor<f32>, plane: usize, #[comptime] shifted: bool) -> f32 {
+    if shifted { shift[plane] } else { 0.0f32.runtime() }
+}
+
+/// The shifted value, which is what is normalised.
+#[cube]
+fn value_at<F: Float>(x: &Tensor<F>, place: usize, moved: f32) -> f32 {
+    f32::cast_from(x[place]) + moved
+}
+
 /// y, and the statistics that the backward pass needs.
 #[cube(launch)]
 #[allow(clippy::too_many_arguments)] // each is a tensor or one word of the kernel's
@@ -51,10 +63,10 @@ pub(super) fn forward_kernel<F: Float>(
     let mut sum = 0.0f32;
     for c in 0..in_group {
         let plane = (first + c) * pixels;
-        let moved = if shifted { shift[first + c] } else { 0.0f32.runtime() };
+        let moved = shift_of(shift, first + c, shifted);
         let mut pixel = unit;
         while pixel < pixels {
-            sum += f32::cast_from(x[plane + pixel]) + moved;
+            sum += value_at(x, plane + pixel, moved);
             pixel += threads;
         }
     }
@@ -63,10 +75,10 @@ pub(super) fn forward_kernel<F: Float>(
     let mut squares = 0.0f32;
     for c in 0..in_group {
         let plane = (first + c) * pixels;
-        let moved = if shifted { shift[first + c] } else { 0.0f32.runtime() };
+        let moved = shift_of(shift, first + c, shifted);
         let mut pixel = unit;
         while pixel < pixels {
-            let centred = f32::cast_from(x[plane + pixel]) + moved - mean;
+            let centred = value_at(x, plane + pixel, moved) - mean;
             squares += centred * centred;
             pixel += threads;
         }
@@ -76,12 +88,12 @@ pub(super) fn forward_kernel<F: Float>(
 
     for c in 0..in_group {
         let plane = (first + c) * pixels;
-        let moved = if shifted { shift[first + c] } else { 0.0f32.runtime() };
+        let moved = shift_of(shift, first + c, shifted);
         let scale = weight[first_channel + c];
         let offset = bias[first_channel + c];
         let mut pixel = unit;
         while pixel < pixels {
-            let n = (f32::cast_from(x[plane + pixel]) + moved - mean) * inverse_std;
+            let n = (value_at(x, plane + pixel, moved) - mean) * inverse_std;
             let u = n * scale + offset;
             let out = if silu { u / (1.0 + (-u).exp()) } else { u };
             y[plane + pixel] = F::cast_from(out);
@@ -132,14 +144,14 @@ pub(super) fn backward_kernel<F: Float>(
     let mut of_group_n = 0.0f32;
     for c in 0..in_group {
         let plane = (first + c) * pixels;
-        let moved = if shifted { shift[first + c] } else { 0.0f32.runtime() };
+        let moved = shift_of(shift, first + c, shifted);
         let scale = weight[first_channel + c];
         let offset = bias[first_channel + c];
         let mut sum = 0.0f32;
         let mut sum_n = 0.0f32;
         let mut pixel = unit;
         while pixel < pixels {
-            let n = (f32::cast_from(x[plane + pixel]) + moved - mean) * inverse_std;
+            let n = (value_at(x, plane + pixel, moved) - mean) * inverse_std;
             let du = slope(n * scale + offset, silu) * f32::cast_from(grad[plane + pixel]);
             sum += du;
             sum_n += du * n;
@@ -160,13 +172,13 @@ pub(super) fn backward_kernel<F: Float>(
 
     for c in 0..in_group {
         let plane = (first + c) * pixels;
-        let moved = if shifted { shift[first + c] } else { 0.0f32.runtime() };
+        let moved = shift_of(shift, first + c, shifted);
         let scale = weight[first_channel + c];
         let offset = bias[first_channel + c];
         let mut sum = 0.0f32;
         let mut pixel = unit;
         while pixel < pixels {
-            let n = (f32::cast_from(x[plane + pixel]) + moved - mean) * inverse_std;
+            let n = (value_at(x, plane + pixel, moved) - mean) * inverse_std;
             let du = slope(n * scale + offset, silu) * f32::cast_from(grad[plane + pixel]);
             let value = (du * scale - mean_dn - n * mean_dn_n) * inverse_std;
             dx[plane + pixel] = F::cast_from(value);

@@ -129,10 +129,7 @@ impl Run<'_> {
             return Ok(());
         }
         if cfg!(not(feature = "flex")) {
-            return Err(TrainError::Disagrees(format!(
-                "{} must be held against the CPU before it trains; build with `flex` too",
-                device.description
-            )));
+            return Err(TrainError::Unchecked(device.description.clone()));
         }
         let check = DeviceCheck::run(self.config, &self.unet, device, GATE_STEPS)?;
         if !check.passed() {

@@ -114,6 +114,9 @@ pub enum TrainError {
     /// A device whose kernels are made at run time and came out wrong.
     #[error("{0}\nTraining does not start; `--check-device` shows what was compared")]
     Disagrees(String),
+    /// A device that must be compared with the CPU first, in a build that has no CPU.
+    #[error("{0} must be held against the CPU before it trains; build with `flex` too")]
+    Unchecked(String),
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),

@@ -53,10 +53,12 @@ fn kill_9_at_random_moments_changes_nothing() {
     killed_runs_end_like_an_uninterrupted_one(&[], kills_wanted());
 }
 
-/// With the loss scaled: its factor is part of the state.
+/// With the loss scaled, and students that are averages: the factor and the averages are part of the
+/// state.
 #[test]
-fn kill_9_changes_nothing_in_f16() {
-    killed_runs_end_like_an_uninterrupted_one(&["precision=f16"], kills_wanted().div_ceil(4));
+fn kill_9_changes_nothing_in_f16_with_averages() {
+    let settings = ["precision=f16", "distill.ema.decay=0.9"];
+    killed_runs_end_like_an_uninterrupted_one(&settings, kills_wanted().div_ceil(4));
 }
 
 /// Kills short runs at random until there were so many kills; each run is then left to its end and

@@ -147,7 +147,8 @@ pub struct DistillConfig {
     pub teacher_steps: usize,
     /// Steps of the last student.
     pub student_steps: usize,
-    /// Optimiser steps a round. This, the rate and its warm-up are of rounds without their own in `rounds`.
+    /// Optimiser steps a round. This, the rate, its warm-up and `ema` are of rounds without their own in
+    /// `rounds`.
     pub train_steps: u64,
     /// Optimiser steps of the rounds with 2 and 1 steps [default: twice `train_steps`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,6 +176,10 @@ pub struct DistillConfig {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub rounds: BTreeMap<usize, RoundConfig>,
+    /// Moving average of a round's weights, which becomes the student [default: none, its last weights
+    /// do].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<EmaSchedule>,
     /// AdamW, fresh in every round.
     #[serde(default)]
     pub optimizer: OptimizerConfig,
@@ -196,6 +201,9 @@ pub struct RoundConfig {
     /// Steps over which the rate rises linearly from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup_steps: Option<u64>,
+    /// Moving average of the weights, which becomes the student.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<EmaSchedule>,
 }
 
 /// `[log]`: nothing here changes the weights.

@@ -173,6 +173,8 @@ mod tests {
             ("teacher.batch_size", "teacher.batch_size=0"),
             ("teacher.learning_rate", "teacher.learning_rate=-1.0"),
             ("teacher.ema.decay", "teacher.ema.decay=1.5"),
+            ("distill.ema.decay", "distill.ema={decay=1.5}"),
+            ("distill.ema.min_decay", "distill.ema={min_decay=-0.5}"),
             ("name", "name=../escape"),
             ("teacher.optimizer", "teacher.optimizer.eps=0.0"),
             ("--set seed", "seed"),

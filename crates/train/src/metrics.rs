@@ -28,7 +28,7 @@ pub(crate) struct Metrics {
     pub lr: f64,
     /// Steps since the line before whose update was left out, because it was not finite.
     pub skipped: u64,
-    /// `|ema - w| / |w|` after the step; none in a round, which has no moving average.
+    /// `|ema - w| / |w|` after the step; none in a round without a moving average.
     pub ema_distance: Option<f64>,
     /// Error in the network's own output by noise level, mean since the line before: eight equal parts
     /// of `u = (t + 1)/T`, clean to noise; none where no image fell.

@@ -150,7 +150,7 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
     let exceptions: Vec<String> =
         rounds.iter().filter_map(|&num_steps| describe_exception(config, num_steps)).collect();
     format!(
-        "{} sampling steps, {} steps of {} images a round, lr {:e} to 0{}, weighting {}",
+        "{} sampling steps, {} steps of {} images a round, lr {:e} to 0{}, weighting {}{}",
         grid.join(" -> "),
         distill.train_steps,
         distill.batch_size,
@@ -159,7 +159,8 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
             [] => String::new(),
             _ => format!(" (but the round to {})", exceptions.join("; to ")),
         },
-        distill.weighting.name()
+        distill.weighting.name(),
+        distill.ema.map(|ema| format!(", EMA {}", ema.decay)).unwrap_or_default()
     )
 }
 
@@ -172,7 +173,9 @@ fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
         .then(|| format!("lr {:e}", round.learning_rate));
     let warmup = (round.warmup_steps != distill.warmup_steps)
         .then(|| format!("warm-up of {}", round.warmup_steps));
-    let parts: Vec<String> = [steps, rate, warmup].into_iter().flatten().collect();
+    let ema = round.ema.filter(|_| round.ema != distill.ema);
+    let ema = ema.map(|ema| format!("EMA {}", ema.decay));
+    let parts: Vec<String> = [steps, rate, warmup, ema].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{num_steps}: {}", parts.join(", ")))
 }
 
@@ -226,11 +229,14 @@ mod tests {
             "distill.rounds.4.train_steps=900",
             "distill.rounds.4.learning_rate=3e-4",
             "distill.rounds.2.warmup_steps=9",
+            "distill.rounds.2.ema.decay=0.9",
+            "distill.ema.decay=0.99",
         ])
         .unwrap();
         let said = describe_rounds(&config, &config.rounds());
         let differ = "lr 1e-4 to 0 (but the round to 8: lr 2e-4; to 4: 900 steps, lr 3e-4; \
-                      to 2: 800 steps, warm-up of 9), weighting";
+                      to 2: 800 steps, warm-up of 9, EMA 0.9), weighting";
         assert!(said.contains(differ), "{said}");
+        assert!(said.ends_with(", EMA 0.99"), "{said}");
     }
 }

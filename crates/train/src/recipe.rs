@@ -54,7 +54,7 @@ impl<'a> Recipe<'a> {
                         decay: LrDecay::Linear,
                     },
                     optimizer: &distill.optimizer,
-                    ema: None,
+                    ema: round.ema,
                     time_sampling: teacher.time_sampling,
                     preview_steps: num_steps,
                     non_finite: config.non_finite,
@@ -80,6 +80,16 @@ mod tests {
             assert_eq!(recipe.lr.at(50), 1e-3);
             assert_eq!(recipe.lr.at(recipe.steps), 0.0);
         }
+    }
+
+    #[test]
+    fn a_round_averages_its_weights_only_if_asked() {
+        let ema = |overrides: &[&str]| {
+            let config = digits(overrides).unwrap();
+            Recipe::new(&config, *config.stages().last().unwrap()).ema
+        };
+        assert_eq!(ema(&[]), None);
+        assert_eq!(ema(&["distill.ema.decay=0.99"]), Some(EmaSchedule::new(0.99)));
     }
 
     #[test]

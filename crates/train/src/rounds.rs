@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use halfstep_core::EmaSchedule;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::config::{Config, DistillConfig, RoundConfig};
 use crate::error::TrainError;
+use crate::validate::validate_ema;
 
 impl Config {
     /// Steps of each student, in the order of the rounds: half of the teacher's first.
@@ -28,6 +30,7 @@ impl Config {
             train_steps: own.train_steps.unwrap_or(usual),
             learning_rate: own.learning_rate.unwrap_or(distill.learning_rate),
             warmup_steps: own.warmup_steps.unwrap_or(distill.warmup_steps),
+            ema: own.ema.or(distill.ema),
         }
     }
 
@@ -74,6 +77,7 @@ impl Config {
             let problem = "is 0; at least 1 is needed";
             return Err(TrainError::config(format!("{table}.train_steps"), problem));
         }
+        own.ema.iter().try_for_each(|ema| validate_ema(&format!("{table}.ema"), ema))?;
         match own.learning_rate.filter(|&rate| !(rate > 0.0 && rate.is_finite())) {
             None => Ok(()),
             Some(rate) => {
@@ -132,6 +136,8 @@ pub struct Round {
     pub learning_rate: f64,
     /// Steps over which the rate rises linearly from 0.
     pub warmup_steps: u64,
+    /// Moving average of the weights, which becomes the student.
+    pub ema: Option<EmaSchedule>,
 }
 
 #[cfg(test)]
@@ -149,17 +155,20 @@ mod tests {
             "distill.rounds.4.learning_rate=3e-4",
             "distill.rounds.2.warmup_steps=7",
             "distill.rounds.1.train_steps=9",
+            "distill.ema.decay=0.9",
+            "distill.rounds.2.ema.decay=0.8",
         ])
         .unwrap();
-        let round = |train_steps, learning_rate, warmup_steps| Round {
+        let round = |train_steps, learning_rate, warmup_steps, decay| Round {
             train_steps,
             learning_rate,
             warmup_steps,
+            ema: Some(EmaSchedule::new(decay)),
         };
-        assert_eq!(config.round(8), round(100, 1e-4, 0));
-        assert_eq!(config.round(4), round(300, 3e-4, 0));
-        assert_eq!(config.round(2), round(200, 1e-4, 7)); // twice, as without a table
-        assert_eq!(config.round(1), round(9, 1e-4, 0));
+        assert_eq!(config.round(8), round(100, 1e-4, 0, 0.9));
+        assert_eq!(config.round(4), round(300, 3e-4, 0, 0.9));
+        assert_eq!(config.round(2), round(200, 1e-4, 7, 0.8)); // twice the steps, as without a table
+        assert_eq!(config.round(1), round(9, 1e-4, 0, 0.9));
         let written = toml::to_string(&config).unwrap();
         assert_eq!(parse_config("resolved", &written, &[]).unwrap(), config);
     }
@@ -179,6 +188,7 @@ mod tests {
             ("distill.rounds.64.train_steps=9", "halving 64 does not reach 64"),
             ("distill.rounds.4.train_steps=0", "`distill.rounds.4.train_steps` is 0;"),
             ("distill.rounds.4.learning_rate=-1.0", "`distill.rounds.4.learning_rate` is -1;"),
+            ("distill.rounds.4.ema.decay=2.0", "`distill.rounds.4.ema.decay` is 2;"),
             ("distill.rounds.4.learning_rate=inf", "is inf; it must be positive and finite"),
             ("distill.rounds.2.learning_rate=nan", "`distill.rounds.2.learning_rate` is NaN;"), // not run
             (

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Device;
-use halfstep_core::{EmaWarmup, PredictionType};
+use halfstep_core::{EmaSchedule, EmaWarmup, PredictionType};
 use halfstep_model::{SelectedDevice, UNet, UNetConfig};
 
 use crate::config::{Config, OptimizerConfig};
@@ -20,7 +20,8 @@ impl Config {
         let schedule = self.noise_schedule()?;
         self.validate_name()?;
         self.validate_numbers()?;
-        self.validate_ema()?;
+        validate_ema("teacher.ema", &self.teacher.ema)?;
+        self.distill.ema.iter().try_for_each(|ema| validate_ema("distill.ema", ema))?;
         self.validate_previews(schedule.len())?;
         self.validate_rounds(schedule.len())?;
         let teacher = self.teacher.prediction_type;
@@ -210,32 +211,6 @@ impl Config {
         Ok(())
     }
 
-    fn validate_ema(&self) -> Result<(), TrainError> {
-        let ema = &self.teacher.ema;
-        if !(0.0..=1.0).contains(&ema.decay) {
-            let problem = format!("is {}; it must be in [0, 1]", ema.decay);
-            return Err(TrainError::config("teacher.ema.decay", problem));
-        }
-        if !(0.0..=ema.decay).contains(&ema.min_decay) {
-            let problem = format!("is {}; it must be in [0, decay]", ema.min_decay);
-            return Err(TrainError::config("teacher.ema.min_decay", problem));
-        }
-        match ema.warmup {
-            EmaWarmup::Power { inv_gamma, power }
-                if !(inv_gamma > 0.0
-                    && power > 0.0
-                    && inv_gamma.is_finite()
-                    && power.is_finite()) =>
-            {
-                Err(TrainError::config(
-                    "teacher.ema.warmup",
-                    "needs a positive inv_gamma and a positive power",
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn validate_previews(&self, train_timesteps: usize) -> Result<(), TrainError> {
         let log = &self.log;
         if log.preview_every > 0 && !(1..=train_timesteps).contains(&log.preview_steps) {
@@ -246,6 +221,27 @@ impl Config {
             return Err(TrainError::config("log.preview_steps", problem));
         }
         Ok(())
+    }
+}
+
+/// `table`: where the average is configured, such as `teacher.ema`.
+pub(crate) fn validate_ema(table: &str, ema: &EmaSchedule) -> Result<(), TrainError> {
+    if !(0.0..=1.0).contains(&ema.decay) {
+        let problem = format!("is {}; it must be in [0, 1]", ema.decay);
+        return Err(TrainError::config(format!("{table}.decay"), problem));
+    }
+    if !(0.0..=ema.decay).contains(&ema.min_decay) {
+        let problem = format!("is {}; it must be in [0, decay]", ema.min_decay);
+        return Err(TrainError::config(format!("{table}.min_decay"), problem));
+    }
+    match ema.warmup {
+        EmaWarmup::Power { inv_gamma, power }
+            if !(inv_gamma > 0.0 && power > 0.0 && inv_gamma.is_finite() && power.is_finite()) =>
+        {
+            let problem = "needs a positive inv_gamma and a positive power";
+            Err(TrainError::config(format!("{table}.warmup"), problem))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::eval::{eval, numbers, text};
-use crate::support::{contents, output, times, tiny_model};
+use crate::support::{contents, output, program, times, tiny_model};
 
 /// Whatever images depend on makes others; the batch size and a second call make none.
 #[test]
@@ -71,4 +71,35 @@ fn what_was_stopped_goes_on_where_it_was() {
     let (continued, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
     assert_eq!(continued, whole);
     assert_eq!(chunks(&cache).len(), 4);
+}
+
+/// Of a likelihood each batch is kept: what was measured of some images is not measured again with more, nor
+/// what was measured of the network's errors.
+#[test]
+fn a_likelihood_goes_on_after_the_batches_that_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    tiny_model(None, None).save(&at("model")).unwrap();
+    let model = at("model");
+    let mut gamma = program("sample");
+    gamma.arg("--model").arg(&model).args(["--estimate-gamma", "digits", "--device", "cpu"]);
+    output(gamma.args(["--gamma-samples", "10"]), 0);
+    // Batches: of the images that are judged; and of 64 and of 256 that errors are measured on.
+    for (how, of_four, of_six) in [("ode", 2, 3), ("bound", 4 + 32 + 128, 6 + 32 + 128)] {
+        let measure = |cache: &str, count: &str| {
+            let args = ["--model", text(&model), "--likelihood", how, "--reference", "digits"];
+            let args =
+                [&args[..], &["--steps", "3", "--batch-size", "2", "--count", count]].concat();
+            let (numbers, _, said) = numbers(&mut eval(&at(cache), &args), &at("a.json"));
+            (numbers, said, times(&at(cache)))
+        };
+        let cache = format!("{how} begun");
+        let (.., begun) = measure(&cache, "4");
+        assert_eq!(begun.len(), of_four, "{how}");
+        let (continued, said, made) = measure(&cache, "6");
+        assert!(begun.iter().all(|file| made.contains(file)), "{how}: something was made again");
+        assert_eq!(made.len(), of_six, "{how}");
+        assert!(said.contains("continuing after"), "{how}: {said}");
+        assert_eq!(continued, measure(&format!("{how} whole"), "6").0, "{how}");
+    }
 }

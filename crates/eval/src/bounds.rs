@@ -7,10 +7,11 @@ use halfstep_core::{DiscreteSchedule, TimePoint, best_trajectory, optimal_trajec
 use halfstep_data::{Dataset, Purpose, noise};
 use halfstep_eval::{Decoder, Walk, bits_per_dim};
 use halfstep_sample::GammaTable;
+use serde_json::json;
 
 use crate::course::{Course, or_stopped};
 use crate::job::Job;
-use crate::likelihood_program::{CALIBRATION, Found, Subject, batches, values};
+use crate::likelihood_program::{CALIBRATION, Found, Subject, values};
 
 /// Times that the network's errors are measured at, to find its trajectory, and on how many images.
 const PROBES: usize = 65;
@@ -42,15 +43,13 @@ impl Subject<'_> {
             "variational bound of {count} images of {} in {steps} steps of two trajectories",
             self.dataset.name()
         );
-        let bound = |grid: &[TimePoint], variance: &[f64]| -> anyhow::Result<Vec<f64>> {
-            let mut bits = Vec::with_capacity(count);
-            let mut course = Course::new(count, steps, job);
-            for which in batches(0..count, job) {
-                let walk = self.walk(grid, &self.dataset, which, 0, &mut course)?;
+        let bound = |grid: &[TimePoint], variance: &[f64]| {
+            let what = json!({ "bits": "bound", "times": times_of(grid), "variance": variance });
+            self.rows(what, &self.dataset, 0..count, steps, job, |which, course| {
+                let walk = self.walk(grid, &self.dataset, which, 0, course)?;
                 let parts = walk.bound(variance, Decoder::Bytes)?;
-                bits.extend(parts.iter().map(|parts| bits_per_dim(parts.total(), self.dim())));
-            }
-            Ok(bits)
+                Ok(parts.iter().map(|parts| bits_per_dim(parts.total(), self.dim())).collect())
+            })
         };
         Ok(vec![
             Found {
@@ -77,13 +76,13 @@ impl Subject<'_> {
             grid.len(),
             dataset.name()
         );
-        let mut sums = vec![0.0; grid.len()];
-        let mut course = Course::new(count, grid.len(), job);
-        for which in batches(images, job) {
-            let walk = self.walk(grid, dataset, which, FAR, &mut course)?;
-            sums.iter_mut().zip(walk.squared_errors()).for_each(|(sum, error)| *sum += error);
-        }
-        Ok(sums.into_iter().map(|sum| sum / count as f64).collect())
+        let what = json!({ "errors": times_of(grid) });
+        let errors = self.rows(what, dataset, images, grid.len(), job, |which, course| {
+            Ok(self.walk(grid, dataset, which, FAR, course)?.squared_errors())
+        })?;
+        let mean =
+            |time: usize| errors.iter().skip(time).step_by(grid.len()).sum::<f64>() / count as f64;
+        Ok((0..grid.len()).map(mean).collect())
     }
 
     /// What z leaves unknown of x0 at each time of the schedule, to this network: its mean squared error,
@@ -118,6 +117,10 @@ impl Subject<'_> {
         };
         or_stopped(Walk::of(grid, &denoiser, x0, &mut noise, &mut course.batch(count)))
     }
+}
+
+fn times_of(grid: &[TimePoint]) -> Vec<f64> {
+    grid.iter().map(|at| at.t).collect()
 }
 
 /// Times from 0 to T - 1, evenly.

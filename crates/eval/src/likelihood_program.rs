@@ -9,10 +9,11 @@ use halfstep_core::PredictionType;
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
 use halfstep_eval::{ProbabilityFlow, bits_per_dim};
 use halfstep_model::{ClassInput, ModelFolder, UNet, UNetDenoiser};
-use halfstep_sample::{GammaTable, output};
+use halfstep_sample::{GammaTable, model_sha256, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
+use crate::cache::{Array, MAKING, Values};
 use crate::course::{Course, or_stopped};
 use crate::job::Job;
 use crate::sides::dataset;
@@ -59,7 +60,8 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
         (Likelihood::Ode, _) => (None, 0),
     };
     let calibration = calibration.map(|train| train.load(Progress::Shown)).transpose()?;
-    let subject = Subject::new(&model, data.load(Progress::Shown)?, calibration)?;
+    let sha256 = model_sha256(dir)?;
+    let subject = Subject::new(&model, sha256, data.load(Progress::Shown)?, calibration)?;
     let most = subject.dataset.len().saturating_sub(kept).max(1);
     let count = match args.count.map(|count| count as usize) {
         Some(count) if count > most => bail!("--count {count}: there are {most} images"),
@@ -80,6 +82,8 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
 /// A model and the images that are put to it.
 pub struct Subject<'a> {
     pub model: &'a ModelFolder,
+    /// Of the model's weights and noise levels.
+    sha256: String,
     pub dataset: Dataset,
     /// Where the network's errors are measured: images of the training split if others are judged. The
     /// last of them in any case.
@@ -91,6 +95,7 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     fn new(
         model: &'a ModelFolder,
+        sha256: String,
         dataset: Dataset,
         calibration: Option<Dataset>,
     ) -> anyhow::Result<Self> {
@@ -116,7 +121,7 @@ impl<'a> Subject<'a> {
         if labels && dataset.labels().is_none() {
             bail!("--reference: {} has no classes, and the model is told them", dataset.name());
         }
-        Ok(Self { model, dataset, calibration, labels })
+        Ok(Self { model, sha256, dataset, calibration, labels })
     }
 
     pub fn dim(&self) -> usize {
@@ -140,6 +145,48 @@ impl<'a> Subject<'a> {
         Tensor::from_data(TensorData::new(values, [images, channels, height, width]), device)
     }
 
+    /// Numbers of each of the images `which`, image by image: of each batch what is kept, or measured now.
+    ///
+    /// `what` is all that they depend on beyond the model, the images, the seed and the device, which
+    /// rounds as no other does.
+    pub fn rows(
+        &self,
+        what: Value,
+        dataset: &Dataset,
+        which: Range<usize>,
+        steps: usize,
+        job: &Job,
+        mut measure: impl FnMut(Range<usize>, &mut Course<'_>) -> anyhow::Result<Vec<f64>>,
+    ) -> anyhow::Result<Vec<f64>> {
+        let key = json!({
+            "likelihood": what, "made_by": MAKING, "model": self.sha256,
+            "config": self.model.unet.config(), "images": dataset.sha256(), "seed": job.seed,
+            "device": job.device.kind(),
+        })
+        .to_string();
+        let mut course = Course::new(which.len(), steps, job);
+        let mut rows = Vec::new();
+        for which in batches(which, job) {
+            let mut was_kept = true;
+            let make = || {
+                was_kept = false;
+                let values = measure(which.clone(), &mut course)?;
+                let shape = vec![which.len(), values.len() / which.len()];
+                let values = values.into_iter().map(|value| value as f32).collect();
+                Ok(vec![("rows", Array { shape, values: Values::Numbers(values) })])
+            };
+            let kept = job.cache.chunk(&key, &which, &["rows"], make)?;
+            if was_kept {
+                course.skip(which.len());
+            }
+            for (_, Array { values, .. }) in kept {
+                let Values::Numbers(values) = values else { bail!("likelihoods as bytes") };
+                rows.extend(values.into_iter().map(f64::from));
+            }
+        }
+        Ok(rows)
+    }
+
     /// Bits per dimension of each image, by the ODE, with noise of a byte's width added: what a density
     /// says of bytes.
     fn densities(&self, steps: usize, count: usize, job: &Job) -> anyhow::Result<Vec<Found>> {
@@ -159,9 +206,8 @@ impl<'a> Subject<'a> {
         };
         let device = job.device.device.clone().autodiff();
         let unet = self.model.unet.clone().train().no_grad();
-        let mut course = Course::new(count, steps, job);
-        let mut bits = Vec::with_capacity(count);
-        for which in batches(0..count, job) {
+        let what = json!({ "bits": "ode", "steps": steps });
+        let bits = self.rows(what, &self.dataset, 0..count, steps, job, |which, course| {
             let denoiser = self.denoiser(&unet, &self.dataset, &which)?;
             let (z, probes) = self.spread(&which, from.alpha() as f32, job.seed);
             let (z, probes) = (self.tensor(z, &device), self.tensor(probes, &device));
@@ -170,8 +216,8 @@ impl<'a> Subject<'a> {
             let dim = self.dim() as f64;
             // From z = alpha x to x, and from a density to the probability of a byte's width.
             let width = dim * (f64::from(from.alpha() as f32).ln() + (2.0f64 / 255.0).ln());
-            bits.extend(densities.iter().map(|nats| bits_per_dim(-nats - width, self.dim())));
-        }
+            Ok(densities.iter().map(|nats| bits_per_dim(-nats - width, self.dim())).collect())
+        })?;
         Ok(vec![Found { key: "ode", words: "probability-flow ODE", bits }])
     }
 
@@ -194,7 +240,7 @@ impl<'a> Subject<'a> {
 }
 
 /// `images` in parts of the batch size.
-pub fn batches(images: Range<usize>, job: &Job) -> impl Iterator<Item = Range<usize>> {
+fn batches(images: Range<usize>, job: &Job) -> impl Iterator<Item = Range<usize>> {
     let (size, end) = (job.batch_size, images.end);
     images.step_by(size).map(move |first| first..(first + size).min(end))
 }

@@ -20,13 +20,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match outcome {
         Err(error) if error.is::<Stopped>() => {
-            match args.likelihood {
-                Some(_) => halfstep_sample::say!("stopped; nothing is kept of a likelihood."),
-                None => halfstep_sample::say!(
-                    "stopped; what was made is kept in {}. Run the same command again to continue.",
-                    job.cache.dir().display()
-                ),
-            }
+            halfstep_sample::say!(
+                "stopped; what was made is kept in {}. Run the same command again to continue.",
+                job.cache.dir().display()
+            );
             Ok(ExitCode::from(job.stop.exit_code()))
         }
         outcome => outcome.map(|()| ExitCode::SUCCESS),

@@ -73,14 +73,15 @@ impl<'a> Walk<'a> {
         Ok(Self { grid, x0, squares, errors, x0_hat: last })
     }
 
-    /// `|x0 - x0_hat|^2 / d` at each time of the grid, summed over the images.
+    /// `|x0 - x0_hat|^2 / d` of each image at each time of the grid, image by image.
     ///
-    /// The mean over other images is the best `data_variance` that a network of any quality can be given:
+    /// The mean over images, other ones, is the best `data_variance` that a network of any quality can be given:
     /// Analytic-DPM's V is that of a network without errors, and too small for one that has some (Bao et
     /// al. 2022, <https://arxiv.org/abs/2206.07309>, where it is the optimal variance of an imperfect mean).
     pub fn squared_errors(&self) -> Vec<f64> {
         let dim = self.dim();
-        self.errors.iter().map(|of_images| of_images.iter().sum::<f64>() / dim).collect()
+        let images = 0..self.squares.len();
+        images.flat_map(|k| self.errors.iter().map(move |of_images| of_images[k] / dim)).collect()
     }
 
     /// The bound of each image, with variances as of Analytic-DPM (Bao et al. 2022,

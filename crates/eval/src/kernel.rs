@@ -5,6 +5,7 @@ use halfstep_data::{Purpose, Stream};
 
 use crate::error::EvalError;
 use crate::features::{Features, draw};
+use crate::precision_recall::OnRows;
 
 /// How it is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,24 +36,28 @@ pub struct KernelDistance {
 }
 
 /// The squared maximum mean discrepancy under the kernel `(x.y/D + 1)^3`, unbiased, averaged over
-/// subsets.
+/// subsets. `on_rows` is told how many samples of the subsets are done.
 ///
 /// # Errors
-/// [`EvalError::TooFew`] for sides smaller than a subset; [`EvalError::Dimensions`].
+/// [`EvalError::TooFew`] for sides smaller than a subset; [`EvalError::Dimensions`];
+/// [`EvalError::Stopped`].
 pub fn kernel_distance(
     one: &Features,
     other: &Features,
     options: KernelOptions,
+    on_rows: &mut OnRows<'_>,
 ) -> Result<KernelDistance, EvalError> {
     one.check(other, "a kernel distance", options.subset_size.max(2))?;
-    let estimates: Vec<f64> = (0..options.subsets.max(1) as u64)
-        .map(|k| {
-            let mut draws = Stream::new(options.seed, Purpose::Evaluation, k);
-            let ours = subset(one, options.subset_size, &mut draws);
-            let theirs = subset(other, options.subset_size, &mut draws);
-            discrepancy(&ours, &theirs)
-        })
-        .collect();
+    let mut estimates = Vec::with_capacity(options.subsets);
+    for k in 0..options.subsets.max(1) {
+        let mut draws = Stream::new(options.seed, Purpose::Evaluation, k as u64);
+        let ours = subset(one, options.subset_size, &mut draws);
+        let theirs = subset(other, options.subset_size, &mut draws);
+        estimates.push(discrepancy(&ours, &theirs));
+        if on_rows((k + 1) * options.subset_size).is_break() {
+            return Err(EvalError::Stopped);
+        }
+    }
     let count = estimates.len() as f64;
     let mean = estimates.iter().sum::<f64>() / count;
     let squares = estimates.iter().map(|estimate| (estimate - mean).powi(2));

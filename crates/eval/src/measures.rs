@@ -52,6 +52,11 @@ impl Real {
         Self { features, statistics, manifold: RefCell::new(None) }
     }
 
+    /// Rows of distances that precision and recall of `count` images of each side take.
+    fn rows(&self, count: usize) -> usize {
+        count * if self.known(count).is_some() { 2 } else { 3 }
+    }
+
     /// What `count` of the real images cover, if it is known.
     fn known(&self, count: usize) -> Option<Rc<Manifold>> {
         let known = self.manifold.borrow();
@@ -82,11 +87,12 @@ fn names(measure: SweepMeasure) -> Names {
     }
 }
 
-/// Called with (images whose distances are known, images in all); a break stops the measuring.
+/// Called with (rows of distances that are known, rows in all); a break stops the measuring.
 pub type OnDistances<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
 
 /// All that can be measured; the Frechet distance comes first. `progress` is told of what takes long with
-/// many images: the distances of all pairs, for precision and recall.
+/// many images: the distances of all pairs, for the kernel distance within subsets, for precision and
+/// recall of all.
 ///
 /// That takes all samples of both sides; precision and recall, which depend on how many there are, as
 /// many of each.
@@ -107,9 +113,15 @@ pub fn measures(
         measures.push(Measure::new("principal_frechet", name, distance));
     }
     if let Some(features) = &real.features {
-        let (value, deviation) = kernel_mean(&generated.features, features)?;
+        let ours = &generated.features;
+        let options = kernel_options(ours, features);
+        let of_kernel = (options.subsets * options.subset_size) as u64;
+        let total = of_kernel + real.rows(ours.len().min(features.len())) as u64;
+        let on_rows: &mut OnRows<'_> = &mut |done| progress(done as u64, total);
+        let (value, deviation) = kernel_mean(ours, features, options, on_rows)?;
         measures.push(Measure { deviation, ..Measure::new(kernel.0, kernel.1, value) });
-        let near = near(&generated.features, real, features, progress)?;
+        let on_rows: &mut OnRows<'_> = &mut |done| progress(of_kernel + done as u64, total);
+        let near = near(ours, real, features, on_rows)?;
         measures.push(Measure::new(precision.0, precision.1, near.precision));
         measures.push(Measure::new(recall.0, recall.1, near.recall));
     }
@@ -129,14 +141,12 @@ fn near(
     generated: &Features,
     real: &Real,
     features: &Features,
-    progress: &mut OnDistances<'_>,
+    on_rows: &mut OnRows<'_>,
 ) -> Result<PrecisionRecall, EvalError> {
     let count = generated.len().min(features.len());
-    let known = real.known(count);
-    let total = count * if known.is_some() { 2 } else { 3 };
     let before = Cell::new(0);
-    let on_rows: &mut OnRows<'_> = &mut |done| progress((before.get() + done) as u64, total as u64);
-    let theirs = match known {
+    let on_rows: &mut OnRows<'_> = &mut |done| on_rows(before.get() + done);
+    let theirs = match real.known(count) {
         Some(known) => known,
         None => {
             let made = Rc::new(Manifold::of(features.spread(count), NEIGHBOURS, on_rows)?);
@@ -150,16 +160,26 @@ fn near(
     ours.compare(&theirs, on_rows)
 }
 
-/// Of subsets of 1000, or of as many as the smaller side has. A subset that is a whole side is always the
-/// same one: the deviation would be of the other side alone, so there is none.
-fn kernel_mean(generated: &Features, real: &Features) -> Result<(f64, Option<f64>), EvalError> {
+/// Subsets of 1000, or of as many as the smaller side has; one, where both sides are one.
+fn kernel_options(generated: &Features, real: &Features) -> KernelOptions {
     let defaults = KernelOptions::default();
     let (fewer, more) = (generated.len().min(real.len()), generated.len().max(real.len()));
     let subset_size = defaults.subset_size.min(fewer);
     let subsets = if more == subset_size { 1 } else { defaults.subsets };
-    let options = KernelOptions { subsets, subset_size, ..defaults };
-    let distance = kernel_distance(generated, real, options)?;
-    Ok((distance.mean, (subset_size < fewer).then_some(distance.deviation)))
+    KernelOptions { subsets, subset_size, ..defaults }
+}
+
+/// Mean and deviation. A subset that is a whole side is always the same one: the deviation would be of the
+/// other side alone, so there is none.
+fn kernel_mean(
+    generated: &Features,
+    real: &Features,
+    options: KernelOptions,
+    on_rows: &mut OnRows<'_>,
+) -> Result<(f64, Option<f64>), EvalError> {
+    let distance = kernel_distance(generated, real, options, on_rows)?;
+    let fewer = generated.len().min(real.len());
+    Ok((distance.mean, (options.subset_size < fewer).then_some(distance.deviation)))
 }
 
 /// A Markdown table.
@@ -189,15 +209,47 @@ mod tests {
     use super::*;
     use halfstep_data::{Purpose, Stream};
 
+    fn features(count: usize, stream: u64) -> Features {
+        let mut draws = Stream::new(0, Purpose::Evaluation, stream);
+        Features::new(draws.normals(2 * count), 2).unwrap()
+    }
+
+    /// The rows that are told rise to all there are; and whatever is being measured, a break ends it.
+    #[test]
+    fn measuring_tells_how_far_it_is_and_can_be_stopped_anywhere() {
+        let (generated, real) = (features(30, 0), features(31, 1));
+        let generated = Said { features: generated, logits: None };
+        let statistics = Statistics::of(&real).unwrap();
+        let measure = |stop_at: usize, told: &mut Vec<u64>| {
+            let real = Real::new(Some(real.clone()), statistics.clone());
+            let progress: &mut OnDistances<'_> = &mut |done, total| {
+                assert_eq!(total, 100 * 30 + 3 * 30);
+                told.push(done);
+                if told.len() == stop_at {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            };
+            measures(SweepMeasure::FeatureFrechet, &generated, &real, progress)
+        };
+        let mut told = Vec::new();
+        measure(usize::MAX, &mut told).unwrap();
+        assert!(told.is_sorted_by(|a, b| a < b) && told.last() == Some(&3090), "{told:?}");
+        for stop_at in [1, 100, 101, told.len()] {
+            let stopped = measure(stop_at, &mut Vec::new());
+            assert!(matches!(stopped, Err(EvalError::Stopped)), "{stop_at}");
+        }
+    }
+
     #[test]
     fn a_kernel_distance_has_a_deviation_if_both_sides_have_more_than_a_subset() {
-        let features = |count: usize, stream| {
-            let mut draws = Stream::new(0, Purpose::Evaluation, stream);
-            Features::new(draws.normals(2 * count), 2).unwrap()
+        let deviation = |ours: &Features, theirs: &Features| {
+            let go_on: &mut OnRows<'_> = &mut |_| ControlFlow::Continue(());
+            kernel_mean(ours, theirs, kernel_options(ours, theirs), go_on).unwrap().1
         };
         let (few, many) = (features(400, 0), features(1200, 1));
-        assert!(kernel_mean(&few, &features(400, 2)).unwrap().1.is_none());
-        assert!(kernel_mean(&few, &many).unwrap().1.is_none());
-        assert!(kernel_mean(&many, &features(1200, 3)).unwrap().1.unwrap() > 0.0);
+        assert!(deviation(&few, &features(400, 2)).is_none());
+        assert!(deviation(&few, &many).is_none());
+        assert!(deviation(&many, &features(1200, 3)).unwrap() > 0.0);
     }
 }

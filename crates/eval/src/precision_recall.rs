@@ -19,7 +19,7 @@ pub struct PrecisionRecall {
 /// Rows compared at once.
 const CHUNK: usize = 1024;
 
-/// Told how many rows of distances are done, of as many as there are samples; breaks to stop.
+/// Told how many samples have been compared with all others; breaks to stop.
 pub type OnRows<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
 
 /// What a side covers: around each of its samples the ball that reaches to that sample's k-th neighbour.

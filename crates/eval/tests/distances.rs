@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use halfstep_eval::{
-    EvalError, Features, KernelOptions, Manifold, Statistics, frechet_distance, inception_score,
-    kernel_distance, precision_recall,
+    EvalError, Features, KernelDistance, KernelOptions, Manifold, Statistics, frechet_distance,
+    inception_score, kernel_distance, precision_recall,
 };
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -75,13 +75,21 @@ fn the_frechet_distance_of_diagonal_gaussians_is_the_closed_form() {
     assert!((distance - (5.0 + 4.0 + 2.25 + 1.0)).abs() < 1e-12, "{distance}");
 }
 
+fn kernel_of(
+    one: &Features,
+    other: &Features,
+    options: KernelOptions,
+) -> Result<KernelDistance, EvalError> {
+    kernel_distance(one, other, options, &mut |_| ControlFlow::Continue(()))
+}
+
 /// All samples in one subset, where no choice is left.
 #[test]
 fn the_kernel_distance_is_torch_fidelitys() {
     let theirs = features("theirs");
     let ours = first(&features("ours"), theirs.len());
     let options = KernelOptions { subsets: 2, subset_size: theirs.len(), seed: 5 };
-    let distance = kernel_distance(&ours, &theirs, options).unwrap();
+    let distance = kernel_of(&ours, &theirs, options).unwrap();
     assert_near(distance.mean, &expected()["kernel_of_all"], 1e-10);
     assert!(distance.deviation < 1e-12, "the order of a sum is all that is left");
 }
@@ -91,9 +99,9 @@ fn the_kernel_distance_is_torch_fidelitys() {
 fn subsets_estimate_the_kernel_distance_without_bias() {
     let (ours, theirs) = (features("ours"), features("theirs"));
     let whole = KernelOptions { subsets: 1, subset_size: theirs.len(), seed: 0 };
-    let whole = kernel_distance(&first(&ours, theirs.len()), &theirs, whole).unwrap().mean;
+    let whole = kernel_of(&first(&ours, theirs.len()), &theirs, whole).unwrap().mean;
     let options = KernelOptions { subsets: 400, subset_size: 40, seed: 0 };
-    let distance = kernel_distance(&first(&ours, theirs.len()), &theirs, options).unwrap();
+    let distance = kernel_of(&first(&ours, theirs.len()), &theirs, options).unwrap();
     let error = distance.deviation / 20.0;
     println!("{} +- {error}, whole {whole}", distance.mean);
     assert!((distance.mean - whole).abs() < 4.0 * error, "{distance:?} {whole}");
@@ -145,7 +153,7 @@ fn what_cannot_be_measured_is_refused() {
     let (ours, theirs) = (features("ours"), features("theirs"));
     let narrow = Features::new(vec![0.0; 40], 4).unwrap();
     let message = |error: halfstep_eval::EvalError| error.to_string();
-    let wrong = kernel_distance(&ours, &theirs, KernelOptions::default());
+    let wrong = kernel_of(&ours, &theirs, KernelOptions::default());
     assert!(message(wrong.unwrap_err()).contains("at least 1000 samples"));
     assert!(message(precision_recall(&ours, &narrow, 3).unwrap_err()).contains("24 and 4"));
     let few = first(&ours, 3);

@@ -73,6 +73,31 @@ fn what_was_stopped_goes_on_where_it_was() {
     assert_eq!(chunks(&cache).len(), 4);
 }
 
+/// The same for likelihoods.
+#[test]
+fn what_is_kept_of_a_likelihood_is_used_for_the_same_and_for_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    tiny_model(None, None).save(&at("model")).unwrap();
+    tiny_model(Some(10), None).save(&at("classes")).unwrap();
+    let (model, classes, cache) = (at("model"), at("classes"), at("cache"));
+    let mut made = Vec::new();
+    let mut measure = |args: &[&str], new: usize| {
+        let usual = ["--likelihood", "ode", "--reference", "digits"];
+        output(&mut eval(&cache, &[&usual, args].concat()), 0);
+        let now = times(&cache);
+        assert!(made.iter().all(|file| now.contains(file)), "{args:?}: something was made again");
+        assert_eq!(now.len(), made.len() + new, "{args:?}");
+        made = now;
+    };
+    let (model, classes) = (text(&model), text(&classes));
+    measure(&["--model", model, "--count", "4", "--steps", "3"], 1);
+    measure(&["--model", model, "--count", "4", "--steps", "3"], 0);
+    measure(&["--model", model, "--count", "4", "--steps", "4"], 1);
+    measure(&["--model", model, "--count", "4", "--steps", "3", "--seed", "1"], 1);
+    measure(&["--model", classes, "--count", "4", "--steps", "3"], 1);
+}
+
 /// Of a likelihood each batch is kept: what was measured of some images is not measured again with more, nor
 /// what was measured of the network's errors.
 #[test]

@@ -65,7 +65,7 @@ fn likelihoods_are_told_in_bits_per_dimension() {
         // What is measured of the network's errors is better than what one without any would have.
         assert!(how == "ode" || bits("bound_measured") < bits("bound"), "{table}");
         assert!(table.contains(words) && table.contains("digits"), "{table}");
-        let (again, ..) = crate::eval::numbers(&mut eval(&at("cache"), &args), &at("a.json"));
+        let (again, ..) = crate::eval::numbers(&mut eval(&at("other cache"), &args), &at("a.json"));
         assert_eq!(again, numbers);
     }
 }

@@ -61,6 +61,42 @@ fn kill_9_changes_nothing_in_f16_with_averages() {
     killed_runs_end_like_an_uninterrupted_one(&settings, kills_wanted().div_ceil(4));
 }
 
+/// A round that was killed goes on with its average; and its student is the average.
+#[test]
+fn kill_9_in_a_round_changes_nothing_of_its_average() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let settings = ["distill.ema.decay=0.9", "distill.train_steps=20"];
+    output(&mut train(&at("straight"), &settings), 0);
+    output(&mut train(&at("no average"), &settings[1..]), 0);
+    let broken = at("broken");
+    while !killed_in_the_first_round(&broken, &settings) {
+        std::fs::remove_dir_all(&broken).unwrap();
+    }
+    output(&mut train(&broken, &settings), 0);
+    assert_same_results(&at("straight"), &broken);
+
+    let with = weights(&at("straight"));
+    let alike = weights(&at("no average")).into_iter().filter(|file| with.contains(file));
+    let alike: Vec<PathBuf> = alike.map(|(path, _)| path).collect();
+    assert!(alike.len() == 1 && alike[0].starts_with("teacher"), "{alike:?}");
+}
+
+/// Starts the program and kills it in its first round; false if it was too late for that.
+fn killed_in_the_first_round(out: &Path, settings: &[&str]) -> bool {
+    let mut child =
+        train(out, settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // The first state of a round is that of step 5, the first line after it that of step 6.
+    let learned = |line: &str| line.contains("\"stage\":1,") && line.contains("\"step\":6,");
+    let metrics = || std::fs::read_to_string(out.join("metrics.jsonl")).unwrap_or_default();
+    while child.try_wait().unwrap().is_none() && !metrics().lines().any(learned) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    !out.join("students/0008").exists()
+}
+
 /// Kills short runs at random until there were so many kills; each run is then left to its end and
 /// compared. A life lasts from nothing to a third of what an uninterrupted run takes: the kills fall on
 /// the start, on steps, on saving, on the end of stages and on measuring, several in each run.

@@ -97,12 +97,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// Where drawn images and features are kept, to go on after a stop and not to be made twice; may be
+    /// Where drawn images, features and likelihoods are kept, to go on after a stop and not to be made twice; may be
     /// deleted [default: halfstep/eval in your cache folder]
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
 
-    /// Images at once: memory and speed, never results
+    /// Images at once: memory and speed, never results. Likelihoods are kept in batches of this size
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch_size: u32,
 

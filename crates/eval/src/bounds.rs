@@ -109,13 +109,13 @@ impl Subject<'_> {
         let device = &job.device.device;
         let denoiser = self.denoiser(&self.model.unet, dataset, &which)?;
         let x0 = self.tensor(values(dataset, &which), device);
-        let count = which.len();
+        let mut on_step = course.batch(&which);
         let which = which.start as u64 + offset..which.end as u64 + offset;
         let mut noise = |index: usize| {
             let purpose = Purpose::SampleNoise { step: index as u32 };
             self.tensor(noise(job.seed, purpose, which.clone(), self.dim()), device)
         };
-        or_stopped(Walk::of(grid, &denoiser, x0, &mut noise, &mut course.batch(count)))
+        or_stopped(Walk::of(grid, &denoiser, x0, &mut noise, &mut on_step))
     }
 }
 

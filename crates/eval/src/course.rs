@@ -1,6 +1,6 @@
 //! How far images have come along their steps.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use halfstep_eval::EvalError;
 use halfstep_sample::Watch;
@@ -11,17 +11,14 @@ use crate::job::{Job, Stopped};
 pub struct Course<'a> {
     watch: Watch,
     job: &'a Job,
+    images: Range<usize>,
     steps: usize,
-    total: u64,
-    /// Steps of the images of the batches before.
-    before: u64,
 }
 
 impl<'a> Course<'a> {
-    /// Of so many images and steps.
-    pub fn new(images: usize, steps: usize, job: &'a Job) -> Self {
-        let watch = Watch::new("steps of images");
-        Self { watch, job, steps, total: (images * steps) as u64, before: 0 }
+    /// Of these images, in so many steps.
+    pub fn new(images: Range<usize>, steps: usize, job: &'a Job) -> Self {
+        Self { watch: Watch::new("steps of images"), job, images, steps }
     }
 
     /// Whose images they are.
@@ -29,18 +26,15 @@ impl<'a> Course<'a> {
         self.job
     }
 
-    /// The next batch costs no time.
-    pub fn skip(&mut self, images: usize) {
-        self.before += (images * self.steps) as u64;
-    }
-
-    /// What is to be told how many steps the images of the next batch have taken, and says whether to stop.
-    pub fn batch(&mut self, images: usize) -> impl FnMut(usize) -> ControlFlow<()> {
-        let before = self.before;
-        self.before += (images * self.steps) as u64;
-        self.watch.show(before, self.total);
+    /// What is to be told how many steps a batch has taken, and says whether to stop. All images before it
+    /// are done.
+    pub fn batch(&mut self, which: &Range<usize>) -> impl FnMut(usize) -> ControlFlow<()> {
+        let total = (self.images.len() * self.steps) as u64;
+        let before = ((which.start - self.images.start) * self.steps) as u64;
+        let images = which.len();
+        self.watch.show(before, total);
         move |step| {
-            self.watch.show(before + (images * step) as u64, self.total);
+            self.watch.show(before + (images * step) as u64, total);
             self.job.flow()
         }
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use halfstep_core::{TimePoint, TimestepSpacing};
 use halfstep_eval::Pictures;
-use halfstep_model::{ClassInput, ModelFolder, SchedulerConfig};
+use halfstep_model::{ClassInput, ModelFolder, ModelOutline, SchedulerConfig};
 use halfstep_sample::{
     AnalyticStatistics, Draw, DrawProgress, GammaError, GammaTable, GridRule, Sampler, SamplerKind,
-    SamplerOptions, StepNoise, Takes, model_sha256, student_grid,
+    SamplerOptions, StepNoise, Takes, student_grid,
 };
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ impl Drawn {
             );
         }
         let shape = [config.in_channels, height, width];
-        let sha256 = model_sha256(dir)?;
+        let sha256 = ModelOutline::read(dir)?.sha256()?;
         Ok(Self { dir: dir.to_path_buf(), model, sha256, shape, classes })
     }
 
@@ -141,7 +141,6 @@ impl Drawn {
         let times: Vec<f64> = way.grid.iter().map(|point| point.t).collect();
         json!({
             "images": "drawn", "made_by": MAKING, "model": self.sha256,
-            "config": self.model.unet.config(),
             "sampler": way.kind.name(), "times": times, "seed": job.seed,
             "device": job.device.kind(), "gamma": way.gamma,
         })

@@ -1,9 +1,14 @@
 //! What a network says of images.
 
+use std::ops::ControlFlow;
+
 use burn::tensor::Tensor;
 use halfstep_data::{Purpose, Stream};
 
 use crate::error::EvalError;
+
+/// Told how much of a measurement is done, in its own unit; breaks to stop it.
+pub type OnDone<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
 
 /// Features of N samples.
 #[derive(Clone, Debug, PartialEq)]

@@ -268,7 +268,7 @@ impl Court {
         let mut watch = None;
         let mut progress = |done, total| {
             let begun = || {
-                let mut watch = Watch::new("rows of distances");
+                let mut watch = Watch::new("pairs of images");
                 watch.show(0, total);
                 watch
             };

@@ -4,8 +4,7 @@ use faer::Mat;
 use halfstep_data::{Purpose, Stream};
 
 use crate::error::EvalError;
-use crate::features::{Features, draw};
-use crate::precision_recall::OnRows;
+use crate::features::{Features, OnDone, draw};
 
 /// How it is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub struct KernelDistance {
 }
 
 /// The squared maximum mean discrepancy under the kernel `(x.y/D + 1)^3`, unbiased, averaged over
-/// subsets. `on_rows` is told how many samples of the subsets are done.
+/// subsets. `on_subset` is told how many of them are done.
 ///
 /// # Errors
 /// [`EvalError::TooFew`] for sides smaller than a subset; [`EvalError::Dimensions`];
@@ -45,7 +44,7 @@ pub fn kernel_distance(
     one: &Features,
     other: &Features,
     options: KernelOptions,
-    on_rows: &mut OnRows<'_>,
+    on_subset: &mut OnDone<'_>,
 ) -> Result<KernelDistance, EvalError> {
     one.check(other, "a kernel distance", options.subset_size.max(2))?;
     let mut estimates = Vec::with_capacity(options.subsets);
@@ -54,7 +53,7 @@ pub fn kernel_distance(
         let ours = subset(one, options.subset_size, &mut draws);
         let theirs = subset(other, options.subset_size, &mut draws);
         estimates.push(discrepancy(&ours, &theirs));
-        if on_rows((k + 1) * options.subset_size).is_break() {
+        if on_subset(k + 1).is_break() {
             return Err(EvalError::Stopped);
         }
     }

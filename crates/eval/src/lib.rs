@@ -29,14 +29,14 @@ mod weights;
 
 pub use error::EvalError;
 pub use feature_network::FeatureNetwork;
-pub use features::Features;
+pub use features::{Features, OnDone};
 pub use frechet::{Statistics, frechet_distance};
 pub use inception::{Answers, Inception};
 pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
 pub use likelihood::{BoundParts, Decoder, ProbabilityFlow, Walk, bits_per_dim};
 pub use pictures::{Batch, Pictures};
 pub use pixels::pixel_features;
-pub use precision_recall::{Manifold, OnRows, PrecisionRecall, precision_recall};
+pub use precision_recall::{Manifold, PrecisionRecall, precision_recall};
 pub use published::INCEPTION;
 pub use resize::resize_bilinear;
 pub use score::{InceptionScore, inception_score};

@@ -8,8 +8,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::PredictionType;
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
 use halfstep_eval::{ProbabilityFlow, bits_per_dim};
-use halfstep_model::{ClassInput, ModelFolder, UNet, UNetDenoiser};
-use halfstep_sample::{GammaTable, model_sha256, output};
+use halfstep_model::{ClassInput, ModelFolder, ModelOutline, UNet, UNetDenoiser};
+use halfstep_sample::{GammaTable, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
@@ -60,7 +60,7 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
         (Likelihood::Ode, _) => (None, 0),
     };
     let calibration = calibration.map(|train| train.load(Progress::Shown)).transpose()?;
-    let sha256 = model_sha256(dir)?;
+    let sha256 = ModelOutline::read(dir)?.sha256()?;
     let subject = Subject::new(&model, sha256, data.load(Progress::Shown)?, calibration)?;
     let most = subject.dataset.len().saturating_sub(kept).max(1);
     let count = match args.count.map(|count| count as usize) {
@@ -82,7 +82,7 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
 /// A model and the images that are put to it.
 pub struct Subject<'a> {
     pub model: &'a ModelFolder,
-    /// Of the model's weights and noise levels.
+    /// Of all that the model's answers depend on.
     sha256: String,
     pub dataset: Dataset,
     /// Where the network's errors are measured: images of the training split if others are judged. The
@@ -160,25 +160,20 @@ impl<'a> Subject<'a> {
     ) -> anyhow::Result<Vec<f64>> {
         let key = json!({
             "likelihood": what, "made_by": MAKING, "model": self.sha256,
-            "config": self.model.unet.config(), "images": dataset.sha256(), "seed": job.seed,
-            "device": job.device.kind(),
+            "images": dataset.sha256(), "seed": job.seed, "device": job.device.kind(),
         })
         .to_string();
-        let mut course = Course::new(which.len(), steps, job);
+        let mut course = Course::new(which.clone(), steps, job);
         let mut rows = Vec::new();
         for which in batches(which, job) {
-            let mut was_kept = true;
             let make = || {
-                was_kept = false;
                 let values = measure(which.clone(), &mut course)?;
                 let shape = vec![which.len(), values.len() / which.len()];
+                // Rounded before they are used for the first time too: what goes on ends the same.
                 let values = values.into_iter().map(|value| value as f32).collect();
                 Ok(vec![("rows", Array { shape, values: Values::Numbers(values) })])
             };
             let kept = job.cache.chunk(&key, &which, &["rows"], make)?;
-            if was_kept {
-                course.skip(which.len());
-            }
             for (_, Array { values, .. }) in kept {
                 let Values::Numbers(values) = values else { bail!("likelihoods as bytes") };
                 rows.extend(values.into_iter().map(f64::from));
@@ -211,7 +206,7 @@ impl<'a> Subject<'a> {
             let denoiser = self.denoiser(&unet, &self.dataset, &which)?;
             let (z, probes) = self.spread(&which, from.alpha() as f32, job.seed);
             let (z, probes) = (self.tensor(z, &device), self.tensor(probes, &device));
-            let mut on_step = course.batch(which.len());
+            let mut on_step = course.batch(&which);
             let densities = or_stopped(flow.log_density(&denoiser, z, probes, &mut on_step))?;
             let dim = self.dim() as f64;
             // From z = alpha x to x, and from a density to the probability of a byte's width.

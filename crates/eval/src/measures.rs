@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use halfstep_eval::{
-    EvalError, Features, InceptionScore, KernelOptions, Manifold, OnRows, PrecisionRecall,
+    EvalError, Features, InceptionScore, KernelOptions, Manifold, OnDone, PrecisionRecall,
     Statistics, frechet_distance, inception_score, kernel_distance,
 };
 use halfstep_train::SweepMeasure;
@@ -87,20 +87,20 @@ fn names(measure: SweepMeasure) -> Names {
     }
 }
 
-/// Called with (rows of distances that are known, rows in all); a break stops the measuring.
-pub type OnDistances<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
+/// Called with (pairs of samples that have been compared, pairs in all); a break stops the measuring.
+pub type OnPairs<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
 
 /// All that can be measured; the Frechet distance comes first. `progress` is told of what takes long with
-/// many images: the distances of all pairs, for the kernel distance within subsets, for precision and
-/// recall of all.
+/// many images: pairs of samples are compared, for the kernel distance those of subsets, for precision
+/// and recall all.
 ///
-/// That takes all samples of both sides; precision and recall, which depend on how many there are, as
-/// many of each.
+/// The Frechet distance takes all samples of both sides; precision and recall, which depend on how many
+/// there are, as many of each.
 pub fn measures(
     measure: SweepMeasure,
     generated: &Said,
     real: &Real,
-    progress: &mut OnDistances<'_>,
+    progress: &mut OnPairs<'_>,
 ) -> Result<Vec<Measure>, EvalError> {
     let [frechet, kernel, precision, recall] = names(measure);
     let statistics = Statistics::of(&generated.features)?;
@@ -115,12 +115,14 @@ pub fn measures(
     if let Some(features) = &real.features {
         let ours = &generated.features;
         let options = kernel_options(ours, features);
-        let of_kernel = (options.subsets * options.subset_size) as u64;
-        let total = of_kernel + real.rows(ours.len().min(features.len())) as u64;
-        let on_rows: &mut OnRows<'_> = &mut |done| progress(done as u64, total);
-        let (value, deviation) = kernel_mean(ours, features, options, on_rows)?;
+        let count = ours.len().min(features.len()) as u64;
+        let of_subset = 3 * (options.subset_size as u64).pow(2);
+        let of_kernel = options.subsets as u64 * of_subset;
+        let total = of_kernel + real.rows(count as usize) as u64 * count;
+        let on_subset: &mut OnDone<'_> = &mut |done| progress(done as u64 * of_subset, total);
+        let (value, deviation) = kernel_mean(ours, features, options, on_subset)?;
         measures.push(Measure { deviation, ..Measure::new(kernel.0, kernel.1, value) });
-        let on_rows: &mut OnRows<'_> = &mut |done| progress(of_kernel + done as u64, total);
+        let on_rows: &mut OnDone<'_> = &mut |done| progress(of_kernel + done as u64 * count, total);
         let near = near(ours, real, features, on_rows)?;
         measures.push(Measure::new(precision.0, precision.1, near.precision));
         measures.push(Measure::new(recall.0, recall.1, near.recall));
@@ -141,11 +143,11 @@ fn near(
     generated: &Features,
     real: &Real,
     features: &Features,
-    on_rows: &mut OnRows<'_>,
+    on_rows: &mut OnDone<'_>,
 ) -> Result<PrecisionRecall, EvalError> {
     let count = generated.len().min(features.len());
     let before = Cell::new(0);
-    let on_rows: &mut OnRows<'_> = &mut |done| on_rows(before.get() + done);
+    let on_rows: &mut OnDone<'_> = &mut |done| on_rows(before.get() + done);
     let theirs = match real.known(count) {
         Some(known) => known,
         None => {
@@ -175,9 +177,9 @@ fn kernel_mean(
     generated: &Features,
     real: &Features,
     options: KernelOptions,
-    on_rows: &mut OnRows<'_>,
+    on_subset: &mut OnDone<'_>,
 ) -> Result<(f64, Option<f64>), EvalError> {
-    let distance = kernel_distance(generated, real, options, on_rows)?;
+    let distance = kernel_distance(generated, real, options, on_subset)?;
     let fewer = generated.len().min(real.len());
     Ok((distance.mean, (options.subset_size < fewer).then_some(distance.deviation)))
 }
@@ -214,7 +216,7 @@ mod tests {
         Features::new(draws.normals(2 * count), 2).unwrap()
     }
 
-    /// The rows that are told rise to all there are; and whatever is being measured, a break ends it.
+    /// The pairs that are told rise to all there are; and whatever is being measured, a break ends it.
     #[test]
     fn measuring_tells_how_far_it_is_and_can_be_stopped_anywhere() {
         let (generated, real) = (features(30, 0), features(31, 1));
@@ -222,8 +224,8 @@ mod tests {
         let statistics = Statistics::of(&real).unwrap();
         let measure = |stop_at: usize, told: &mut Vec<u64>| {
             let real = Real::new(Some(real.clone()), statistics.clone());
-            let progress: &mut OnDistances<'_> = &mut |done, total| {
-                assert_eq!(total, 100 * 30 + 3 * 30);
+            let progress: &mut OnPairs<'_> = &mut |done, total| {
+                assert_eq!(total, 100 * 3 * 30 * 30 + 3 * 30 * 30);
                 told.push(done);
                 if told.len() == stop_at {
                     return ControlFlow::Break(());
@@ -234,7 +236,7 @@ mod tests {
         };
         let mut told = Vec::new();
         measure(usize::MAX, &mut told).unwrap();
-        assert!(told.is_sorted_by(|a, b| a < b) && told.last() == Some(&3090), "{told:?}");
+        assert!(told.is_sorted_by(|a, b| a < b) && told.last() == Some(&272_700), "{told:?}");
         for stop_at in [1, 100, 101, told.len()] {
             let stopped = measure(stop_at, &mut Vec::new());
             assert!(matches!(stopped, Err(EvalError::Stopped)), "{stop_at}");
@@ -244,7 +246,7 @@ mod tests {
     #[test]
     fn a_kernel_distance_has_a_deviation_if_both_sides_have_more_than_a_subset() {
         let deviation = |ours: &Features, theirs: &Features| {
-            let go_on: &mut OnRows<'_> = &mut |_| ControlFlow::Continue(());
+            let go_on: &mut OnDone<'_> = &mut |_| ControlFlow::Continue(());
             kernel_mean(ours, theirs, kernel_options(ours, theirs), go_on).unwrap().1
         };
         let (few, many) = (features(400, 0), features(1200, 1));

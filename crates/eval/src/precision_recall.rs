@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use faer::Mat;
 
 use crate::error::EvalError;
-use crate::features::Features;
+use crate::features::{Features, OnDone};
 
 /// Both in `[0, 1]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,9 +19,6 @@ pub struct PrecisionRecall {
 /// Rows compared at once.
 const CHUNK: usize = 1024;
 
-/// Told how many samples have been compared with all others; breaks to stop.
-pub type OnRows<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
-
 /// What a side covers: around each of its samples the ball that reaches to that sample's k-th neighbour.
 pub struct Manifold {
     features: Features,
@@ -31,11 +28,12 @@ pub struct Manifold {
 }
 
 impl Manifold {
-    /// Of samples; k = 3 in the paper. It takes the distances of all pairs of them.
+    /// Of samples; k = 3 in the paper. It takes the distances of all pairs of them; `on_rows` is told of how
+    /// many samples they are known.
     ///
     /// # Errors
     /// [`EvalError::TooFew`] for k samples or fewer; [`EvalError::Stopped`].
-    pub fn of(features: Features, k: usize, on_rows: &mut OnRows<'_>) -> Result<Self, EvalError> {
+    pub fn of(features: Features, k: usize, on_rows: &mut OnDone<'_>) -> Result<Self, EvalError> {
         features.check(&features, NAME, k + 1)?;
         let mut radii = Vec::with_capacity(features.len());
         for_each_row_of_distances(&features, &features, on_rows, |row, distances| {
@@ -57,7 +55,7 @@ impl Manifold {
     pub fn compare(
         &self,
         real: &Self,
-        on_rows: &mut OnRows<'_>,
+        on_rows: &mut OnDone<'_>,
     ) -> Result<PrecisionRecall, EvalError> {
         assert_eq!(self.k, real.k, "k of both sides");
         self.features.check(&real.features, NAME, self.k + 1)?;
@@ -102,7 +100,7 @@ pub fn precision_recall(
 fn for_each_row_of_distances(
     from: &Features,
     to: &Features,
-    on_rows: &mut OnRows<'_>,
+    on_rows: &mut OnDone<'_>,
     mut use_row: impl FnMut(usize, &mut [f64]),
 ) -> Result<(), EvalError> {
     let to_matrix = matrix(to, 0, to.len());

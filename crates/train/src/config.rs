@@ -201,7 +201,7 @@ pub struct RoundConfig {
     /// Steps over which the rate rises linearly from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup_steps: Option<u64>,
-    /// Moving average of the weights, which becomes the student.
+    /// Moving average of the weights, which becomes the student; what it leaves out has its default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<EmaSchedule>,
 }

@@ -174,7 +174,10 @@ fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
     let warmup = (round.warmup_steps != distill.warmup_steps)
         .then(|| format!("warm-up of {}", round.warmup_steps));
     let ema = round.ema.filter(|_| round.ema != distill.ema);
-    let ema = ema.map(|ema| format!("EMA {}", ema.decay));
+    let ema = ema.map(|ema| match distill.ema {
+        Some(usual) if usual.decay == ema.decay => "an EMA of its own".to_owned(),
+        _ => format!("EMA {}", ema.decay),
+    });
     let parts: Vec<String> = [steps, rate, warmup, ema].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{num_steps}: {}", parts.join(", ")))
 }
@@ -238,5 +241,12 @@ mod tests {
                       to 2: 800 steps, warm-up of 9, EMA 0.9), weighting";
         assert!(said.contains(differ), "{said}");
         assert!(said.ends_with(", EMA 0.99"), "{said}");
+
+        let last = ["distill.rounds.4.ema.decay=0.9"];
+        let said = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
+        assert!(said.contains("(but the round to 4: EMA 0.9), weighting"), "{said}");
+        let last = ["distill.ema.decay=0.9", "distill.rounds.4.ema={decay=0.9, min_decay=0.5}"];
+        let said = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
+        assert!(said.contains("(but the round to 4: an EMA of its own)"), "{said}");
     }
 }

@@ -149,7 +149,12 @@ pub(crate) fn load(
         .transpose()?;
     let ema = match (recipe.ema, counters.has_ema) {
         (Some(schedule), true) => Some(Ema::new(schedule, list(EMA)?)),
-        _ => None,
+        (None, _) => None,
+        (Some(_), false) => {
+            let problem = "was saved without the moving average that this stage now has; delete it to \
+                           begin the stage again";
+            return Err(TrainError::file(state, problem));
+        }
     };
     let values = flat_params(&read(MODEL)?);
     Ok(Learner {

@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
 
     /// `|x0 - x0_hat|^2 / d` of each image at each time of the grid, image by image.
     ///
-    /// The mean over images, other ones, is the best `data_variance` that a network of any quality can be given:
+    /// Their mean over other images is the best `data_variance` that a network of any quality can be given:
     /// Analytic-DPM's V is that of a network without errors, and too small for one that has some (Bao et
     /// al. 2022, <https://arxiv.org/abs/2206.07309>, where it is the optimal variance of an imperfect mean).
     pub fn squared_errors(&self) -> Vec<f64> {

@@ -11,6 +11,7 @@ mod gamma;
 mod gamma_table;
 mod gpu_kernels;
 mod likelihood;
+mod long_steps;
 mod model_folder;
 mod originals;
 mod precision;

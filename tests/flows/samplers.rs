@@ -6,7 +6,7 @@ use halfstep_core::PredictionType;
 use halfstep_sample::SamplerKind;
 use safetensors::SafeTensors;
 
-use crate::support::{failure, output as run, program, tiny_model};
+use crate::support::{failure, fixture, output as run, program, tiny_model};
 
 /// Samplers that cannot start at pure noise.
 const DIVIDE_BY_ALPHA: [&str; 5] =
@@ -110,7 +110,7 @@ fn grids_are_what_was_asked_for() {
 fn flags_that_do_not_fit_are_refused_with_those_that_would() {
     let dir = tempfile::tempdir().unwrap();
     let model = save(dir.path(), None);
-    let cases: [(&str, &[&str]); 13] = [
+    let cases: [(&str, &[&str]); 16] = [
         ("ddim do", &["--sampler", "heun", "--eta", "0.5"]),
         ("euler, heun, rk4, rk23, rk45 do", &["--ode-variable", "phi"]),
         ("rk23, rk45 do", &["--rtol", "0.1"]),
@@ -120,6 +120,9 @@ fn flags_that_do_not_fit_are_refused_with_those_that_would() {
         ("lays out its own times", &["--sampler", "dpm-solver-fast", "--grid-kind", "phi"]),
         ("times are 0 to 63", &["--timesteps", "64,3"]),
         ("5 follows 3", &["--timesteps", "3,5"]),
+        ("--timesteps: the steps start at t = 5 of 0 to 63", &["--timesteps", "5,3"]),
+        ("--grid-kind trailing goes with 1", &["--steps", "1", "--grid-kind", "leading"]),
+        ("start at t = 0 of 0 to 63", &["--steps", "1", "--grid-kind", "linspace"]),
         ("--estimate-gamma", &["--sampler", "analytic-ddim"]),
         ("--estimate-gamma", &["--grid-kind", "optimal", "--steps", "4"]),
         ("leading, trailing or linspace", &["--compat", "diffusers", "--grid-kind", "phi"]),
@@ -133,6 +136,29 @@ fn flags_that_do_not_fit_are_refused_with_those_that_would() {
         assert!(message.contains(needle), "{needle}: {message}");
         assert!(!out.exists());
     }
+}
+
+/// A solver's grid has a step where the noise is, where DDIM's of the same kind has none.
+#[test]
+fn one_step_of_a_solver_starts_at_the_noise() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path(), None);
+    let solver = ["--sampler", "dpm-solver++-2m", "--steps", "1", "--grid-kind"];
+    let one = |kind: &str| draw(&model, &[&solver[..], &[kind]].concat());
+    assert_eq!(one("linspace"), one("trailing"));
+}
+
+/// PNDM's folder lists leading times and ends at t = 0: one step would be none, and the images the
+/// noise that they started from.
+#[test]
+fn a_folder_whose_only_step_is_at_the_end_draws_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("grid.png");
+    let mut command = program("sample");
+    command.arg("--model").arg(fixture("diffusers/pndm_from_0")).arg("--out").arg(&out);
+    let message = failure(command.args(["--steps", "1"]));
+    assert!(message.contains("--steps 1") && message.contains("--grid-kind trailing"), "{message}");
+    assert!(!out.exists());
 }
 
 /// A missing table is not the fault of the steps, nor a wrong list of times.

@@ -104,7 +104,7 @@ impl Drawn {
             ),
             (steps, own) => steps.or(own).unwrap_or(STEPS.min(self.model.schedule.len())),
         };
-        if kind.entry().grid != GridRule::Any {
+        if !kind.entry().grid.takes_any() {
             bail!(
                 "--sampler {kind}: lays out its own times; draw with `sample --sampler {kind} --npz`"
             );

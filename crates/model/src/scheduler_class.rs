@@ -98,7 +98,9 @@ impl SchedulerConfig {
             ("lower_order_final", multistep, true),
         ] {
             let value = self.other.get(field).and_then(Value::as_bool).unwrap_or(default);
-            if value != supported {
+            let overridden =
+                field == "lower_order_final" && self.lowers_the_order_anyway(multistep);
+            if value != supported && !overridden {
                 return Err(refused(path, field, &value.to_string(), &supported.to_string()));
             }
         }
@@ -110,6 +112,12 @@ impl SchedulerConfig {
             "midpoint" => Ok(()),
             other => Err(refused(path, "solver_type", other, "midpoint")),
         }
+    }
+
+    /// diffusers' singlestep scheduler sets `lower_order_final` to true by itself where it ends at the
+    /// clean image.
+    fn lowers_the_order_anyway(&self, multistep: bool) -> bool {
+        !multistep && self.final_sigma_is_zero()
     }
 
     fn text<'a>(&'a self, field: &str, default: &'a str) -> &'a str {
@@ -216,5 +224,20 @@ mod tests {
             let error = solver(rest).unwrap_err();
             assert!(error.contains(word) && error.contains("a.json"), "{error}");
         }
+    }
+
+    /// diffusers writes its default of `lower_order_final`, false, into singlestep files.
+    #[test]
+    fn a_singlestep_file_as_diffusers_writes_it_is_read() {
+        let class = r#""_class_name": "DPMSolverSinglestepScheduler", "lower_order_final": false"#;
+        let solver = |rest: &str| {
+            let config = read(&format!("{{{class}{rest}}}")).unwrap();
+            config.dpm_solver(Path::new("a.json")).map_err(|error| error.to_string())
+        };
+        let second = DpmSolver { order: 2, in_x0: true, multistep: false, stochastic: false };
+        assert_eq!(solver(r#", "final_sigmas_type": "zero""#).unwrap(), Some(second));
+        assert_eq!(solver("").unwrap(), Some(second));
+        let error = solver(r#", "final_sigmas_type": "sigma_min""#).unwrap_err();
+        assert!(error.contains("lower_order_final"), "{error}");
     }
 }

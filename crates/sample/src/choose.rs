@@ -147,7 +147,7 @@ pub fn check_flags(args: &Args, kinds: &[SamplerKind]) -> anyhow::Result<()> {
 /// A student's own grid, unless the flags ask for another one.
 fn student_grid(args: &Args, model: &ModelFolder, kind: SamplerKind) -> Option<Vec<TimePoint>> {
     let own = model.halfstep.distilled.as_ref()?;
-    let follows_grids = kind.entry().grid == GridRule::Any;
+    let follows_grids = kind.entry().grid.takes_any();
     let same_steps = [args.steps, args.nfe].iter().flatten().all(|&n| n as usize == own.num_steps);
     let same_kind = args.grid_kind.is_none_or(|kind| kind == GridKind::Trailing);
     let same_times = args.timesteps.as_ref().is_none_or(|times| *times == own.timesteps);

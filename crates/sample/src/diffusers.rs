@@ -7,7 +7,8 @@
 //! | multistep order 3 takes half of the second derivative, and begins with a step of order 1 | all of it, after a start of order 2 | order 2 instead of 3 |
 //! | singlestep calls the network at the grid's own points | at one and two thirds in lambda | order 3 on grids uniform in lambda only; one call a step |
 //! | zero terminal SNR starts DPM-Solver at `alpha^2 = 2^-24` | at alpha = 0 | differences in f32's last digits |
-//! | DPM-Solver lists N + 1 times with linspace and leading and drops the last | lists N | another grid |
+//! | DPM-Solver singlestep lists N + 1 times with linspace and leading and drops the last | lists N | another grid |
+//! | multistep takes the published step, however long | holds the order back over long steps | other images on grids of few steps |
 
 use halfstep_core::{DiscreteSchedule, NoiseLevel, TimePoint, TimestepSpacing, dpm_timesteps};
 

@@ -14,6 +14,20 @@ pub enum SampleError {
     /// A list of times that is no grid.
     #[error("the list of times {0}")]
     Grid(String),
+    /// A grid that begins where a model's images are nearly clean.
+    #[error(
+        "the steps start at t = {first} of 0 to {last}, where an image has little noise left, and drawing \
+         starts from pure noise"
+    )]
+    Start {
+        /// The first time.
+        first: usize,
+        /// T - 1.
+        last: usize,
+    },
+    /// A grid of one point.
+    #[error("there is no step between the first time and t = 0, where this model is to end")]
+    NoStep,
     /// The grid starts at pure noise, and the method or the network needs some signal.
     #[error("the grid starts at zero signal (alpha = 0), where {what}; {instead}")]
     NoSignal {

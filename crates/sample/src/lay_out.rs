@@ -1,11 +1,12 @@
 //! From flags and model to a grid.
 
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 use halfstep_core::{TimePoint, TimestepSpacing, optimal_trajectory};
 use halfstep_model::ModelFolder;
 use halfstep_sample::{
-    GammaTable, GridKind, SamplerKind, Takes, continuous_grid, diffusers_dpm_grid, listed_grid,
-    sampling_grid,
+    GammaTable, GridKind, GridRule, SamplerKind, Takes, continuous_grid, diffusers_dpm_grid,
+    end_at_first_time, listed_grid, multistep_grid, sampling_grid,
 };
 
 use crate::args::Args;
@@ -18,22 +19,19 @@ pub fn grid(
     num_steps: usize,
 ) -> anyhow::Result<Vec<TimePoint>> {
     let schedule = &model.schedule;
-    let mut grid = match (kind.own_grid(schedule, num_steps)?, &args.timesteps) {
+    let grid = match (kind.own_grid(schedule, num_steps)?, &args.timesteps) {
         (Some(own), _) => own,
         (None, Some(times)) => listed_grid(schedule, times).context("--timesteps")?,
         (None, None) if args.compat.is_some() && !is_ddim(kind) => {
             return diffusers_grid(args, model, kind, num_steps);
         }
-        (None, None) => laid_out_grid(args, model, num_steps)?,
+        (None, None) => laid_out_grid(args, model, kind, num_steps)?,
     };
-    let ends_clean = grid.last().is_some_and(|end| end.level.sigma() == 0.0);
-    if ends_clean && !model.scheduler.set_alpha_to_one {
-        // The model is to end at t = 0, which a grid may have visited already.
-        grid.pop();
-        if grid.last().is_some_and(|last| *last != schedule.point(0)) {
-            grid.push(schedule.point(0));
-        }
-    }
+    let grid = match model.scheduler.set_alpha_to_one {
+        true => grid,
+        false => end_at_first_time(schedule, grid)
+            .with_context(|| format!("{}; take more steps", asked_for(args, num_steps)))?,
+    };
     if args.last_clip.is_some() && kind.takes(Takes::Gamma) && grid.iter().all(|at| at.t != 0.0) {
         bail!(
             "--last-clip: limits the step to t = 0, which this grid does not visit; leave it out, or \
@@ -51,14 +49,19 @@ pub fn is_ddim(kind: SamplerKind) -> bool {
 fn laid_out_grid(
     args: &Args,
     model: &ModelFolder,
+    kind: SamplerKind,
     num_steps: usize,
 ) -> anyhow::Result<Vec<TimePoint>> {
     let schedule = &model.schedule;
     let wanted = args.grid_kind.unwrap_or(model.scheduler.timestep_spacing.into());
     Ok(match (wanted.spacing(), wanted) {
         (Some(spacing), _) => {
-            sampling_grid(schedule, spacing, num_steps, model.scheduler.steps_offset)
-                .with_context(|| asked_for(args, num_steps))?
+            let offset = model.scheduler.steps_offset;
+            let grid = match kind.entry().grid {
+                GridRule::Multistep => multistep_grid(schedule, spacing, num_steps, offset),
+                _ => sampling_grid(schedule, spacing, num_steps, offset),
+            };
+            grid.with_context(|| spaced(args, wanted, num_steps))?
         }
         (None, GridKind::Optimal) => {
             let table = GammaTable::load(&args.model, schedule)?;
@@ -80,7 +83,7 @@ fn diffusers_grid(
     kind: SamplerKind,
     num_steps: usize,
 ) -> anyhow::Result<Vec<TimePoint>> {
-    let multistep = kind.name().starts_with("dpm-solver++");
+    let multistep = kind.entry().grid == GridRule::Multistep;
     let wanted = args.grid_kind.unwrap_or(model.scheduler.timestep_spacing.into());
     let spacing = match wanted.spacing() {
         Some(spacing) if multistep => spacing,
@@ -94,10 +97,22 @@ fn diffusers_grid(
         .with_context(|| asked_for(args, num_steps))
 }
 
+/// With the spacing that goes with any number of steps.
+fn spaced(args: &Args, kind: GridKind, num_steps: usize) -> String {
+    let steps = asked_for(args, num_steps);
+    match kind.to_possible_value() {
+        Some(kind) if num_steps == 1 => {
+            format!("{steps}, --grid-kind {}; --grid-kind trailing goes with 1", kind.get_name())
+        }
+        _ => steps,
+    }
+}
+
 /// By its flag, if that is where the number comes from.
 fn asked_for(args: &Args, num_steps: usize) -> String {
     match args.steps {
         Some(steps) if steps as usize == num_steps => format!("--steps {steps}"),
+        _ if num_steps == 1 => "1 step".to_owned(),
         _ => format!("{num_steps} steps"),
     }
 }

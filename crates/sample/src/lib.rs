@@ -33,7 +33,10 @@ pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use draw::{Draw, DrawProgress, StepNoise, quietly};
 pub use error::SampleError;
 pub use gamma::{GammaError, GammaEstimate, GammaSource, GammaTable, MakeDenoiser, model_sha256};
-pub use grid::{GridKind, continuous_grid, listed_grid, sampling_grid, student_grid};
+pub use grid::{
+    GridKind, continuous_grid, end_at_first_time, listed_grid, multistep_grid, sampling_grid,
+    student_grid,
+};
 pub use images::Images;
 pub use noise_path::NoisePath;
 pub use ode::{OdeVariable, RungeKutta, Tableau};

@@ -22,6 +22,8 @@ impl SamplerKind {
             (false, true, true, 2) => &dpm_multistep::SECOND,
             (false, true, true, 3) => &dpm_multistep::THIRD,
             (true, true, true, 2) => &dpm_multistep::SECOND_SDE,
+            (false, false, true, 2) => &dpm_singlestep::SECOND_DATA,
+            (false, false, true, 3) => &dpm_singlestep::THIRD_DATA,
             (false, false, false, 2) => &dpm_singlestep::SECOND,
             (false, false, false, 3) => &dpm_singlestep::THIRD,
             _ => return Err(not_here(solver, path).into()),
@@ -64,12 +66,12 @@ mod tests {
         assert_eq!(multi(r#", "solver_order": 3"#).unwrap(), "dpm-solver++-3m");
         let sde = r#", "algorithm_type": "sde-dpmsolver++""#;
         assert_eq!(multi(sde).unwrap(), "dpm-solver++-2m-sde");
-        let single =
-            r#"{"_class_name": "DPMSolverSinglestepScheduler", "algorithm_type": "dpmsolver"}"#;
-        let error = kind(single).unwrap_err(); // its default for lower_order_final
-        assert!(error.contains("lower_order_final"), "{error}");
-        let single = single.replace('}', r#", "lower_order_final": true}"#);
-        assert_eq!(kind(&single).unwrap(), "dpm-solver-2");
+        let single = |rest: &str| {
+            kind(&format!(r#"{{"_class_name": "DPMSolverSinglestepScheduler"{rest}}}"#))
+        };
+        assert_eq!(single("").unwrap(), "dpm-solver++-2s");
+        assert_eq!(single(r#", "solver_order": 3"#).unwrap(), "dpm-solver++-3s");
+        assert_eq!(single(r#", "algorithm_type": "dpmsolver""#).unwrap(), "dpm-solver-2");
         let none = multi(r#", "algorithm_type": "dpmsolver""#).unwrap_err();
         assert!(none.contains("--sampler") && none.contains("a.json"), "{none}");
     }

@@ -51,10 +51,20 @@ pub enum Takes {
 pub enum GridRule {
     /// On any grid of N times and the clean image.
     Any,
+    /// As `Any`, but leading and linspace list N + 1 times and leave out the last, as diffusers'
+    /// solvers do: see [`multistep_grid`](crate::multistep_grid).
+    Multistep,
     /// On N / 3 + 1 intervals uniform in lambda between the schedule's ends, in N network calls.
     Budget,
     /// On times of its own choice between the schedule's ends.
     Own,
+}
+
+impl GridRule {
+    /// Whether the sampler steps on a grid that it is given.
+    pub fn takes_any(self) -> bool {
+        matches!(self, Self::Any | Self::Multistep)
+    }
 }
 
 /// One of the samplers of the command line.

@@ -1,5 +1,6 @@
 //! DPM-Solver singlestep (Lu et al. 2022, <https://arxiv.org/abs/2206.00927>, algorithms 1 and 2 and
-//! appendix D): one, two or three network calls a step.
+//! appendix D) and DPM-Solver++ singlestep (<https://arxiv.org/abs/2211.01095>, algorithm 1): one, two
+//! or three network calls a step.
 
 use burn::tensor::Tensor;
 use halfstep_core::{NoiseLevel, TimePoint, X0Clip};
@@ -17,7 +18,7 @@ pub static FIRST: SamplerEntry = SamplerEntry {
     order: Some(1),
     takes: &[],
     grid: GridRule::Any,
-    build: |options| boxed("dpm-solver-1", Plan::Constant(1), options),
+    build: |options| boxed("dpm-solver-1", Form::Noise, Plan::Constant(1), options),
 };
 
 /// DPM-Solver-2.
@@ -27,7 +28,7 @@ pub static SECOND: SamplerEntry = SamplerEntry {
     order: Some(2),
     takes: &[Takes::Diffusers],
     grid: GridRule::Any,
-    build: |options| boxed("dpm-solver-2", Plan::Constant(2), options),
+    build: |options| boxed("dpm-solver-2", Form::Noise, Plan::Constant(2), options),
 };
 
 /// DPM-Solver-3.
@@ -37,7 +38,27 @@ pub static THIRD: SamplerEntry = SamplerEntry {
     order: Some(3),
     takes: &[Takes::Diffusers],
     grid: GridRule::Any,
-    build: |options| boxed("dpm-solver-3", Plan::Constant(3), options),
+    build: |options| boxed("dpm-solver-3", Form::Noise, Plan::Constant(3), options),
+};
+
+/// DPM-Solver++(2S).
+pub static SECOND_DATA: SamplerEntry = SamplerEntry {
+    name: "dpm-solver++-2s",
+    about: "DPM-Solver++ singlestep of order 2 (Lu et al. 2022): two calls a step",
+    order: Some(2),
+    takes: &[Takes::Diffusers],
+    grid: GridRule::Any,
+    build: |options| boxed("dpm-solver++-2s", Form::Data, Plan::Constant(2), options),
+};
+
+/// DPM-Solver++ singlestep of order 3, which diffusers has too.
+pub static THIRD_DATA: SamplerEntry = SamplerEntry {
+    name: "dpm-solver++-3s",
+    about: "DPM-Solver++ singlestep of order 3, DPM-Solver-3 in x0: three calls a step",
+    order: Some(3),
+    takes: &[Takes::Diffusers],
+    grid: GridRule::Any,
+    build: |options| boxed("dpm-solver++-3s", Form::Data, Plan::Constant(3), options),
 };
 
 /// DPM-Solver-fast.
@@ -47,7 +68,9 @@ pub static FAST: SamplerEntry = SamplerEntry {
     order: None,
     takes: &[],
     grid: GridRule::Budget,
-    build: |options| boxed("dpm-solver-fast", Plan::Budget(options.num_steps), options),
+    build: |options| {
+        boxed("dpm-solver-fast", Form::Noise, Plan::Budget(options.num_steps), options)
+    },
 };
 
 /// The order of every step.
@@ -64,7 +87,8 @@ pub enum Plan {
 }
 
 /// One, two or three calls a step, at the start, half way, or one and two thirds of the way in
-/// lambda. The step to the clean image is x0: lambda ends nowhere.
+/// lambda. The step to the clean image is x0, and a step from pure noise is of order 1: lambda is
+/// infinite there, and nothing lies half way.
 #[derive(Clone, Copy, Debug)]
 pub struct DpmSinglestep {
     /// On the command line.
@@ -90,7 +114,13 @@ impl Sampler for DpmSinglestep {
 
     fn calls(&self, grid: &[TimePoint]) -> Option<usize> {
         Some(match self.plan {
-            Plan::Constant(order) => calls_of(order, grid),
+            Plan::Constant(order) => {
+                let unsplit = match grid {
+                    [start, end, ..] if start.level.alpha() == 0.0 && end.level.sigma() > 0.0 => 1,
+                    _ => 0,
+                };
+                calls_of(order, grid) - unsplit * (order - 1)
+            }
             Plan::Budget(calls) => calls,
             Plan::Diffusers(_) => grid.len().saturating_sub(1),
         })
@@ -137,6 +167,7 @@ impl DpmSinglestep {
     ) -> Result<Tensor<4>, SampleError> {
         let (start, end) = (jump.from.level, jump.to.level);
         let mut nodes = vec![(start, first)];
+        let order = if start.alpha() == 0.0 { 1 } else { order };
         for k in 1..order {
             let part = k as f64 / order as f64;
             let log_snr = start.log_snr() + part * (end.log_snr() - start.log_snr());
@@ -244,6 +275,7 @@ fn diffusers_orders(order: usize, num_steps: usize, ends_clean: bool) -> Vec<usi
 
 fn boxed(
     name: &'static str,
+    form: Form,
     plan: Plan,
     options: &SamplerOptions,
 ) -> Result<Box<dyn Sampler>, SampleError> {
@@ -252,7 +284,7 @@ fn boxed(
         (plan, _) => plan,
     };
     let correction = Correction::Midpoint;
-    Ok(Box::new(DpmSinglestep { name, form: Form::Noise, plan, correction, clip: options.clip }))
+    Ok(Box::new(DpmSinglestep { name, form, plan, correction, clip: options.clip }))
 }
 
 #[cfg(test)]

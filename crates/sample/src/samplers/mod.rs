@@ -25,6 +25,8 @@ pub(crate) static ALL: &[SamplerKind] = &[
     SamplerKind(&dpm_multistep::SECOND),
     SamplerKind(&dpm_multistep::THIRD),
     SamplerKind(&dpm_multistep::SECOND_SDE),
+    SamplerKind(&dpm_singlestep::SECOND_DATA),
+    SamplerKind(&dpm_singlestep::THIRD_DATA),
     SamplerKind(&dpm_singlestep::FIRST),
     SamplerKind(&dpm_singlestep::SECOND),
     SamplerKind(&dpm_singlestep::THIRD),

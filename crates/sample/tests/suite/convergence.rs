@@ -175,6 +175,7 @@ fn multistep(order: usize, diffusers: bool) -> DpmMultistep {
         correction: Correction::Midpoint,
         lower_order_final: false,
         diffusers,
+        eased: false,
         clip: None,
     }
 }

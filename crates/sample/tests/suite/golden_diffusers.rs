@@ -131,6 +131,7 @@ fn multistep() {
             correction: correction(entry),
             lower_order_final: entry["lower_order_final"].as_bool().unwrap_or(true),
             diffusers: order == 3,
+            eased: false,
             clip: None,
         };
         let what = format!("entry {i}: {} order {order}", text(entry, "algorithm_type"));

@@ -37,6 +37,7 @@ fn samplers() {
         correction: Correction::Midpoint,
         lower_order_final: false,
         diffusers: false,
+        eased: false,
         clip: None,
     };
     let samplers: [(&str, Box<dyn Sampler>); 5] = [

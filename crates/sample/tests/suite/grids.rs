@@ -1,7 +1,10 @@
 //! Where samplers step.
 
 use halfstep_core::{DiscreteSchedule, ScheduleConfig, ScheduleName, TimePoint};
-use halfstep_sample::{GridKind, SampleError, continuous_grid, listed_grid};
+use halfstep_sample::{
+    GridKind, SampleError, continuous_grid, end_at_first_time, listed_grid, multistep_grid,
+    sampling_grid,
+};
 
 use crate::support::*;
 
@@ -93,4 +96,48 @@ fn lists_are_checked() {
         };
         assert!(error.to_string().contains(needle), "{error}");
     }
+}
+
+/// One step of leading or linspace is at t = 0 alone, where pure noise would be taken for an image.
+#[test]
+fn a_grid_starts_where_the_noise_is() {
+    use halfstep_core::TimestepSpacing::{Leading, Linspace, Trailing};
+    for schedule in schedules() {
+        for spacing in [Leading, Linspace, Trailing] {
+            for steps in 1..schedule.len() {
+                let grid = sampling_grid(&schedule, spacing, steps, 0);
+                match (steps, spacing) {
+                    (1, Leading | Linspace) => {
+                        let Err(SampleError::Start { first: 0, .. }) = grid else {
+                            panic!("{grid:?}")
+                        };
+                    }
+                    _ => assert_eq!(grid.unwrap().len(), steps + 1),
+                }
+                let multistep = multistep_grid(&schedule, spacing, steps, 0).unwrap();
+                assert_eq!(multistep.len(), steps + 1);
+                assert!(2 * multistep[0].t as usize >= schedule.len() - 1, "{spacing:?} {steps}");
+                let visits_zero = multistep.iter().any(|point| point.t == 0.0);
+                assert!(!visits_zero || spacing == Trailing, "{spacing:?} {steps}");
+            }
+        }
+        let last = schedule.len() - 1;
+        assert!(listed_grid(&schedule, &[last / 2 + 1, 3]).is_ok());
+        let error = listed_grid(&schedule, &[last / 2 - 1, 3]).unwrap_err();
+        assert!(matches!(error, SampleError::Start { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_grid_that_ends_at_the_first_time_has_a_step() {
+    let [schedule, _] = schedules();
+    let times = |listed: &[usize]| {
+        let grid = end_at_first_time(&schedule, listed_grid(&schedule, listed).unwrap());
+        grid.map(|grid| grid.iter().map(|point| point.t).collect::<Vec<_>>())
+    };
+    assert_eq!(times(&[999, 500]).unwrap(), [999.0, 500.0, 0.0]);
+    assert_eq!(times(&[999, 0]).unwrap(), [999.0, 0.0]);
+    let one_level = DiscreteSchedule::from_betas(&[0.5]).unwrap();
+    let grid = listed_grid(&one_level, &[0]).unwrap();
+    assert!(matches!(end_at_first_time(&one_level, grid), Err(SampleError::NoStep)));
 }

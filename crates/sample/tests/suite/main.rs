@@ -7,6 +7,7 @@ mod support;
 mod adaptive;
 mod analytic;
 mod convergence;
+mod easing;
 mod ends;
 mod equal;
 mod golden_diffusers;

@@ -46,11 +46,15 @@ def png(width, height, depth, colour, rows, *chunks, interlace=0):
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, body) for kind, body in parts)
 
 
-def jpeg(mode, size=(9, 7), **options):
+def encoded(kind, mode, size=(9, 7), **options):
     image = Image.new(mode, size, 90 if mode == "L" else (90, 30, 200, 10)[: len(mode)])
     out = io.BytesIO()
-    image.save(out, "JPEG", **options)
+    image.save(out, kind, **options)
     return out.getvalue()
+
+
+def jpeg(mode, size=(9, 7), **options):
+    return encoded("JPEG", mode, size, **options)
 
 
 def tar(*entries):
@@ -102,6 +106,19 @@ for name, data in {
     "cmyk.jpg": jpeg("CMYK"),
     "restarts.jpg": jpeg("RGB", (40, 20), restart_marker_blocks=1),
     "turned.jpg": jpeg("RGB", exif=exif),
+    "lossy.webp": encoded("WEBP", "RGB"),
+    "lossless.webp": encoded("WEBP", "RGB", lossless=True),
+    "alpha.webp": encoded("WEBP", "RGBA"),
+    "turned.webp": encoded("WEBP", "RGB", exif=exif),
+    "animated.webp": encoded("WEBP", "RGB", save_all=True, append_images=[Image.new("RGB", (9, 7))]),
+    "rgb.bmp": encoded("BMP", "RGB"),
+    "palette.bmp": encoded("BMP", "L"),
+    "bits.bmp": encoded("BMP", "1"),
+    "bits.pbm": encoded("PPM", "1"),
+    "grey.pgm": encoded("PPM", "L"),
+    "rgb.ppm": encoded("PPM", "RGB"),
+    "text.pgm": b"P2\n# a comment\n2 2\n15\n0 5\n10 15\n",
+    "alpha.pam": b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n\0\0\0\x80",
 }.items():
     save("picture", name, data)
 

@@ -5,6 +5,7 @@ mod device_check;
 mod diffusers;
 mod eval;
 mod eval_kept;
+mod eval_pictures;
 mod examples;
 mod faults;
 mod gamma;

@@ -51,7 +51,7 @@ pub enum DataConfig {
         #[serde(default)]
         split: Split,
     },
-    /// PNG and JPEG pictures of any size; see [`read_folder`](crate::read_folder).
+    /// Pictures of any size; see [`read_folder`](crate::read_folder).
     Folder {
         /// The folder; its sub-folders, if any, are the classes.
         dir: PathBuf,

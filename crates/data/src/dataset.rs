@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::{DataError, Outline, hash};
+use crate::{DataError, Outline, PassedOver, hash};
 
 /// A set of images of one shape, held as bytes, with or without class labels.
 #[derive(Clone, Debug)]
@@ -15,6 +15,7 @@ pub struct Dataset {
     num_classes: Option<usize>,
     class_names: Vec<String>,
     allows_flip: bool,
+    passed_over: PassedOver,
 }
 
 /// Which image of a dataset to take, and whether mirrored left to right.
@@ -74,6 +75,7 @@ impl Dataset {
                 labels,
                 num_classes,
                 allows_flip: false,
+                passed_over: PassedOver::default(),
             }),
             Err(problem) => Err(DataError::Dataset { name, problem }),
         }
@@ -83,6 +85,13 @@ impl Dataset {
     #[must_use]
     pub fn with_flip(mut self, allowed: bool) -> Self {
         self.allows_flip = allowed;
+        self
+    }
+
+    /// Says what lay beside its pictures.
+    #[must_use]
+    pub(crate) fn with_passed_over(mut self, passed_over: PassedOver) -> Self {
+        self.passed_over = passed_over;
         self
     }
 
@@ -144,6 +153,11 @@ impl Dataset {
     /// Whether a mirrored image is as good as the image: so for photographs, not so for digits.
     pub fn allows_flip(&self) -> bool {
         self.allows_flip
+    }
+
+    /// What lay beside the pictures of a folder and is not part of it; of other datasets, nothing.
+    pub fn passed_over(&self) -> &PassedOver {
+        &self.passed_over
     }
 
     /// The identity of the content, in hexadecimal: SHA-256 over `"halfstep dataset 1\n"`; C, H, W

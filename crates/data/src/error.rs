@@ -32,7 +32,7 @@ pub enum DataError {
     },
 
     /// A picture that cannot be decoded.
-    #[error("{}: not a readable PNG or JPEG picture; replace it or take it out of the folder", path.display())]
+    #[error("{}: not a readable picture; replace it or take it out of the folder", path.display())]
     Picture {
         /// The picture.
         path: PathBuf,

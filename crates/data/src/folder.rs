@@ -1,31 +1,37 @@
 //! A folder of pictures as a dataset.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod passed_over;
+mod walk;
 
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::picture::format::{Content, READ, has_ending_of_picture};
 use crate::picture::{self, Colour};
 use crate::{DataError, Dataset, Progress};
+use passed_over::{is_hidden, is_left_by_systems};
+
+pub use passed_over::PassedOver;
+pub use walk::{PictureFiles, find_pictures};
 
 /// The largest side; one RGB image of it takes 12 MiB as bytes and 48 MiB as floats.
 const LARGEST_SIDE: usize = 2048;
 
-/// What is read, told by the end of the name.
-const READ: [&str; 3] = ["png", "jpg", "jpeg"];
-
-/// Pictures that are not read. They are refused rather than passed over: who put them there means
-/// them to be used.
-const NOT_READ: [&str; 9] = ["webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jxl", "ppm"];
-
-/// Reads the PNG and JPEG pictures of a folder as `[channels, size, size]` images, `channels`
-/// being 3 for RGB and 1 for grey.
+/// Reads the pictures of a folder as `[channels, size, size]` images, `channels` being 3 for RGB and
+/// 1 for grey.
 ///
 /// Pictures directly in the folder are unlabelled; pictures in its sub-folders have the sub-folder
 /// as their class; a mix of both is refused. Classes and pictures are in the order of their names,
-/// so the dataset is the same everywhere. Names that begin with a dot and files that are no
-/// pictures are passed over. Of each picture the central square is resized to `size`;
-/// 16-bit samples are reduced to 8 bits, transparency is laid over white, EXIF rotation is obeyed.
-/// A picture that is damaged or cut short is refused, not passed over.
+/// so the dataset is the same everywhere.
+///
+/// PNG, JPEG, WebP, BMP and PNM are read, told by their first bytes and whatever they are called. Of
+/// each picture the central square is resized to `size`; 16-bit samples are reduced to 8 bits,
+/// transparency is laid over white, EXIF rotation is obeyed. A picture that is damaged, cut short or of
+/// another format is refused. So is a file with the name of a picture and the content of none: who put
+/// it there means it to be used. Anything else is passed over and counted
+/// ([`Dataset::passed_over`]): other files, names that begin with a dot, and folders that systems leave
+/// behind (`__MACOSX`, `@eaDir` and the like).
 ///
 /// # Errors
 /// [`DataError::Config`] for a `size` or `channels` that cannot be; [`DataError::Io`],
@@ -41,7 +47,7 @@ pub fn read_folder(
     let bar = progress.items("reading pictures", found.pictures.len());
     let mut pixels = Vec::new();
     for path in &found.pictures {
-        pixels.extend(picture::read(path, side, colour)?);
+        pixels.extend(picture::read_square(path, side, colour)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -55,17 +61,14 @@ pub fn read_folder(
         labelled.then_some(found.classes.len()),
     )?
     .with_flip(true)
+    .with_passed_over(found.passed_over)
     .with_class_names(found.classes)
 }
 
 fn check(size: usize, channels: usize) -> Result<(u32, Colour), DataError> {
-    let colour = match channels {
-        1 => Colour::Grey,
-        3 => Colour::Rgb,
-        _ => {
-            let problem = format!("{channels} is neither 3 (RGB) nor 1 (grey)");
-            return Err(DataError::Config { field: "channels", problem });
-        }
+    let Some(colour) = Colour::of_channels(channels) else {
+        let problem = format!("{channels} is neither 3 (RGB) nor 1 (grey)");
+        return Err(DataError::Config { field: "channels", problem });
     };
     match u32::try_from(size) {
         Ok(side) if (1..=LARGEST_SIDE).contains(&size) => Ok((side, colour)),
@@ -81,30 +84,33 @@ struct Found {
     pictures: Vec<PathBuf>,
     labels: Vec<u32>,
     classes: Vec<String>,
+    passed_over: PassedOver,
 }
 
 fn list(dir: &Path) -> Result<Found, DataError> {
-    let root = Entries::of(dir)?;
+    let mut passed_over = PassedOver::default();
+    let root = Entries::of(dir, &mut passed_over)?;
     if root.folders.is_empty() {
         if root.pictures.is_empty() {
             let remedy = "put pictures there, or give another folder as data.dir";
-            return Err(DataError::malformed(dir, "no PNG or JPEG pictures", remedy));
+            return Err(DataError::malformed(dir, format!("no pictures ({READ}) in it"), remedy));
         }
-        return Ok(Found { pictures: root.pictures, labels: vec![], classes: vec![] });
+        let (labels, classes) = (vec![], vec![]);
+        return Ok(Found { pictures: root.pictures, labels, classes, passed_over });
     }
     if let Some(picture) = root.pictures.first() {
         let problem = "a picture beside class folders";
         return Err(DataError::malformed(picture, problem, "move it into one of them"));
     }
-    let mut found = Found { pictures: vec![], labels: vec![], classes: vec![] };
+    let mut found = Found { pictures: vec![], labels: vec![], classes: vec![], passed_over };
     for (label, folder) in (0..).zip(root.folders) {
-        let class = Entries::of(&folder)?;
+        let class = Entries::of(&folder, &mut found.passed_over)?;
         if let Some(deeper) = class.folders.first() {
             let problem = "a folder within a class folder";
             return Err(DataError::malformed(deeper, problem, "move its pictures one up"));
         }
         if class.pictures.is_empty() {
-            let problem = "a class folder without PNG or JPEG pictures";
+            let problem = format!("a class folder without pictures ({READ})");
             return Err(DataError::malformed(folder, problem, "fill it or remove it"));
         }
         found.labels.extend(class.pictures.iter().map(|_| label));
@@ -122,26 +128,28 @@ struct Entries {
 }
 
 impl Entries {
-    fn of(dir: &Path) -> Result<Self, DataError> {
+    fn of(dir: &Path, passed_over: &mut PassedOver) -> Result<Self, DataError> {
         let mut entries = Self { pictures: vec![], folders: vec![] };
-        for entry in fs::read_dir(dir).map_err(DataError::io("read the folder", dir))? {
-            let entry = entry.map_err(DataError::io("read the folder", dir))?;
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        let found = fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut found = found.map_err(DataError::io("read the folder", dir))?;
+        // The first of several that cannot be read is the same on every machine.
+        found.sort_by_key(fs::DirEntry::file_name);
+        for entry in found {
+            let (path, name) = (entry.path(), entry.file_name());
+            if is_hidden(&name) {
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                passed_over.add(&path, is_folder);
                 continue;
             }
-            let path = entry.path();
             // This follows links; one that leads nowhere or around in a circle is an error here.
             let metadata = fs::metadata(&path).map_err(DataError::io("read", &path))?;
-            if metadata.is_dir() {
+            if metadata.is_dir() && !is_left_by_systems(&name) {
                 entries.folders.push(path);
-            } else if !metadata.is_file() {
-                // Reading a pipe or a device could wait for ever.
-                continue;
-            } else if has_ending(&path, &READ) {
+            } else if metadata.is_file() && is_picture(&path)? {
                 entries.pictures.push(path);
-            } else if has_ending(&path, &NOT_READ) {
-                let problem = "pictures of this format are not read";
-                return Err(DataError::malformed(path, problem, "convert it to PNG or JPEG"));
+            } else {
+                // Not even opened: reading a pipe or a device could wait for ever.
+                passed_over.add(&path, metadata.is_dir());
             }
         }
         entries.pictures.sort();
@@ -150,9 +158,14 @@ impl Entries {
     }
 }
 
-fn has_ending(path: &Path, endings: &[&str]) -> bool {
-    path.extension()
-        .is_some_and(|found| endings.iter().any(|ending| found.eq_ignore_ascii_case(ending)))
+/// Whether a file is a picture that can be read. One that cannot is an error.
+fn is_picture(path: &Path) -> Result<bool, DataError> {
+    match picture::content_of(path)? {
+        Content::Readable(_) => Ok(true),
+        Content::Unreadable(format) => Err(picture::not_read(path, format)),
+        Content::NoPicture if has_ending_of_picture(path) => Err(picture::no_picture(path)),
+        Content::NoPicture => Ok(false),
+    }
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub fn gzip(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
 /// # Errors
 /// As when a folder of pictures is read.
 pub fn picture(path: &Path, size: u32, rgb: bool) -> Result<Vec<u8>, DataError> {
-    picture::read(path, size, if rgb { Colour::Rgb } else { Colour::Grey })
+    picture::read_square(path, size, if rgb { Colour::Rgb } else { Colour::Grey })
 }
 
 /// Unpacks the wanted files of a gzipped tar archive into `work`: where they lie, and their names.

@@ -17,7 +17,8 @@ use halfstep_sample::SamplerKind;
 #[command(name = "eval", version, after_help = EXAMPLES)]
 #[command(group = ArgGroup::new("measured").required(true).args(["samples", "model", "sweep"]))]
 pub struct Args {
-    /// Generated images: a folder of PNG or JPEG files, or an npz file (uint8 NHWC as `arr_0`)
+    /// Generated images: a folder of pictures (PNG, JPEG, WebP, BMP, PNM), or an npz file (uint8 NHWC as
+    /// `arr_0`)
     #[arg(long, value_name = "SET")]
     pub samples: Option<PathBuf>,
 
@@ -83,6 +84,11 @@ pub struct Args {
     #[arg(long, value_name = "N", conflicts_with = "likelihood",
         value_parser = clap::value_parser!(u32).range(4..))]
     pub reference_count: Option<u32>,
+
+    /// Read a folder of pictures as training does: of each the central square, resized to the size of the
+    /// images on the other side (what --model draws, a dataset's, those of --samples)
+    #[arg(long, conflicts_with = "likelihood")]
+    pub as_trained: bool,
 
     /// FID's Inception network: the file pt_inception-2015-12-05-6726825d.pth, the same as safetensors, or
     /// `download` for the published file, 96 MB, verified by its hash and kept

@@ -1,11 +1,16 @@
 //! One set of images against another.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
+use halfstep_eval::Pictures;
 use halfstep_sample::output;
 use halfstep_train::SweepMeasure;
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::as_trained::{Generated, read_as_trained};
+use crate::counts;
 use crate::drawing::Drawn;
 use crate::job::Job;
 use crate::judge::{Court, Judge};
@@ -19,31 +24,30 @@ const DRAWN: usize = 10_000;
 
 pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
     let name = args.reference.as_deref().context("--reference is missing")?;
-    let real = part(reference(args, name)?, args)?;
+    let mut real = part(reference(args, name)?, args)?;
     let count = args.count.map(|count| count as usize);
     let drawn; // outlives the side
     let generated = match (&args.samples, &args.model) {
         (Some(path), _) => {
-            let pictures = pictures(path).context("--samples")?;
-            let count = count.unwrap_or(pictures.len());
-            if count > pictures.len() {
-                bail!("--count {count}: {} has {} images", pictures.name(), pictures.len());
+            let mut samples = samples(path, count)?;
+            if args.as_trained {
+                read_as_trained(Generated::Kept(&mut samples), &mut real)?;
             }
-            Side::kept(pictures.spread(count))?
+            Side::kept(samples)?
         }
         (None, Some(dir)) => {
             drawn = Drawn::load(dir, job).context("--model")?;
+            if args.as_trained {
+                read_as_trained(Generated::Drawn(drawn.shape), &mut real)?;
+            }
             let way = drawn.way(args.sampler, args.steps.map(|steps| steps as usize))?;
             Side::Drawn { of: &drawn, way, count: count.unwrap_or(DRAWN) }
         }
         (None, None) => bail!("--samples or --model is missing"),
     };
-    let real_images = match &real {
-        Reference::Pictures(real) => Some(real.len()),
-        Reference::Statistics(_) => None,
-    };
+    let real_images = real.len();
     let judge = Judge::of(args, &generated, &real, job)?;
-    note(&judge, generated.len().min(real_images.unwrap_or(usize::MAX)));
+    note(&judge, generated.len(), real_images)?;
     note_sizes(&generated, &real)?;
     let court = Court::open(judge, real, job)?;
     halfstep_sample::say!("{} images of {}", generated.len(), generated.name());
@@ -54,6 +58,18 @@ pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
         output::write_file(path, text.as_bytes())?;
     }
     Ok(())
+}
+
+/// `--samples` and `--count`
+fn samples(path: &Path, count: Option<usize>) -> anyhow::Result<Pictures> {
+    let pictures = pictures(path).context("--samples")?;
+    match count {
+        Some(count) if count > pictures.len() => {
+            bail!("--count {count}: {} has {} images", pictures.name(), pictures.len())
+        }
+        Some(count) => Ok(pictures.spread(count)),
+        None => Ok(pictures),
+    }
 }
 
 /// `--reference-count`
@@ -72,8 +88,13 @@ pub fn part(reference: Reference, args: &Args) -> anyhow::Result<Reference> {
     }
 }
 
-/// What has to be known of the numbers before they are read.
-pub fn note(judge: &Judge, fewest: usize) {
+/// What has to be known of the numbers before they are read, and before anything is drawn for them: what
+/// `generated` images and `real` ones are too few for. An error if they are too few for any distance.
+pub fn note(judge: &Judge, generated: usize, real: Option<usize>) -> anyhow::Result<()> {
+    for line in counts::missing(judge.measure(), generated, real)? {
+        halfstep_sample::say!("note: {line}");
+    }
+    let fewest = generated.min(real.unwrap_or(usize::MAX));
     match judge.measure() {
         SweepMeasure::PixelFrechet => halfstep_sample::say!(
             "note: without --inception there is no FID; pixels are compared, which know nothing of what a \
@@ -90,26 +111,36 @@ pub fn note(judge: &Judge, fewest: usize) {
         ),
         SweepMeasure::Fid => {}
     }
+    Ok(())
 }
 
 /// Networks take images of any size, and stretch them to their own.
 pub fn note_sizes(generated: &Side<'_>, real: &Reference) -> anyhow::Result<()> {
-    if let Reference::Pictures(pictures) = real {
-        let (ours, theirs) = (generated.sides()?, pictures.sides()?);
-        if ours != theirs {
-            halfstep_sample::say!(
-                "note: {} has images of {}x{}, {} of {}x{}: each is \
-                 stretched to the network's size. Training cuts out the central square and resizes it; do \
-                 the same if that is what is to be compared",
-                pictures.name(),
-                theirs[0],
-                theirs[1],
-                generated.name(),
-                ours[0],
-                ours[1]
-            );
+    let (name, ours) = (generated.name(), generated.sizes()?);
+    let line = match real {
+        Reference::Statistics(_) if ours.only().is_some() => return Ok(()),
+        Reference::Statistics(_) => {
+            format!("{name} has images of {ours}: each is stretched to the network's size")
         }
-    }
+        Reference::Pictures(real) => {
+            let theirs = real.sizes()?;
+            if ours.only().is_some() && ours == theirs {
+                return Ok(());
+            }
+            let advice = match real.is_folder() || generated.is_folder() {
+                true => {
+                    ". Training cuts out the central square of each picture and resizes it; --as-trained \
+                     reads a folder in the same way"
+                }
+                false => "",
+            };
+            format!(
+                "{name} has images of {ours}, {} of {theirs}: each is stretched to the network's size{advice}",
+                real.name()
+            )
+        }
+    };
+    halfstep_sample::say!("note: {line}");
     Ok(())
 }
 

@@ -23,6 +23,9 @@ pub enum EvalError {
         /// Why.
         problem: String,
     },
+    /// A folder of pictures, or one of them, that cannot be read.
+    #[error(transparent)]
+    Data(#[from] halfstep_data::DataError),
     /// Images whose pixels cannot be compared one by one.
     #[error(
         "{0}; pixels can be compared only of images of one size, of at most {MOST_PIXELS} values each"

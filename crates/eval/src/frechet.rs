@@ -1,11 +1,14 @@
 //! The Frechet distance between two Gaussians (Heusel et al. 2017, <https://arxiv.org/abs/1706.08500>).
 
+use std::io::Read;
 use std::path::Path;
 
 use faer::{Mat, MatRef, Side};
+use npyz::NpyFile;
 
 use crate::error::EvalError;
 use crate::features::Features;
+use crate::npz;
 
 /// Mean and covariance of features.
 #[derive(Clone, Debug)]
@@ -46,34 +49,22 @@ impl Statistics {
         Ok(Self { mean, covariance: covariance * faer::Scale(scale) })
     }
 
-    /// Arrays `mu` `[D]` and `sigma` `[D, D]` of an npz file, f64, as FID's tools publish them.
+    /// Arrays `mu` `[D]` and `sigma` `[D, D]` of an npz file, float64 or float32, as FID's tools publish
+    /// them.
     ///
     /// # Errors
     /// [`EvalError::Pictures`] naming the file and what it lacks.
     pub fn from_npz(path: &Path) -> Result<Self, EvalError> {
         let wrong = |problem: String| EvalError::pictures(path, problem);
-        let mut archive =
-            npyz::npz::NpzArchive::open(path).map_err(|error| wrong(error.to_string()))?;
+        let mut archive = npz::open(path)?;
         let mut array = |name: &str, most: u64| -> Result<Vec<f64>, EvalError> {
-            let array = archive
-                .by_name(name)
-                .map_err(|error| wrong(error.to_string()))?
-                .ok_or_else(|| wrong(format!("has no array `{name}`")))?;
-            if array
-                .shape()
-                .iter()
-                .try_fold(1u64, |all, &n| all.checked_mul(n))
-                .is_none_or(|n| n > most)
-            {
-                let shape = array.shape();
-                return Err(wrong(format!(
-                    "`{name}` has shape {shape:?}; at most {MOST_FEATURES} features are taken"
-                )));
+            let array = archive.by_name(name).map_err(|error| wrong(error.to_string()))?;
+            match array {
+                Some(array) => {
+                    numbers(array, most).map_err(|problem| wrong(format!("`{name}` {problem}")))
+                }
+                None => Err(npz::lacks(path, &format!("`{name}`"), &npz::npz_arrays(path)?)),
             }
-            let values = array
-                .data::<f64>()
-                .map_err(|error| wrong(format!("`{name}` is not float64: {error}")))?;
-            values.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
         };
         // Symmetric: row-major or not is all the same.
         let (mean, covariance) =
@@ -121,8 +112,28 @@ impl Statistics {
     }
 }
 
-/// `|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^(1/2) C2 C1^(1/2))^(1/2))`, never below 0 by more than
-/// rounding. With the features of [`Inception`](crate::Inception) it is the FID.
+/// All values of an array of at most `most` floats, or what is wrong with it.
+fn numbers<R: Read>(array: NpyFile<R>, most: u64) -> Result<Vec<f64>, String> {
+    let count = array.shape().iter().try_fold(1u64, |all, &n| all.checked_mul(n));
+    if count.is_none_or(|count| count > most) {
+        let shape = array.shape();
+        return Err(format!("has shape {shape:?}; at most {MOST_FEATURES} features are taken"));
+    }
+    let values: std::io::Result<Vec<f64>> = match array.try_data::<f64>() {
+        Ok(values) => values.collect(),
+        Err(array) => match array.try_data::<f32>() {
+            Ok(values) => values.map(|value| value.map(f64::from)).collect(),
+            Err(array) => {
+                let found = npz::type_name(&array.dtype());
+                return Err(format!("is {found}; float64 or float32 is needed"));
+            }
+        },
+    };
+    values.map_err(|error| error.to_string())
+}
+
+/// `|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^(1/2) C2 C1^(1/2))^(1/2))`, never below 0: what rounding leaves
+/// there is 0. With the features of [`Inception`](crate::Inception) it is the FID.
 ///
 /// The product under the root is symmetric and has the eigenvalues of C1 C2, whose square root other
 /// programs take of an unsymmetric matrix: no complex parts, and nothing has to be added to covariances
@@ -142,7 +153,8 @@ pub fn frechet_distance(one: &Statistics, other: &Statistics) -> Result<f64, Eva
         .self_adjoint_eigenvalues(Side::Lower)
         .map_err(|_| EvalError::NotFinite("covariances"))?;
     let roots: f64 = eigenvalues.iter().map(|value| value.max(0.0).sqrt()).sum();
-    Ok(means + trace(&one.covariance) + trace(&other.covariance) - 2.0 * roots)
+    let distance = means + trace(&one.covariance) + trace(&other.covariance) - 2.0 * roots;
+    Ok(if distance <= 0.0 { 0.0 } else { distance })
 }
 
 /// Of a symmetric matrix without negative eigenvalues.

@@ -191,14 +191,16 @@ impl Judge {
 /// 1 if all images of both sides are grey, 3 otherwise. They are of one size.
 fn channels(generated: &Side<'_>, real: &Reference) -> anyhow::Result<usize> {
     let Reference::Pictures(real) = real else { return generated.channels() };
-    let ([height, width], theirs) = (generated.sides()?, real.sides()?);
-    if theirs != [height, width] {
+    let (ours, theirs) = (generated.sizes()?, real.sizes()?);
+    if ours.only().is_none() || ours != theirs {
+        let advice = match generated.is_folder() || real.is_folder() {
+            true => "; --as-trained reads the pictures of a folder at the size of the others",
+            false => "",
+        };
         bail!(
-            "--reference: {} has images of {}x{}, those of {} are {height}x{width}: their pixels cannot be \
-             compared",
+            "--reference: {} has images of {theirs}, those of {} are {ours}: their pixels cannot be \
+             compared{advice}",
             real.name(),
-            theirs[0],
-            theirs[1],
             generated.name()
         );
     }

@@ -1,9 +1,11 @@
 //! `eval`: measures generated images against real ones, and models.
 
 mod args;
+mod as_trained;
 mod bounds;
 mod cache;
 mod compare;
+mod counts;
 mod course;
 mod drawing;
 mod job;

@@ -11,11 +11,9 @@ use halfstep_eval::{
 use halfstep_train::SweepMeasure;
 use serde_json::{Map, Value, json};
 
+use crate::counts::{NEIGHBOURS, PARTS, is_enough_for_neighbours, is_enough_for_score};
 use crate::judge::Said;
 
-/// Neighbours of precision and recall, and parts of an Inception score, as in their papers.
-const NEIGHBOURS: usize = 3;
-const PARTS: usize = 10;
 /// Of the order that images are divided in for an Inception score.
 const ORDER_SEED: u64 = 0;
 /// Directions in which the pixels of the real images differ most.
@@ -65,9 +63,9 @@ impl Real {
 }
 
 /// Keys and names of Frechet distance, kernel distance, precision and recall.
-type Names = [(&'static str, &'static str); 4];
+pub type Names = [(&'static str, &'static str); 4];
 
-fn names(measure: SweepMeasure) -> Names {
+pub fn names(measure: SweepMeasure) -> Names {
     match measure {
         SweepMeasure::Fid => {
             [("fid", "FID"), ("kid", "KID"), ("precision", "precision"), ("recall", "recall")]
@@ -102,7 +100,7 @@ pub fn measures(
     real: &Real,
     progress: &mut OnPairs<'_>,
 ) -> Result<Vec<Measure>, EvalError> {
-    let [frechet, kernel, precision, recall] = names(measure);
+    let [frechet, ..] = names(measure);
     let statistics = Statistics::of(&generated.features)?;
     let distance = frechet_distance(&statistics, &real.statistics)?;
     let mut measures = vec![Measure::new(frechet.0, frechet.1, distance)];
@@ -113,27 +111,45 @@ pub fn measures(
         measures.push(Measure::new("principal_frechet", name, distance));
     }
     if let Some(features) = &real.features {
-        let ours = &generated.features;
-        let options = kernel_options(ours, features);
-        let count = ours.len().min(features.len()) as u64;
-        let of_subset = 3 * (options.subset_size as u64).pow(2);
-        let of_kernel = options.subsets as u64 * of_subset;
-        let total = of_kernel + real.rows(count as usize) as u64 * count;
-        let on_subset: &mut OnDone<'_> = &mut |done| progress(done as u64 * of_subset, total);
-        let (value, deviation) = kernel_mean(ours, features, options, on_subset)?;
-        measures.push(Measure { deviation, ..Measure::new(kernel.0, kernel.1, value) });
-        let on_rows: &mut OnDone<'_> = &mut |done| progress(of_kernel + done as u64 * count, total);
-        let near = near(ours, real, features, on_rows)?;
-        measures.push(Measure::new(precision.0, precision.1, near.precision));
-        measures.push(Measure::new(recall.0, recall.1, near.recall));
+        measures.extend(of_pairs(measure, &generated.features, real, features, progress)?);
     }
-    if let Some(logits) = generated.logits.as_ref().filter(|logits| logits.len() >= PARTS) {
+    let logits = generated.logits.as_ref();
+    if let Some(logits) = logits.filter(|logits| is_enough_for_score(logits.len())) {
         let InceptionScore { mean, deviation } =
             inception_score(&logits.shuffled(ORDER_SEED), PARTS)?;
         measures.push(Measure {
             deviation: Some(deviation),
             ..Measure::new("inception_score", "Inception score", mean)
         });
+    }
+    Ok(measures)
+}
+
+/// Those that compare pairs of samples: kernel distance, precision and recall.
+fn of_pairs(
+    measure: SweepMeasure,
+    ours: &Features,
+    real: &Real,
+    features: &Features,
+    progress: &mut OnPairs<'_>,
+) -> Result<Vec<Measure>, EvalError> {
+    let [_, kernel, precision, recall] = names(measure);
+    let options = kernel_options(ours, features);
+    let count = ours.len().min(features.len());
+    let of_subset = 3 * (options.subset_size as u64).pow(2);
+    let of_kernel = options.subsets as u64 * of_subset;
+    let has_neighbours = is_enough_for_neighbours(count);
+    let rows = if has_neighbours { real.rows(count) } else { 0 };
+    let total = of_kernel + (rows * count) as u64;
+    let on_subset: &mut OnDone<'_> = &mut |done| progress(done as u64 * of_subset, total);
+    let (value, deviation) = kernel_mean(ours, features, options, on_subset)?;
+    let mut measures = vec![Measure { deviation, ..Measure::new(kernel.0, kernel.1, value) }];
+    if has_neighbours {
+        let on_rows: &mut OnDone<'_> =
+            &mut |done| progress(of_kernel + (done * count) as u64, total);
+        let near = near(ours, real, features, on_rows)?;
+        measures.push(Measure::new(precision.0, precision.1, near.precision));
+        measures.push(Measure::new(recall.0, recall.1, near.recall));
     }
     Ok(measures)
 }
@@ -189,9 +205,18 @@ pub fn table(measures: &[Measure]) -> String {
     let width = measures.iter().map(|measure| measure.name.len()).max().unwrap_or(0);
     let rows = measures.iter().map(|measure| {
         let deviation = measure.deviation.map_or(String::new(), |value| format!(" +- {value:.5}"));
-        format!("| {:width$} | {:.5}{deviation} |\n", measure.name, measure.value)
+        format!("| {:width$} | {}{deviation} |\n", measure.name, fixed(measure.value))
     });
     format!("| {:width$} | |\n|{:-<2$}|---:|\n{3}", "", "", width + 2, rows.collect::<String>())
+}
+
+/// Five decimals. Less than nothing by less than they show is nothing, without a sign.
+fn fixed(value: f64) -> String {
+    let text = format!("{value:.5}");
+    match text.strip_prefix('-') {
+        Some(zero) if zero.chars().all(|c| matches!(c, '0' | '.')) => zero.to_owned(),
+        _ => text,
+    }
 }
 
 /// For programs.
@@ -240,6 +265,32 @@ mod tests {
         for stop_at in [1, 100, 101, told.len()] {
             let stopped = measure(stop_at, &mut Vec::new());
             assert!(matches!(stopped, Err(EvalError::Stopped)), "{stop_at}");
+        }
+    }
+
+    /// Too few for neighbours: what else there is is measured all the same.
+    #[test]
+    fn three_images_have_distances_and_no_precision() {
+        let (ours, three) = (features(30, 0), features(3, 1));
+        let real = Real::new(Some(three.clone()), Statistics::of(&three).unwrap());
+        let ours = Said { features: ours, logits: None };
+        let go_on: &mut OnPairs<'_> = &mut |_, _| ControlFlow::Continue(());
+        let measures = measures(SweepMeasure::PixelFrechet, &ours, &real, go_on).unwrap();
+        let keys: Vec<&str> = measures.iter().map(|measure| measure.key).collect();
+        assert_eq!(keys, ["pixel_frechet", "principal_frechet", "pixel_kernel"]);
+    }
+
+    #[test]
+    fn nothing_has_no_sign() {
+        for (value, shown) in [
+            (-0.0, "0.00000"),
+            (-4e-6, "0.00000"),
+            (-6e-6, "-0.00001"),
+            (0.0, "0.00000"),
+            (-10.0, "-10.00000"),
+            (1.5, "1.50000"),
+        ] {
+            assert_eq!(fixed(value), shown);
         }
     }
 

@@ -1,17 +1,21 @@
 //! Images to be measured, wherever they come from.
 
-mod folder;
+mod files;
 mod npz;
+mod sizes;
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use halfstep_data::Dataset;
 use halfstep_data::hash::hex;
+use halfstep_data::{Dataset, PassedOver};
 use sha2::{Digest, Sha256};
 
 use crate::error::EvalError;
 use crate::features::spread;
+use files::Files;
+
+pub use sizes::ImageSizes;
 
 /// A set of images of 8 bits a channel. Grey ones are measured as RGB with three equal channels.
 #[derive(Clone, Debug)]
@@ -23,7 +27,7 @@ pub struct Pictures {
 #[derive(Clone, Debug)]
 enum Kept {
     /// Read when they are measured; of any size each.
-    Files(Vec<PathBuf>),
+    Files(Files),
     /// Bytes `[N, H, W, C]`, C 1 or 3.
     Memory { bytes: Vec<u8>, height: usize, width: usize, channels: usize },
 }
@@ -106,7 +110,7 @@ impl Pictures {
     /// 1 if every pixel of every image is grey, 3 otherwise.
     ///
     /// # Errors
-    /// [`EvalError::Pictures`] naming a file that cannot be read.
+    /// [`EvalError::Data`] naming a file that cannot be read.
     pub fn channels(&self) -> Result<usize, EvalError> {
         if let Kept::Memory { channels: 1, .. } = self.kept {
             return Ok(1);
@@ -125,19 +129,27 @@ impl Pictures {
         Ok(1)
     }
 
-    /// Height and width of the first image.
+    /// Heights and widths of all images.
     ///
     /// # Errors
-    /// [`EvalError::Pictures`] naming a file that cannot be read.
-    pub fn sides(&self) -> Result<[usize; 2], EvalError> {
+    /// [`EvalError::Data`] naming a file that cannot be read.
+    pub fn sizes(&self) -> Result<ImageSizes, EvalError> {
+        Ok(ImageSizes::new(match &self.kept {
+            Kept::Memory { height, width, .. } => [[*height, *width]].into(),
+            Kept::Files(files) => files.sizes()?,
+        }))
+    }
+
+    /// Whether they are the files of a folder.
+    pub fn is_folder(&self) -> bool {
+        matches!(self.kept, Kept::Files(_))
+    }
+
+    /// What lay beside the pictures of a folder.
+    pub fn passed_over(&self) -> Option<&PassedOver> {
         match &self.kept {
-            Kept::Memory { height, width, .. } => Ok([*height, *width]),
-            Kept::Files(files) => {
-                let size = image::image_dimensions(&files[0]);
-                let (width, height) =
-                    size.map_err(|error| EvalError::pictures(&files[0], error))?;
-                Ok([height as usize, width as usize])
-            }
+            Kept::Files(files) => Some(&files.passed_over),
+            Kept::Memory { .. } => None,
         }
     }
 
@@ -146,7 +158,7 @@ impl Pictures {
     pub fn spread(&self, count: usize) -> Self {
         let which = spread(self.len(), count);
         let kept = match &self.kept {
-            Kept::Files(files) => Kept::Files(which.map(|k| files[k].clone()).collect()),
+            Kept::Files(files) => Kept::Files(files.pick(which)),
             Kept::Memory { bytes, height, width, channels } => {
                 let each = height * width * channels;
                 let bytes = which.flat_map(|k| &bytes[k * each..(k + 1) * each]).copied().collect();
@@ -164,7 +176,7 @@ impl Pictures {
     pub fn slice(&self, which: Range<usize>) -> Self {
         assert!(!which.is_empty() && which.end <= self.len(), "{which:?} of {}", self.len());
         let kept = match &self.kept {
-            Kept::Files(files) => Kept::Files(files[which].to_vec()),
+            Kept::Files(files) => Kept::Files(files.pick(which)),
             Kept::Memory { bytes, height, width, channels } => {
                 let each = height * width * channels;
                 let bytes = bytes[which.start * each..which.end * each].to_vec();
@@ -178,7 +190,7 @@ impl Pictures {
     /// agreement* if both were drawn from the same start noises.
     ///
     /// # Errors
-    /// [`EvalError::Pictures`] for a file that cannot be read; [`EvalError::Pixels`] unless both are as
+    /// [`EvalError::Data`] for a file that cannot be read; [`EvalError::Pixels`] unless both are as
     /// many images of the same sizes.
     pub fn mean_squared_difference(&self, other: &Self) -> Result<f64, EvalError> {
         let differ = || {
@@ -200,7 +212,7 @@ impl Pictures {
     /// SHA-256 of all that is measured of them, in hexadecimal.
     ///
     /// # Errors
-    /// [`EvalError::Pictures`] naming a file that cannot be read.
+    /// [`EvalError::Data`] naming a file that cannot be read.
     pub fn sha256(&self) -> Result<String, EvalError> {
         let mut hash = Sha256::new();
         match &self.kept {
@@ -208,14 +220,7 @@ impl Pictures {
                 hash.update(format!("{height} {width} {channels} "));
                 hash.update(bytes);
             }
-            Kept::Files(files) => {
-                for path in files {
-                    let bytes = std::fs::read(path);
-                    let bytes = bytes.map_err(|error| EvalError::pictures(path, error))?;
-                    hash.update(format!("{} ", bytes.len()));
-                    hash.update(bytes);
-                }
-            }
+            Kept::Files(files) => files.hash(&mut hash)?,
         }
         Ok(hex(&hash.finalize()))
     }
@@ -223,7 +228,7 @@ impl Pictures {
     /// Images from number `first` on, up to `most` of one size; none after the last.
     ///
     /// # Errors
-    /// [`EvalError::Pictures`] naming a file that cannot be read.
+    /// [`EvalError::Data`] naming a file that cannot be read.
     pub fn batch(&self, first: usize, most: usize) -> Result<Option<Batch>, EvalError> {
         match &self.kept {
             Kept::Memory { bytes, height, width, channels } => {
@@ -237,21 +242,7 @@ impl Pictures {
                 }
                 Ok((!values.is_empty()).then_some(Batch { values, sides: [*height, *width] }))
             }
-            Kept::Files(files) => {
-                let mut batch: Option<Batch> = None;
-                for path in files.iter().skip(first).take(most.max(1)) {
-                    let image = image::open(path)
-                        .map_err(|error| EvalError::pictures(path, error))?
-                        .to_rgb8();
-                    let sides = [image.height() as usize, image.width() as usize];
-                    let batch = batch.get_or_insert(Batch { values: Vec::new(), sides });
-                    if batch.sides != sides {
-                        break;
-                    }
-                    push_rgb(&mut batch.values, image.as_raw(), 3);
-                }
-                Ok(batch)
-            }
+            Kept::Files(files) => Ok(files.batch(first, most)?),
         }
     }
 }

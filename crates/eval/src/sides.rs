@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use halfstep_data::{DataConfig, Progress};
-use halfstep_eval::{Pictures, Statistics};
+use halfstep_eval::{ImageSizes, Pictures, Statistics, npz_arrays};
 use serde_json::json;
 
 use crate::args::Args;
@@ -28,6 +28,16 @@ pub enum Side<'a> {
 pub enum Reference {
     Pictures(Pictures),
     Statistics(Statistics),
+}
+
+impl Reference {
+    /// How many images there are, if they are there.
+    pub fn len(&self) -> Option<usize> {
+        match self {
+            Self::Pictures(pictures) => Some(pictures.len()),
+            Self::Statistics(_) => None,
+        }
+    }
 }
 
 /// The published dataset of that name, as `--data-dir` and `--split` have it.
@@ -57,38 +67,55 @@ pub fn dataset(args: &Args, name: &str) -> anyhow::Result<Option<DataConfig>> {
 pub fn reference(args: &Args, name: &str) -> anyhow::Result<Reference> {
     let path = Path::new(name);
     if let Some(config) = dataset(args, name)? {
-        let dataset = config.load(Progress::Shown)?;
+        let dataset = halfstep_sample::load_dataset(&config, Progress::Shown)?;
         return Ok(Reference::Pictures(Pictures::from_dataset(&dataset)));
     }
-    if path.is_dir() || !path.exists() {
+    if path.is_dir() {
+        return Ok(Reference::Pictures(pictures(path).context("--reference")?));
+    }
+    if !path.exists() {
         let known = DataConfig::NAMES.join(", ");
-        return pictures(path)
-            .map(Reference::Pictures)
-            .with_context(|| format!("--reference {name}: not one of {known} either"));
+        bail!("--reference {name}: no such file or folder, nor one of {known}");
     }
-    // Images and statistics are both npz. ADM's files have both, and its statistics are of another network.
-    match (Pictures::from_npz(path), Statistics::from_npz(path)) {
-        (Ok(pictures), statistics) => {
-            if statistics.is_ok() {
-                halfstep_sample::say!(
-                    "note: {name} holds images and statistics; its images are measured, with the network here"
-                );
-            }
-            Ok(Reference::Pictures(pictures))
-        }
-        (Err(_), Ok(statistics)) => {
-            halfstep_sample::say!("{name}: statistics of {} features", statistics.mean.len());
-            Ok(Reference::Statistics(statistics))
-        }
-        (Err(of_pictures), Err(of_statistics)) => {
-            bail!("--reference {of_pictures}; and as statistics: {of_statistics}")
-        }
-    }
+    of_npz(path).context("--reference")
 }
 
-/// A folder or an npz file of images.
+/// Images or statistics: npz files may have both. ADM's do, and its statistics are of another network.
+fn of_npz(path: &Path) -> anyhow::Result<Reference> {
+    let arrays = npz_arrays(path)?;
+    let has = |name: &str| arrays.iter().any(|array| array == name);
+    let has_statistics = has("mu") && has("sigma");
+    let name = path.display();
+    if has("arr_0") {
+        let pictures = Pictures::from_npz(path)?;
+        if has_statistics {
+            halfstep_sample::say!(
+                "note: {name} holds images and statistics; its images are measured, with the network here"
+            );
+        }
+        return Ok(Reference::Pictures(pictures));
+    }
+    if !has_statistics {
+        bail!(
+            "{name}: has neither images (`arr_0`) nor statistics (`mu` and `sigma`); it has: {}",
+            arrays.join(", ")
+        );
+    }
+    let statistics = Statistics::from_npz(path)?;
+    halfstep_sample::say!("{name}: statistics of {} features", statistics.mean.len());
+    Ok(Reference::Statistics(statistics))
+}
+
+/// A folder or an npz file of images. What lies beside the pictures of a folder is said.
 pub fn pictures(path: &Path) -> anyhow::Result<Pictures> {
-    Ok(if path.is_file() { Pictures::from_npz(path)? } else { Pictures::from_folder(path)? })
+    if path.is_file() {
+        return Ok(Pictures::from_npz(path)?);
+    }
+    let pictures = Pictures::from_folder(path)?;
+    if let Some(passed_over) = pictures.passed_over() {
+        halfstep_sample::say_passed_over(passed_over);
+    }
+    Ok(pictures)
 }
 
 impl<'a> Side<'a> {
@@ -114,12 +141,17 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// Height and width of the first image.
-    pub fn sides(&self) -> anyhow::Result<[usize; 2]> {
+    /// Heights and widths of all images.
+    pub fn sizes(&self) -> anyhow::Result<ImageSizes> {
         match self {
-            Self::Kept { pictures, .. } => Ok(pictures.sides()?),
-            Self::Drawn { of, .. } => Ok([of.shape[1], of.shape[2]]),
+            Self::Kept { pictures, .. } => Ok(pictures.sizes()?),
+            Self::Drawn { of, .. } => Ok(ImageSizes::one([of.shape[1], of.shape[2]])),
         }
+    }
+
+    /// Whether they are the files of a folder.
+    pub fn is_folder(&self) -> bool {
+        matches!(self, Self::Kept { pictures, .. } if pictures.is_folder())
     }
 
     /// How many images.

@@ -10,6 +10,7 @@ use halfstep_sample::{SamplerKind, output};
 use halfstep_train::{Config, Stage, Sweep, SweepRow, load_config, write_report};
 
 use crate::args::Args;
+use crate::as_trained::{Generated, read_as_trained};
 use crate::cache::chunks;
 use crate::compare::{note, note_sizes, part};
 use crate::drawing::Drawn;
@@ -29,15 +30,12 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
     output::check_dir(&run.join("report"))?;
     let images = args.count.map_or(IMAGES, |count| count as usize);
 
-    let Against { name, real, held_back } = against(args, run, &config)?;
-    let reference_images = match &real {
-        Reference::Pictures(pictures) => Some(pictures.len()),
-        Reference::Statistics(_) => None,
-    };
+    let Against { name, real, held_back } = against(args, run, &config, teacher.shape)?;
+    let reference_images = real.len();
     let full_grid = config.distill.teacher_steps;
     let full = drawn(&teacher, None, Some(full_grid), images)?;
     let judge = Judge::of(args, &full, &real, job)?;
-    note(&judge, images.min(reference_images.unwrap_or(images)));
+    note(&judge, images, reference_images)?;
     note_sizes(&full, &real)?;
     halfstep_sample::say!(
         "{} ways of the teacher and {} students, {images} images each, against {name}; drawn images are \
@@ -94,14 +92,20 @@ struct Against {
     held_back: Option<DataConfig>,
 }
 
-/// `--reference`, or what the run was trained on.
-fn against(args: &Args, run: &Path, config: &Config) -> anyhow::Result<Against> {
+/// `--reference`, or what the run was trained on. The models draw images of `shape`.
+fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyhow::Result<Against> {
     if let Some(name) = &args.reference {
-        let real = part(reference(args, name)?, args)?;
+        let mut real = part(reference(args, name)?, args)?;
+        if args.as_trained {
+            read_as_trained(Generated::Drawn(shape), &mut real)?;
+        }
         return Ok(Against { name: name.clone(), real, held_back: None });
     }
     if args.split.is_some() {
         bail!("--split: goes with --reference; without it the run's own images are taken");
+    }
+    if args.as_trained {
+        bail!("--as-trained: goes with --reference; the run's own images are read so in any case");
     }
     let data = match args.data_dir.as_deref() {
         Some(_) if config.data == (DataConfig::Digits {}) => {
@@ -110,7 +114,7 @@ fn against(args: &Args, run: &Path, config: &Config) -> anyhow::Result<Against> 
         Some(dir) => config.data.clone().in_dir(dir),
         None => config.data.clone(),
     };
-    let dataset = data.load(Progress::Shown)?;
+    let dataset = halfstep_sample::load_dataset(&data, Progress::Shown)?;
     let path = run.join("dataset.sha256");
     let learned = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     if learned.trim() != dataset.sha256() {

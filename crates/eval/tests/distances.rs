@@ -75,6 +75,18 @@ fn the_frechet_distance_of_diagonal_gaussians_is_the_closed_form() {
     assert!((distance - (5.0 + 4.0 + 2.25 + 1.0)).abs() < 1e-12, "{distance}");
 }
 
+/// Of the same samples, of which there may be fewer than features, rounding leaves a little on either side of
+/// nothing.
+#[test]
+fn the_frechet_distance_is_never_below_nothing() {
+    let ours = features("ours");
+    for count in 2..ours.len() {
+        let same = Statistics::of(&first(&ours, count)).unwrap();
+        let distance = frechet_distance(&same, &same).unwrap();
+        assert!(distance >= 0.0 && distance.is_sign_positive(), "{count}: {distance}");
+    }
+}
+
 fn kernel_of(
     one: &Features,
     other: &Features,

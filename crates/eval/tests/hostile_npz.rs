@@ -88,18 +88,25 @@ fn images_that_are_none_are_refused() {
         (b"PK".to_vec(), "a.npz"),
         (whole[..whole.len() / 2].to_vec(), "a.npz"),
         (flipped, "a.npz"),
-        (zip(&[("other.npy", &pixels)]), "no array `arr_0`"),
+        (
+            npy(&header("|u1", false, "(1, 4, 4, 3)"), &pixels),
+            "is an npy file, which holds one array",
+        ),
+        (b"\x89PNG\r\n\x1a\n".to_vec(), "neither a folder nor an npz file"),
+        (zip(&[("other.npy", &pixels)]), "no array `arr_0`; it has `other`"),
         (zip(&[("arr_0.npy", &pixels)]), "a.npz"),
         (zip(&[("arr_0.npy", b"\x93NUMPY\x01\x00\xff\xff{")]), "a.npz"),
         (of("{'descr': '|u1'}".to_owned()), "a.npz"),
         (of("][".to_owned()), "a.npz"),
-        (of(header("<f4", false, "(1, 4, 4, 1)")), "not uint8"),
+        (of(header("<f4", false, "(1, 4, 4, 1)")), "is float32, not uint8"),
         (of(header("|O", false, "(1, 4, 4, 1)")), "a.npz"),
         (of(header("|u1", true, "(1, 4, 4, 3)")), "row-major"),
         (u8s("()"), "[N, H, W, C] is needed"),
         (u8s("(64,)"), "[N, H, W, C] is needed"),
         (u8s("(1, 4, 4, 2)"), "1 or 3 channels"),
-        (u8s("(0, 4, 4, 3)"), "row-major, of 1 or 3 channels"),
+        (u8s("(1, 3, 4, 4)"), "channels come second (NCHW)"),
+        (u8s("(4, 4, 4)"), "images[..., None]"),
+        (u8s("(0, 4, 4, 3)"), "there are no images"),
         (u8s("(9, 4, 4, 3)"), "a.npz"),
         (u8s("(1, 0, 4, 3)"), "fewer values"),
         (u8s("(100000000000, 4, 4, 3)"), "16 GiB"),
@@ -124,9 +131,23 @@ fn statistics_that_are_none_are_refused() {
     let both = |mu: &[u8], sigma: &[u8]| zip(&[("mu.npy", mu), ("sigma.npy", sigma)]);
     let path = write(dir.path(), &both(&mu, &sigma));
     assert_eq!(Statistics::from_npz(&path).unwrap().mean, [1.0; 2]);
+    // As some tools save them.
+    let single = |shape: &str, values: &[f32]| {
+        let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        npy(&header("<f4", false, shape), &bytes)
+    };
+    let (mean, covariance) = ([0.1, 0.5], [1.0, 0.25, 0.25, 2.0]);
+    let path = write(dir.path(), &both(&single("(2,)", &mean), &single("(2, 2)", &covariance)));
+    let statistics = Statistics::from_npz(&path).unwrap();
+    assert_eq!(statistics.mean, mean.map(f64::from));
+    assert_eq!(statistics.covariance[(1, 1)], 2.0);
     for (bytes, words) in [
-        (zip(&[("mu.npy", &mu)]), "no array `sigma`"),
-        (both(&array("<f4", "(2,)", &[1.0; 2]), &sigma), "not float64"),
+        (zip(&[("mu.npy", &mu)]), "no array `sigma`; it has `mu`"),
+        (mu.clone(), "is an npy file"),
+        (
+            both(&array("<i8", "(2,)", &[1.0; 2]), &sigma),
+            "`mu` is int64; float64 or float32 is needed",
+        ),
         (both(&array("<f8", "(3,)", &[1.0; 3]), &sigma), "a.npz"),
         (both(&mu, &array("<f8", "(2, 2)", &[1.0, 0.0, f64::NAN, 1.0])), "NaN"),
         (both(&mu, &array("<f8", "(99999999, 99999999)", &[1.0])), "at most 16384"),

@@ -48,7 +48,7 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     let shape = image_shape(job.model, &model)?;
     let config = named_data::config(job.dataset, job.data_dir, shape)?;
     output::check_file(&GammaTable::path(job.model))?;
-    let dataset = config.load(Progress::Shown)?;
+    let dataset = halfstep_sample::load_dataset(&config, Progress::Shown)?;
     refuse_other_data(job, &model, &dataset)?;
     let source = GammaSource::new(job.model, &dataset, job.samples, job.seed)?;
     if is_done(job, &model, &source) {

@@ -7,6 +7,7 @@
 //! network beforehand.
 
 mod completions;
+mod dataset;
 mod diffusers;
 mod draw;
 mod error;
@@ -29,6 +30,7 @@ mod say;
 mod signals;
 mod watch;
 
+pub use dataset::{load_dataset, say_passed_over};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use draw::{Draw, DrawProgress, StepNoise, quietly};
 pub use error::SampleError;

@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return check_device(&config, &device);
     }
     let progress = if args.quiet { Progress::Hidden } else { Progress::Shown };
-    let dataset = config.data.load(progress)?;
+    let dataset = halfstep_sample::load_dataset(&config.data, progress)?;
     let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
     let options = RunOptions {
         out: out.clone(),
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn outline(config: &Config) -> anyhow::Result<Outline> {
     match config.data.outline() {
         Some(outline) => Ok(outline),
-        None => Ok(config.data.load(Progress::Shown)?.outline()),
+        None => Ok(halfstep_sample::load_dataset(&config.data, Progress::Shown)?.outline()),
     }
 }
 

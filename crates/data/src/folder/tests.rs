@@ -1,4 +1,4 @@
-use image::{Rgb, RgbImage};
+use image::{ImageFormat, Rgb, RgbImage};
 
 use super::*;
 
@@ -77,7 +77,7 @@ fn a_mix_is_refused() {
 #[test]
 fn nothing_to_read_is_refused() {
     let dir = folder(&[]);
-    refused(dir.path(), &["no PNG or JPEG pictures", "data.dir"]);
+    refused(dir.path(), &["no pictures (PNG, JPEG, WebP, BMP or PNM)", "data.dir"]);
     fs::create_dir(dir.path().join("cats")).unwrap();
     refused(dir.path(), &["cats", "a class folder without"]);
 }
@@ -97,17 +97,75 @@ fn folders_within_classes_are_refused() {
 
 #[test]
 fn a_picture_of_another_format_is_not_passed_over() {
-    let dir = folder(&[("a.png", 1)]);
-    fs::write(dir.path().join("b.WebP"), "RIFF").unwrap();
-    refused(dir.path(), &["b.WebP", "convert it to PNG or JPEG"]);
+    for (name, bytes, said) in [
+        (
+            "b.gif",
+            &b"GIF89a\x01\0\x01\0"[..],
+            "GIF pictures are not read; convert it to PNG or JPEG",
+        ),
+        ("named.png", b"II*\0\x08\0\0\0", "TIFF pictures are not read"),
+        ("noending", b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000 pictures are not read"),
+        ("b.tga", b"\0\0\x02\0\0\0\0\0\0\0\0\0\x08\0\x08\0", "not a readable picture"),
+        ("b.WebP", b"RIFF", "not a readable picture"),
+    ] {
+        let dir = folder(&[("a.png", 1)]);
+        fs::write(dir.path().join(name), bytes).unwrap();
+        refused(dir.path(), &[name, said]);
+        let message = find_pictures(dir.path()).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains(said), "{message}");
+    }
+}
+
+/// Names are not asked: of these only the first is called what it is.
+#[test]
+fn content_decides_the_format() {
+    let dir = folder(&[("a.png", 1), ("b.png", 2), ("c.png", 3)]);
+    let rename = |from: &str, to: &str| fs::rename(dir.path().join(from), dir.path().join(to));
+    rename("b.png", "b.jpg").unwrap();
+    rename("c.png", "noending").unwrap();
+    let save = |name: &str, grey: u8, format| {
+        let picture = image::DynamicImage::from(RgbImage::from_pixel(2, 2, Rgb([grey; 3])));
+        picture.save_with_format(dir.path().join(name), format).unwrap();
+    };
+    save("d.jfif", 4, ImageFormat::Jpeg);
+    save("e.jpe", 5, ImageFormat::Jpeg);
+    save("f.pgm", 6, ImageFormat::Pnm);
+    save("g.bmp", 7, ImageFormat::Bmp);
+    save("h.webp", 8, ImageFormat::WebP);
+    let data = read(dir.path()).unwrap();
+    assert_eq!(greys(&data), [1, 2, 4, 5, 6, 7, 8, 3]);
+    assert!(data.passed_over().is_empty());
+    assert_eq!(find_pictures(dir.path()).unwrap().paths.len(), 8);
+}
+
+/// What systems and archives leave behind is no class, and no picture.
+#[test]
+fn what_systems_leave_behind_is_passed_over_and_counted() {
+    let dir = folder(&[
+        ("cats/a.png", 1),
+        ("dogs/b.png", 2),
+        ("__MACOSX/cats/._a.png", 9),
+        ("@eaDir/a.png/SYNOPHOTO_THUMB_M.png", 9),
+        ("cats/@eaDir/a.png", 9),
+        (".thumbnails/a.png", 9),
+    ]);
+    for name in ["Thumbs.db", "labels.csv", "cats/.DS_Store", "cats/._a.png"] {
+        fs::write(dir.path().join(name), "no picture").unwrap();
+    }
+    let data = read(dir.path()).unwrap();
+    assert_eq!((greys(&data), data.class_names().join(" ")), (vec![1, 2], "cats dogs".to_owned()));
+    assert_eq!((data.passed_over().folders(), data.passed_over().files()), (4, 4));
+    let found = find_pictures(dir.path()).unwrap();
+    assert_eq!((found.paths.len(), &found.passed_over), (2, data.passed_over()));
 }
 
 #[test]
 fn a_corrupt_picture_is_named() {
     for (name, bytes, said) in [
         ("b.jpg", &[0xff, 0xd8, 0xff, 0xe0, 0, 1][..], "the JPEG is cut short"),
-        ("b.png", b"\x89PNG\r\n\x1a\n", "not a readable PNG or JPEG"),
-        ("b.jpeg", b"", "not a readable PNG or JPEG"),
+        ("b.png", b"\x89PNG\r\n\x1a\n", "not a readable picture"),
+        ("b.jpeg", b"", "not a readable picture"),
+        ("b.webp", b"RIFF\x20\0\0\0WEBPVP8 ", "the WebP is cut short"),
     ] {
         let dir = folder(&[("cats/a.png", 1)]);
         fs::write(dir.path().join("cats").join(name), bytes).unwrap();

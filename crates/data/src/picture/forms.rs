@@ -1,11 +1,11 @@
-//! Every form that a PNG or JPEG can have, read; what is wrong, refused. The JPEGs are the fuzzer's
-//! seeds, written by Pillow; the PNGs are put together here, chunk by chunk.
+//! Every form that a picture can have, read; what is wrong, refused. The PNGs are put together here, chunk
+//! by chunk; all others are the fuzzer's seeds, nearly all written by Pillow.
 
 use std::path::PathBuf;
 
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 
-use super::{Colour, read};
+use super::{Colour, read_square};
 use crate::DataError;
 use crate::testing::write;
 
@@ -18,7 +18,7 @@ macro_rules! seed {
 fn read_bytes(bytes: &[u8], size: u32) -> Result<Vec<u8>, DataError> {
     let dir = tempfile::tempdir().unwrap();
     let path: PathBuf = write(dir.path(), "the picture.png", bytes);
-    read(&path, size, Colour::Rgb)
+    read_square(&path, size, Colour::Rgb)
 }
 
 #[track_caller]
@@ -141,6 +141,50 @@ fn every_form_of_jpeg() {
     ] {
         let pixel = read_bytes(bytes, 1).unwrap();
         assert!(pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 2), "{name}: {pixel:?}");
+    }
+}
+
+/// Each of one colour, within two roundings of what Pillow reads.
+#[test]
+fn every_form_of_webp_bmp_and_pnm() {
+    let colour = [90, 30, 200];
+    for (name, bytes, expected) in [
+        ("lossy", seed!("lossy.webp"), [90, 30, 203]),
+        ("lossless", seed!("lossless.webp"), colour),
+        // Alpha is 10.
+        ("transparent", seed!("alpha.webp"), [249, 246, 253]),
+        ("turned", seed!("turned.webp"), [90, 30, 203]),
+        ("the first frame", seed!("animated.webp"), [90, 30, 203]),
+        ("BMP", seed!("rgb.bmp"), colour),
+        ("BMP with a palette", seed!("palette.bmp"), [90; 3]),
+        ("BMP of bits", seed!("bits.bmp"), [255; 3]),
+        ("PBM", seed!("bits.pbm"), [255; 3]),
+        ("PGM", seed!("grey.pgm"), [90; 3]),
+        ("PPM", seed!("rgb.ppm"), colour),
+        ("PAM, alpha is 128", seed!("alpha.pam"), [127; 3]),
+    ] {
+        let pixel = read_bytes(bytes, 1).unwrap();
+        assert!(pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 2), "{name}: {pixel:?}");
+    }
+    // Its values go up to 15.
+    shows(seed!("text.pgm"), grey([0, 85, 170, 255]));
+}
+
+#[test]
+fn a_webp_bmp_or_pnm_cut_anywhere_is_refused() {
+    for (name, whole) in [
+        ("lossy", seed!("lossy.webp")),
+        ("lossless", seed!("lossless.webp")),
+        ("animated", seed!("animated.webp")),
+        ("BMP with a palette", seed!("palette.bmp")),
+        ("BMP of bits", seed!("bits.bmp")),
+        ("PBM", seed!("bits.pbm")),
+        ("PPM", seed!("rgb.ppm")),
+        ("PAM", seed!("alpha.pam")),
+    ] {
+        for len in 0..whole.len() {
+            assert!(read_bytes(&whole[..len], 4).is_err(), "{name}: {len} bytes");
+        }
     }
 }
 

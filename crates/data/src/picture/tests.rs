@@ -10,23 +10,17 @@ fn through(name: &str, image: impl Into<DynamicImage>, size: u32, colour: Colour
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     image.into().save(&path).unwrap();
-    read(&path, size, colour).unwrap()
+    read_square(&path, size, colour).unwrap()
 }
 
 fn gradient(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| Rgb([x as u8 * 20, y as u8 * 20, 7]))
 }
 
-fn png(image: impl Into<DynamicImage>) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    image.into().write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
-}
-
 fn refused(bytes: &[u8]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path: PathBuf = write(dir.path(), "bad.png", bytes);
-    let message = read(&path, 4, Colour::Rgb).unwrap_err().to_string();
+    let message = read_square(&path, 4, Colour::Rgb).unwrap_err().to_string();
     assert!(message.contains("bad.png"), "{message}");
     message
 }
@@ -100,37 +94,82 @@ fn jpeg_is_read_even_under_a_png_name() {
     let path = dir.path().join("a.png");
     let plain = RgbImage::from_pixel(16, 16, Rgb([90, 90, 90]));
     plain.save_with_format(&path, ImageFormat::Jpeg).unwrap();
-    let planes = read(&path, 4, Colour::Rgb).unwrap();
+    let planes = read_square(&path, 4, Colour::Rgb).unwrap();
     assert!(planes.iter().all(|byte| byte.abs_diff(90) <= 2), "{planes:?}");
 }
 
 #[test]
 fn an_empty_file_text_and_another_format_are_refused() {
-    assert!(refused(b"").contains("not a readable PNG or JPEG"));
-    assert!(refused(b"not a picture").contains("not a readable PNG or JPEG"));
-    assert!(refused(b"GIF89a\x01\0\x01\0\0\0\0;").contains("not a readable PNG or JPEG"));
+    assert!(refused(b"").contains("not a readable picture"));
+    assert!(refused(b"not a picture").contains("its content is not PNG, JPEG, WebP, BMP or PNM"));
+    assert!(refused(b"GIF89a\x01\0\x01\0\0\0\0;").contains("GIF pictures are not read"));
+}
+
+fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image.into().write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
 }
 
 #[test]
-fn a_png_cut_anywhere_is_refused_and_nothing_panics() {
-    let whole = png(gradient(9, 9));
-    // What comes after the last row, IDAT's checksum and IEND, a decoder need not miss.
-    for len in 0..whole.len() - 24 {
-        refused(&whole[..len]);
+fn a_picture_cut_anywhere_is_refused_and_nothing_panics() {
+    // What comes after the last row, IDAT's checksum and IEND, a decoder of PNG need not miss.
+    for (format, not_missed) in [
+        (ImageFormat::Png, 24),
+        (ImageFormat::WebP, 0),
+        (ImageFormat::Bmp, 0),
+        (ImageFormat::Pnm, 0),
+    ] {
+        let whole = encoded(gradient(9, 9), format);
+        for len in 0..whole.len() - not_missed {
+            refused(&whole[..len]);
+        }
     }
+}
+
+/// As it is seen, in its own size, and what its header alone says of that.
+#[test]
+fn a_whole_picture_is_turned_and_laid_over_white() {
+    let dir = tempfile::tempdir().unwrap();
+    let picture = RgbaImage::from_fn(3, 2, |x, y| Rgba([x as u8, y as u8, 0, 255 * (1 - y as u8)]));
+    // Turned by a quarter to the right: one entry, orientation (0x0112), a short, 6.
+    let exif = b"eXIfII*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let mut crc = flate2::Crc::new();
+    crc.update(exif);
+    let length = (exif.len() as u32 - 4).to_be_bytes();
+    let chunk = [&length[..], exif, &crc.sum().to_be_bytes()].concat();
+    let upright = encoded(picture, ImageFormat::Png);
+    let turned = [&upright[..33], &chunk, &upright[33..]].concat();
+    let path = write(dir.path(), "turned.jpg", &turned);
+    let seen = read_picture(&path).unwrap();
+    assert_eq!((seen.width(), seen.height()), (2, 3));
+    let white = Rgb([255; 3]);
+    let rows: Vec<Rgb<u8>> = seen.pixels().copied().collect();
+    assert_eq!(rows, [white, Rgb([0; 3]), white, Rgb([1, 0, 0]), white, Rgb([2, 0, 0])]);
+    assert_eq!(picture_sides(&path).unwrap(), [3, 2]);
+    assert_eq!(picture_sides(&write(dir.path(), "upright", &upright)).unwrap(), [2, 3]);
+}
+
+/// Of few bytes for its size: deflate could not do it.
+#[test]
+fn a_large_webp_of_one_colour_is_read() {
+    let plain = encoded(RgbImage::from_pixel(1500, 1500, Rgb([7; 3])), ImageFormat::WebP);
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(read_square(&write(dir.path(), "a", &plain), 1, Colour::Grey).unwrap(), [7]);
 }
 
 #[test]
 fn no_damaged_byte_makes_it_panic() {
     let dir = tempfile::tempdir().unwrap();
-    let mut jpeg = std::io::Cursor::new(Vec::new());
-    gradient(9, 9).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
-    for whole in [png(gradient(9, 9)), jpeg.into_inner()] {
+    for format in
+        [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Pnm]
+    {
+        let whole = encoded(gradient(9, 9), format);
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x55;
             let path = write(dir.path(), "damaged", &damaged);
-            let _ = read(&path, 4, Colour::Rgb);
+            let _ = read_square(&path, 4, Colour::Rgb);
         }
     }
 }

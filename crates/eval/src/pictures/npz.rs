@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use npyz::Order;
+
 use super::{Kept, Pictures};
 use crate::error::EvalError;
+use crate::npz::{lacks, npz_arrays, open, type_name};
 
 /// Of an npz file: a compressed one may hold a thousand times what it weighs.
 const MOST_BYTES: u64 = 16 << 30;
@@ -16,18 +19,13 @@ impl Pictures {
     /// [`EvalError::Pictures`] naming the file.
     pub fn from_npz(path: &Path) -> Result<Self, EvalError> {
         let wrong = |problem: String| EvalError::pictures(path, problem);
-        let mut archive =
-            npyz::npz::NpzArchive::open(path).map_err(|error| wrong(error.to_string()))?;
-        let array = archive
-            .by_name("arr_0")
-            .map_err(|error| wrong(error.to_string()))?
-            .ok_or_else(|| wrong("has no array `arr_0`".to_owned()))?;
-        let &[count, height, width, channels] = array.shape() else {
-            let shape = array.shape();
-            return Err(wrong(format!("`arr_0` has shape {shape:?}; [N, H, W, C] is needed")));
-        };
-        if array.order() != npyz::Order::C || ![1, 3].contains(&channels) || count == 0 {
-            return Err(wrong("`arr_0` must be row-major, of 1 or 3 channels".to_owned()));
+        let mut archive = open(path)?;
+        let array = archive.by_name("arr_0").map_err(|error| wrong(error.to_string()))?;
+        let Some(array) = array else { return Err(lacks(path, "`arr_0`", &npz_arrays(path)?)) };
+        let [count, height, width, channels] = layout(array.shape()).map_err(wrong)?;
+        if array.order() != Order::C {
+            let remedy = "numpy.ascontiguousarray makes a copy in row-major order";
+            return Err(wrong(format!("`arr_0` is column-major; it must be row-major: {remedy}")));
         }
         let each = u64::checked_mul(height, width).and_then(|each| each.checked_mul(channels));
         let whole = each.and_then(|each| each.checked_mul(count));
@@ -35,8 +33,12 @@ impl Pictures {
             let shape = [count, height, width, channels];
             return Err(wrong(format!("`arr_0` has shape {shape:?}: more than 16 GiB of images")));
         }
-        let values =
-            array.data::<u8>().map_err(|error| wrong(format!("`arr_0` is not uint8: {error}")))?;
+        let dtype = array.dtype();
+        let not_bytes = |_| {
+            let found = type_name(&dtype);
+            wrong(format!("`arr_0` is {found}, not uint8; values from 0 to 255 are needed"))
+        };
+        let values = array.data::<u8>().map_err(not_bytes)?;
         // As the bytes come: what the header claims of them costs nothing.
         let bytes: Vec<u8> =
             values.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
@@ -47,4 +49,19 @@ impl Pictures {
         let name = path.display().to_string();
         Ok(Self { name, kept: Kept::Memory { bytes, height, width, channels } })
     }
+}
+
+/// N, H, W and C of an array of images, or what is wrong with its shape.
+fn layout(shape: &[u64]) -> Result<[u64; 4], String> {
+    let problem = match *shape {
+        [0, ..] => "there are no images in it",
+        [count, height, width, channels @ (1 | 3)] => return Ok([count, height, width, channels]),
+        [_, 1 | 3, _, _] => {
+            "channels come second (NCHW); they must come last: numpy.transpose(images, (0, 2, 3, 1))"
+        }
+        [_, _, _, _] => "images must be of 1 or 3 channels, grey or RGB",
+        [_, _, _] => "[N, H, W, C] is needed; images[..., None] has one channel",
+        _ => "[N, H, W, C] is needed",
+    };
+    Err(format!("`arr_0` has shape {shape:?}: {problem}"))
 }

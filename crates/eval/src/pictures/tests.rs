@@ -39,10 +39,70 @@ fn files_of_different_sizes_come_in_batches_of_one() {
     std::fs::rename(dir.path().join("c.png"), class.join("a.png")).unwrap();
     let pictures = Pictures::from_folder(dir.path()).unwrap();
     assert_eq!(pictures.len(), 3);
+    assert_eq!(pictures.passed_over().map(|passed| passed.files()), Some(2));
+    assert_eq!(pictures.sizes().unwrap().to_string(), "2 sizes from 1x2 to 1x3");
+    assert_eq!(pictures.slice(0..2).sizes().unwrap().only(), Some([1, 2]));
     let sizes = |first| pictures.batch(first, 8).unwrap().map(|batch| (batch.len(), batch.sides));
     assert_eq!(sizes(0), Some((2, [1, 2])));
     assert_eq!(sizes(2), Some((1, [1, 3])));
     assert_eq!(sizes(3), None);
+}
+
+/// A PNG of 8x8 pixels, half of them half transparent, whose EXIF says how it is to be turned.
+fn turned_png(k: u8, orientation: u8) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| {
+        image::Rgba([30 * x as u8, 30 * y as u8, 10 * k, if x < y { 128 } else { 255 }])
+    };
+    let mut png = std::io::Cursor::new(Vec::new());
+    let picture = image::RgbaImage::from_fn(8, 8, pixel);
+    picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let png = png.into_inner();
+    // One entry: orientation (0x0112), a short.
+    let mut exif = b"eXIfII*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    let mut crc = flate2::Crc::new();
+    crc.update(&exif);
+    let length = (exif.len() as u32 - 4).to_be_bytes();
+    let after_header = 8 + 25;
+    let (head, rest) = png.split_at(after_header);
+    [head, &length, &exif, &crc.sum().to_be_bytes(), rest].concat()
+}
+
+/// Whatever a picture is called, its EXIF says and shines through: measuring and training see the same.
+#[test]
+fn pictures_are_read_as_training_reads_them() {
+    let dir = tempfile::tempdir().unwrap();
+    for k in 1..=8 {
+        std::fs::write(dir.path().join(format!("{k}.jpg")), turned_png(k, k)).unwrap();
+    }
+    let folder = dir.path().to_path_buf();
+    let train = |size, channels| {
+        let config = halfstep_data::DataConfig::Folder { dir: folder.clone(), size, channels };
+        let dataset = config.load(halfstep_data::Progress::Hidden).unwrap();
+        Pictures::from_dataset(&dataset).batch(0, 8).unwrap().unwrap()
+    };
+    let whole = Pictures::from_folder(dir.path()).unwrap();
+    assert_eq!(whole.batch(0, 8).unwrap().unwrap(), train(8, 3));
+    for shape in [[3, 5, 5], [1, 5, 5]] {
+        let squares = whole.clone().as_trained_on(shape).unwrap();
+        assert_eq!(squares.batch(0, 8).unwrap().unwrap(), train(5, shape[0]), "{shape:?}");
+        assert_eq!(squares.sizes().unwrap().only(), Some([5, 5]));
+        // What is kept of one reading is not taken for another.
+        assert_ne!(squares.sha256().unwrap(), whole.sha256().unwrap());
+    }
+}
+
+#[test]
+fn squares_are_of_folders_and_of_shapes_that_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    image::GrayImage::new(2, 2).save(dir.path().join("a.png")).unwrap();
+    let folder = Pictures::from_folder(dir.path()).unwrap();
+    for shape in [[2, 4, 4], [3, 4, 5], [3, 0, 0]] {
+        let message = folder.clone().as_trained_on(shape).unwrap_err().to_string();
+        assert!(message.contains("cannot be read as squares"), "{message}");
+    }
+    let drawn = Pictures::from_bytes("drawn".to_owned(), vec![0; 4], [2, 2, 1]).unwrap();
+    assert!(drawn.as_trained_on([1, 2, 2]).unwrap_err().to_string().contains("drawn: its images"));
 }
 
 #[cfg(unix)]
@@ -63,7 +123,7 @@ fn links_are_followed_and_circles_end() {
 fn what_is_no_set_of_pictures_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let message = Pictures::from_folder(dir.path()).unwrap_err().to_string();
-    assert!(message.contains("no PNG or JPEG"), "{message}");
+    assert!(message.contains("no pictures (PNG, JPEG, WebP, BMP or PNM)"), "{message}");
     let path = dir.path().join("a.npz");
     let message = Pictures::from_npz(&path).unwrap_err().to_string();
     assert!(message.contains("a.npz"), "{message}");

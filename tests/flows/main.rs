@@ -13,6 +13,7 @@ mod gpu_kernels;
 mod likelihood;
 mod model_folder;
 mod originals;
+mod paths;
 mod precision;
 mod programs;
 mod resume;

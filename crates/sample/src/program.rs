@@ -16,6 +16,7 @@ use crate::args::{Args, GridSize};
 use crate::choose::Choice;
 use crate::compare;
 use crate::gamma_program::{self, GammaJob};
+use crate::learned_from::refuse_among_pictures;
 use crate::outputs::Outputs;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -44,6 +45,7 @@ fn gamma_job<'a>(args: &'a Args, dataset: &'a str) -> GammaJob<'a> {
 
 fn draw(args: &Args) -> anyhow::Result<()> {
     let outputs = Outputs::of(args);
+    refuse_among_pictures(&args.model, &outputs.pictures())?;
     let device = args.device.select()?;
     let model = ModelFolder::load(&args.model, &device.device)?;
     if ModelFiles::of(&args.model)?.scheduler.is_none() {

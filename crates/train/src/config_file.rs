@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use halfstep_data::expand_home;
 use toml::{Table, Value};
 
 use crate::config::Config;
@@ -39,12 +40,27 @@ pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Co
         );
         Config::deserialize_table(table).map_err(|error| parse_error(&merged, error))?
     };
-    let config = config.resolved()?;
+    let config = config.with_homes_expanded()?.resolved()?;
     config.validate()?;
     Ok(config)
 }
 
 impl Config {
+    /// With `~` replaced in every path, so that nothing that reads them later has to know of it.
+    fn with_homes_expanded(mut self) -> Result<Self, TrainError> {
+        let expanded = |field: &'static str, path: &Path| {
+            expand_home(path).map_err(|error| TrainError::config(field, format!("is {error}")))
+        };
+        if let Some(dir) = self.data.dir() {
+            let dir = expanded("data.dir", dir)?;
+            self.data = self.data.in_dir(&dir);
+        }
+        if let Some(from) = &self.teacher.from {
+            self.teacher.from = Some(expanded("teacher.from", from)?);
+        }
+        Ok(self)
+    }
+
     fn deserialize_table(table: Table) -> Result<Self, toml::de::Error> {
         // Through text, so that errors show the line.
         let text = toml::to_string(&table).unwrap_or_default();
@@ -157,6 +173,17 @@ mod tests {
         let config = digits(&overrides).unwrap();
         assert_eq!((config.seed, config.teacher.ema.decay, config.log.every), (7, 0.5, 3));
         assert_eq!(config.distill.weighting.name(), "x0");
+    }
+
+    #[test]
+    fn a_tilde_in_a_path_is_the_home_folder() {
+        let home = std::env::home_dir().expect("tests have a home");
+        let config = digits(&["data={kind=\"mnist\", dir=\"~/mnist\"}"]).unwrap();
+        assert_eq!(config.data.dir(), Some(home.join("mnist").as_path()));
+        let message = refused(DIGITS, &["data={kind=\"mnist\", dir=\"~bob/mnist\"}"]);
+        assert!(message.contains("`data.dir` is ~bob/mnist: only ~"), "{message}");
+        let message = refused(DIGITS, &["teacher.from=~bob/teacher"]);
+        assert!(message.contains("`teacher.from` is ~bob/teacher: only ~"), "{message}");
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use halfstep_data::{Outline, Progress};
+use halfstep_data::{DataError, Outline, Progress};
 use halfstep_model::SelectedDevice;
 use halfstep_train::{
-    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, Stage, StopFlag, Summary, load_config,
-    write_report,
+    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, Stage, StopFlag, Summary, TrainError,
+    load_config, write_report,
 };
 
 use crate::args::Args;
@@ -22,9 +22,33 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let path = args.config.as_deref().context("--config is missing")?;
+    run_config(args, path).map_err(|error| match beside(path, &error) {
+        Some(there) => error.context(format!(
+            "{} lies beside the configuration file, but a relative path in it starts where train is started",
+            there.display()
+        )),
+        None => error,
+    })
+}
+
+/// What an error did not find, if it is there from the configuration file's folder.
+fn beside(config: &Path, error: &anyhow::Error) -> Option<PathBuf> {
+    let missing = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(TrainError::Original { path, .. }), _) if !path.exists() => path,
+        (_, Some(DataError::NoFolder { dir })) => dir,
+        _ => return None,
+    };
+    let there = config.parent()?.join(missing);
+    (missing.is_relative() && there.exists()).then_some(there)
+}
+
+fn run_config(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load_config(path, &args.overrides)?;
     let device = args.device.select()?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.name));
+    if !args.check_device {
+        config.validate_place(&out)?;
+    }
     if args.dry_run {
         return dry_run(&config, &device, &out);
     }

@@ -80,6 +80,7 @@ impl<'a> Run<'a> {
         options: &'a RunOptions,
     ) -> Result<Self, TrainError> {
         config.validate()?;
+        config.validate_place(&options.out)?;
         config.validate_flip(dataset.allows_flip(), dataset.name())?;
         config.validate_precision(&options.device)?;
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;

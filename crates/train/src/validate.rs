@@ -1,5 +1,7 @@
 //! What a configuration must satisfy beyond the type of each field.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::tensor::Device;
 use halfstep_core::{EmaSchedule, EmaWarmup, PredictionType};
@@ -146,6 +148,26 @@ impl Config {
         }
         let problem = format!("is true, but mirrored images do not belong to {dataset}");
         Err(TrainError::config("teacher.flip", problem))
+    }
+
+    /// Refuses a run folder among the pictures that the run learns from: they would be others when it goes
+    /// on.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] naming both folders.
+    pub fn validate_place(&self, out: &Path) -> Result<(), TrainError> {
+        match self.data.would_see(out) {
+            None => Ok(()),
+            Some(pictures) => Err(TrainError::file(
+                out,
+                format!(
+                    "lies in {}, the folder of pictures that the run learns from (data.dir): the run's own folders \
+                     and pictures would be taken for data when it goes on. Put one of them elsewhere; a run folder \
+                     that is there already can be moved",
+                    pictures.display()
+                ),
+            )),
+        }
     }
 
     /// Refuses a precision that the device does not compute in.

@@ -1,6 +1,7 @@
 //! Whole-flow tests over the programs and the libraries, in one binary.
 
 mod bad_input;
+mod classes;
 mod device_check;
 mod diffusers;
 mod eval;

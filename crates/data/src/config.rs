@@ -65,7 +65,7 @@ pub enum DataConfig {
 }
 
 /// The outside of a dataset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
     /// C, H, W.
     pub shape: [usize; 3],
@@ -73,6 +73,8 @@ pub struct Outline {
     pub len: usize,
     /// Number of classes, if there are any.
     pub num_classes: Option<usize>,
+    /// Their names, in the order of their numbers; empty if there are none.
+    pub class_names: Vec<String>,
     /// Whether a mirrored image could belong to it.
     pub allows_flip: bool,
 }
@@ -200,25 +202,25 @@ impl DataConfig {
 
     /// What is known of the images without reading them; `None` for a folder of pictures.
     pub fn outline(&self) -> Option<Outline> {
-        let outline =
-            |shape, len, allows_flip| Outline { shape, len, num_classes: Some(10), allows_flip };
-        let of = |split: Split, train, test| match split {
-            Split::Train => train,
-            Split::Test => test,
+        let (shape, [train, test], allows_flip) = match self {
+            Self::Digits {} => ([1, 8, 8], [1797, 0], false),
+            Self::Cifar10 { .. } => ([3, 32, 32], [50_000, 10_000], true),
+            Self::Mnist { .. } => ([1, 28, 28], [60_000, 10_000], false),
+            Self::FashionMnist { .. } => ([1, 28, 28], [60_000, 10_000], true),
+            Self::Folder { .. } => return None,
         };
-        match self {
-            Self::Digits {} => Some(outline([1, 8, 8], 1797, false)),
-            Self::Cifar10 { split, .. } => {
-                Some(outline([3, 32, 32], of(*split, 50_000, 10_000), true))
-            }
-            Self::Mnist { split, .. } => {
-                Some(outline([1, 28, 28], of(*split, 60_000, 10_000), false))
-            }
-            Self::FashionMnist { split, .. } => {
-                Some(outline([1, 28, 28], of(*split, 60_000, 10_000), true))
-            }
-            Self::Folder { .. } => None,
-        }
+        let class_names: Vec<String> = match self {
+            Self::Cifar10 { .. } => cifar::CLASSES.map(String::from).to_vec(),
+            Self::FashionMnist { .. } => mnist::CLOTHES.map(String::from).to_vec(),
+            _ => (0..10).map(|digit| digit.to_string()).collect(),
+        };
+        Some(Outline {
+            shape,
+            len: if self.split() == Some(Split::Test) { test } else { train },
+            num_classes: Some(class_names.len()),
+            class_names,
+            allows_flip,
+        })
     }
 
     /// One line for people: what the images are and where they lie.
@@ -350,7 +352,8 @@ mod tests {
 
     #[test]
     fn digits_and_folders_load_without_a_network() {
-        assert_eq!(DataConfig::Digits {}.load(Progress::Hidden).unwrap().len(), 1797);
+        let digits = DataConfig::Digits {};
+        assert_eq!(digits.load(Progress::Hidden).unwrap().outline(), digits.outline().unwrap());
         let folder = DataConfig::Folder { dir: "not here".into(), size: 8, channels: 3 };
         let message = folder.load(Progress::Hidden).unwrap_err().to_string();
         let current = std::env::current_dir().unwrap().display().to_string();

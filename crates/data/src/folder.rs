@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::picture::{self, Colour};
-use crate::{DataError, Dataset, Progress};
+use crate::{DataError, Dataset, Progress, natural};
 
 /// The largest side; one RGB image of it takes 12 MiB as bytes and 48 MiB as floats.
 const LARGEST_SIDE: usize = 2048;
@@ -21,8 +21,8 @@ const NOT_READ: [&str; 9] = ["webp", "gif", "bmp", "tif", "tiff", "avif", "heic"
 /// being 3 for RGB and 1 for grey.
 ///
 /// Pictures directly in the folder are unlabelled; pictures in its sub-folders have the sub-folder
-/// as their class; a mix of both is refused. Classes and pictures are in the order of their names,
-/// so the dataset is the same everywhere. Names that begin with a dot and files that are no
+/// as their class; a mix of both is refused. Classes are numbered in the natural order of their names
+/// (`2` before `10`), pictures lie in the order of their names' bytes: the dataset is the same everywhere. Names that begin with a dot and files that are no
 /// pictures are passed over. Of each picture the central square is resized to `size`;
 /// 16-bit samples are reduced to 8 bits, transparency is laid over white, EXIF rotation is obeyed.
 /// A picture that is damaged or cut short is refused, not passed over.
@@ -145,9 +145,13 @@ impl Entries {
             }
         }
         entries.pictures.sort();
-        entries.folders.sort();
+        entries.folders.sort_by(|a, b| natural::compare(name(a), name(b)));
         Ok(entries)
     }
+}
+
+fn name(path: &Path) -> &[u8] {
+    path.file_name().unwrap_or_default().as_encoded_bytes()
 }
 
 fn has_ending(path: &Path, endings: &[&str]) -> bool {

@@ -38,6 +38,7 @@ mod inflate;
 mod jpeg;
 mod log;
 mod mnist;
+mod natural;
 mod nearest;
 mod normal;
 mod order;
@@ -52,7 +53,7 @@ mod workspace;
 
 pub use cifar::CIFAR10;
 pub use config::{DataConfig, Outline, Split};
-pub use dataset::{Batch, Dataset, Pick};
+pub use dataset::{Batch, Dataset, Pick, list_classes};
 pub use error::DataError;
 pub use fetch::fetch;
 pub use folder::read_folder;

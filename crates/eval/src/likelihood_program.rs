@@ -9,7 +9,7 @@ use halfstep_core::PredictionType;
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
 use halfstep_eval::{ProbabilityFlow, bits_per_dim};
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, UNet, UNetDenoiser};
-use halfstep_sample::{GammaTable, output};
+use halfstep_sample::{ClassNames, GammaTable, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
@@ -121,6 +121,13 @@ impl<'a> Subject<'a> {
         if labels && dataset.labels().is_none() {
             bail!("--reference: {} has no classes, and the model is told them", dataset.name());
         }
+        let (dataset, calibration) = match ClassNames::of(model) {
+            Some(classes) => {
+                let calibration = calibration.map(|images| classes.label(images)).transpose()?;
+                (classes.label(dataset)?, calibration)
+            }
+            None => (dataset, calibration),
+        };
         Ok(Self { model, sha256, dataset, calibration, labels })
     }
 

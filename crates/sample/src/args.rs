@@ -146,9 +146,10 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub scale: Option<u32>,
 
-    /// Class numbers for a class-conditional model, used in turn [default: all classes in turn]
-    #[arg(long, value_name = "K,K,...", value_delimiter = ',')]
-    pub class: Vec<u32>,
+    /// Classes for a class-conditional model, by name or number, used in turn: cat,dog,3 [default: all
+    /// classes in turn]
+    #[arg(long, value_name = "CLASS,...")]
+    pub class: Vec<String>,
 
     /// Images at once: memory and speed, never results
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]

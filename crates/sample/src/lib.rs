@@ -6,6 +6,7 @@
 //! [`picture`] and [`output`] into files. [`GammaTable`] is what Analytic-DPM has to know of a
 //! network beforehand.
 
+mod class_names;
 mod completions;
 mod diffusers;
 mod draw;
@@ -28,8 +29,10 @@ mod sampler;
 pub mod samplers;
 mod say;
 mod signals;
+mod suggest;
 mod watch;
 
+pub use class_names::{ClassError, ClassNames};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use draw::{Draw, DrawProgress, StepNoise, quietly};
 pub use error::SampleError;
@@ -52,4 +55,5 @@ pub use samplers::dpm_multistep::DpmMultistep;
 pub use samplers::dpm_singlestep::DpmSinglestep;
 pub use say::{to_stderr, to_stdout};
 pub use signals::StopFlag;
+pub use suggest::nearest_name;
 pub use watch::Watch;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use halfstep_data::{DataConfig, Dataset};
+use halfstep_data::{DataConfig, Dataset, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
 use halfstep_sample::{Images, output, picture};
 
@@ -51,15 +51,17 @@ impl Card<'_> {
     }
 
     fn text(&self) -> String {
-        [
+        let parts = [
             self.front_matter(),
             self.introduction(),
+            self.classes(),
             self.use_in_python(),
             self.use_in_rust(),
             self.results(),
             self.training(),
-        ]
-        .join("\n")
+        ];
+        let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        told.join("\n")
     }
 
     /// Sampling steps that the model is for.
@@ -123,6 +125,19 @@ impl Card<'_> {
 
     fn role(&self) -> &'static str {
         if self.stage == Stage::Teacher { "teacher" } else { "student" }
+    }
+
+    /// Which number means which class; nothing for an unconditional model.
+    fn classes(&self) -> String {
+        let names = &self.model.halfstep.class_names;
+        if names.is_empty() {
+            return String::new();
+        }
+        format!(
+            "## Classes\n\nThe network is given the number; `sample --class` takes the name too.\n\n\
+             ```text\n{}\n```\n",
+            list_classes(names, usize::MAX)
+        )
     }
 
     fn use_in_python(&self) -> String {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use halfstep_data::expand_home;
+use halfstep_sample::nearest_name;
 use toml::{Table, Value};
 
 use crate::config::Config;
@@ -108,15 +109,10 @@ fn with_suggestion(message: &str) -> String {
         .split('`')
         .skip(1)
         .step_by(2);
-    let Some(unknown) = quoted.next() else { return message.to_owned() };
-    let nearest = quoted
-        .map(|known| (strsim::jaro_winkler(unknown, known), known))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let nearest = quoted.next().and_then(|unknown| nearest_name(unknown, quoted));
     match nearest {
-        Some((similarity, known)) if similarity > 0.7 => {
-            format!("{}\ndid you mean `{known}`?", message.trim_end())
-        }
-        _ => message.to_owned(),
+        Some(known) => format!("{}\ndid you mean `{known}`?", message.trim_end()),
+        None => message.to_owned(),
     }
 }
 

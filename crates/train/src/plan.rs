@@ -4,7 +4,8 @@ use std::fmt;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use halfstep_model::{SelectedDevice, UNet, UNetConfig};
+use halfstep_data::{Outline, list_classes};
+use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -12,6 +13,9 @@ use crate::error::TrainError;
 use crate::estimate::{Speed, expected_seconds, machine_memory, memory, timed_batch};
 use crate::progress::{human_bytes, human_time};
 use crate::stage::Stage;
+
+/// Classes that are listed by name.
+const LISTED: usize = 100;
 
 /// Everything a user wants to know before the first step.
 #[derive(Clone, Debug)]
@@ -34,7 +38,7 @@ impl Plan {
     pub fn new(
         config: &Config,
         unet: &UNetConfig,
-        images: usize,
+        data: &Outline,
         left: &[(Stage, u64)],
         device: &SelectedDevice,
     ) -> Result<Self, TrainError> {
@@ -54,7 +58,7 @@ impl Plan {
         let memory_bytes = memory(network.num_params(), unet, part);
         let seconds = expected_seconds(config, left, speed);
         Ok(Self {
-            text: PlanText::new(config, unet, images, &device.device)?,
+            text: PlanText::new(config, unet, data, &device.device)?,
             device: device.description.clone(),
             begun: left.iter().any(|&(stage, steps)| steps < config.stage_steps(stage)),
             memory_bytes,
@@ -89,23 +93,30 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PlanText {
     pub title: String,
+    /// Which number means which class, where the network is told them.
+    #[serde(default)]
+    pub classes: String,
     pub network: String,
     pub teacher: String,
     pub rounds: String,
 }
 
 impl PlanText {
-    /// Of a network over so many images.
+    /// Of a network over these images.
     pub fn new(
         config: &Config,
         unet: &UNetConfig,
-        images: usize,
+        data: &Outline,
         device: &Device,
     ) -> Result<Self, TrainError> {
         let teacher = &config.teacher;
         let parameters = UNet::zeroed(unet, device)?.num_params();
         Ok(Self {
-            title: format!("{}: {images} images from {}", config.name, config.data.describe()),
+            title: format!("{}: {} images from {}", config.name, data.len, config.data.describe()),
+            classes: match unet.class_input() {
+                ClassInput::None => String::new(),
+                _ => list_classes(&data.class_names, LISTED),
+            },
             network: format!(
                 "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs, in {}",
                 parameters as f64 / 1e6,
@@ -200,6 +211,9 @@ impl Config {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text.title)?;
+        if !self.text.classes.is_empty() {
+            writeln!(f, "  classes  {}", self.text.classes)?;
+        }
         writeln!(f, "  network  {}", self.text.network)?;
         writeln!(f, "  device   {}", self.device)?;
         writeln!(f, "  teacher  {}", self.text.teacher)?;

@@ -72,7 +72,7 @@ fn run_config(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     }
     if !args.quiet {
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
-        announce(&Plan::new(&config, &unet, dataset.len(), &run.left()?, &device)?, &out);
+        announce(&Plan::new(&config, &unet, &dataset.outline(), &run.left()?, &device)?, &out);
     }
     match run.go()? {
         Outcome::Finished(summary) => report(&summary, &out),
@@ -111,10 +111,11 @@ fn check_device(config: &Config, device: &SelectedDevice) -> anyhow::Result<Exit
 fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Result<ExitCode> {
     let outline = outline(config)?;
     config.validate_flip(outline.allows_flip, &config.data.describe())?;
+    config.validate_classes(&outline.class_names)?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
     let whole = config.stages().into_iter().map(|stage| (stage, config.stage_steps(stage)));
     let left: Vec<(Stage, u64)> = whole.collect();
-    announce(&Plan::new(config, &unet, outline.len, &left, device)?, out);
+    announce(&Plan::new(config, &unet, &outline, &left, device)?, out);
     Ok(ExitCode::SUCCESS)
 }
 

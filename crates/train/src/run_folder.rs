@@ -10,6 +10,9 @@ use crate::config::Config;
 use crate::error::TrainError;
 use crate::stage::Stage;
 
+/// The file that says which images a run learns from.
+pub(crate) const DATASET: &str = "dataset.sha256";
+
 /// A run folder, locked against a second run.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -45,7 +48,7 @@ impl RunFolder {
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.check_places()?;
         folder.check_begun(original_sha256.is_some())?;
-        folder.check_same("dataset.sha256", "other images", dataset_sha256)?;
+        folder.check_same(DATASET, "other images", dataset_sha256)?;
         if let Some(sha256) = original_sha256 {
             folder.check_same("original.sha256", "another teacher in teacher.from", sha256)?;
         }
@@ -73,7 +76,7 @@ impl RunFolder {
         let begun =
             ["state", "teacher", "metrics.jsonl"].iter().any(|name| self.file(name).exists());
         let original = has_original.then_some("original.sha256");
-        for name in ["config.toml", "dataset.sha256"].into_iter().chain(original) {
+        for name in ["config.toml", DATASET].into_iter().chain(original) {
             let path = self.file(name);
             let empty = path.metadata().map_or(true, |file| file.len() == 0);
             if begun && empty {

@@ -30,7 +30,8 @@ pub struct Args {
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 
-    /// Print the plan (rounds, steps, parameters, memory, estimated time) and do nothing
+    /// Print the plan (classes, rounds, steps, parameters, memory, estimated time; of a run that has begun,
+    /// what is done and what is left) and do nothing
     #[arg(long)]
     pub dry_run: bool,
 

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::whole_numbers::with_whole_numbers;
 
 /// Reads and checks a configuration file, with `--set a.b=c` overrides on top.
 ///
@@ -29,7 +30,7 @@ pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Co
         problem: with_suggestion(&error.to_string()),
     };
     let config = if overrides.is_empty() {
-        toml::from_str::<Config>(text).map_err(|error| parse_error(origin, error))?
+        deserialize(text).map_err(|error| parse_error(origin, error))?
     } else {
         let mut table: Table = toml::from_str(text).map_err(|error| parse_error(origin, error))?;
         for assignment in overrides {
@@ -39,7 +40,9 @@ pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Co
             "{origin} after --set {} (lines are of the merged settings)",
             overrides.join(" --set ")
         );
-        Config::deserialize_table(table).map_err(|error| parse_error(&merged, error))?
+        // Through text, so that errors show the line.
+        let text = toml::to_string(&table).unwrap_or_default();
+        deserialize(&text).map_err(|error| parse_error(&merged, error))?
     };
     let config = config.with_homes_expanded()?.resolved()?;
     config.validate()?;
@@ -61,12 +64,20 @@ impl Config {
         }
         Ok(self)
     }
+}
 
-    fn deserialize_table(table: Table) -> Result<Self, toml::de::Error> {
-        // Through text, so that errors show the line.
-        let text = toml::to_string(&table).unwrap_or_default();
-        toml::from_str(&text)
-    }
+/// Reads a configuration; a whole number may be written as a float, such as `2e3`. Errors are of the text
+/// as it stands.
+fn deserialize(text: &str) -> Result<Config, toml::de::Error> {
+    let as_it_stands = match toml::from_str::<Config>(text) {
+        Ok(config) => return Ok(config),
+        Err(error) => error,
+    };
+    let with_integers = || {
+        let table = with_whole_numbers(toml::from_str::<Table>(text).ok()?);
+        toml::from_str::<Config>(&toml::to_string(&table).ok()?).ok()
+    };
+    with_integers().ok_or(as_it_stands)
 }
 
 /// Applies one `a.b=c`. The value is TOML; what is not TOML is a string.
@@ -100,8 +111,14 @@ fn parse_value(text: &str) -> Value {
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`".
+/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`", and what to write to its
+/// "invalid type: floating point `2.5`, expected u64".
 fn with_suggestion(message: &str) -> String {
+    let wants_integer =
+        ["expected u64", "expected usize"].iter().any(|said| message.contains(said));
+    if wants_integer && message.contains("invalid") {
+        return format!("{}\na whole number is needed, such as 2000 or 2e3", message.trim_end());
+    }
     let mut quoted = message
         .lines()
         .find(|line| line.contains("unknown field") || line.contains("unknown variant"))
@@ -169,6 +186,25 @@ mod tests {
         let config = digits(&overrides).unwrap();
         assert_eq!((config.seed, config.teacher.ema.decay, config.log.every), (7, 0.5, 3));
         assert_eq!(config.distill.weighting.name(), "x0");
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_as_floats() {
+        let overrides = ["teacher.train_steps=2e3", "seed=7.0", "teacher.learning_rate=1"];
+        let config = digits(&overrides).unwrap();
+        let read = (config.teacher.train_steps, config.seed, config.teacher.learning_rate);
+        assert_eq!(read, (2000, 7, 1.0));
+        assert_eq!(
+            digits(&["distill.rounds.4.train_steps=5e2"]).unwrap().round(4).train_steps,
+            500
+        );
+        let text = DIGITS.replace("student_steps = 4", "student_steps = 4.0");
+        assert_eq!(parse_config("file", &text, &[]).unwrap(), digits(&[]).unwrap());
+        for wrong in ["2.5", "-5", "-2e3", "1e40", "nan", "2e3x"] {
+            let message = refused(DIGITS, &[&format!("teacher.train_steps={wrong}")]);
+            assert!(message.contains("train_steps = "), "{wrong}: {message}");
+            assert!(message.contains("such as 2000 or 2e3"), "{wrong}: {message}");
+        }
     }
 
     #[test]

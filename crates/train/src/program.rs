@@ -7,8 +7,8 @@ use anyhow::Context;
 use halfstep_data::{DataError, Outline, Progress};
 use halfstep_model::SelectedDevice;
 use halfstep_train::{
-    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, Stage, StopFlag, Summary, TrainError,
-    load_config, write_report,
+    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, StopFlag, Summary, TrainError,
+    changed_settings, left_from_the_start, left_of, load_config, write_report,
 };
 
 use crate::args::Args;
@@ -72,7 +72,7 @@ fn run_config(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     }
     if !args.quiet {
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
-        announce(&Plan::new(&config, &unet, &dataset.outline(), &run.left()?, &device)?, &out);
+        announce(&Plan::new(&config, &unet, &dataset.outline(), run.left()?, &device)?, &out);
     }
     match run.go()? {
         Outcome::Finished(summary) => report(&summary, &out),
@@ -107,15 +107,25 @@ fn check_device(config: &Config, device: &SelectedDevice) -> anyhow::Result<Exit
     Ok(if check.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The plan alone.
+/// The plan alone: of what is left, if the run has begun.
 fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Result<ExitCode> {
     let outline = outline(config)?;
     config.validate_flip(outline.allows_flip, &config.data.describe())?;
     config.validate_classes(&outline.class_names)?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
-    let whole = config.stages().into_iter().map(|stage| (stage, config.stage_steps(stage)));
-    let left: Vec<(Stage, u64)> = whole.collect();
-    announce(&Plan::new(config, &unet, &outline, &left, device)?, out);
+    let changed = changed_settings(out, config)?;
+    let left = match changed.is_empty() {
+        true => left_of(config, out)?,
+        false => left_from_the_start(config),
+    };
+    announce(&Plan::new(config, &unet, &outline, left, device)?, out);
+    if !changed.is_empty() {
+        halfstep_sample::say!(
+            "  note     {} was begun with other settings, so that this run needs another --out:\n           {}",
+            out.display(),
+            changed.join("\n           ")
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

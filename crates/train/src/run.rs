@@ -11,6 +11,8 @@ use halfstep_sample::{SampleError, StopFlag, caught};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::left::{StageLeft, left_of};
+use crate::measure::is_measured;
 use crate::original::Original;
 use crate::plan::PlanText;
 use crate::report::write_report;
@@ -81,8 +83,8 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         config.validate_place(&options.out)?;
-        config.validate_classes(dataset.class_names())?;
         config.validate_flip(dataset.allows_flip(), dataset.name())?;
+        config.validate_classes(dataset.class_names())?;
         config.validate_precision(&options.device)?;
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
         config.validate_memory(&unet, &options.device.device)?;
@@ -130,9 +132,7 @@ impl<'a> Run<'a> {
     /// [`TrainError::File`] if the summary is damaged.
     pub fn finished(&self) -> Result<Option<Summary>, TrainError> {
         let summary = Summary::read(self.folder.path())?;
-        let complete =
-            |stage: &Stage| self.folder.has_model(*stage) && self.is_measured(*stage, &summary);
-        if !self.stages.iter().all(complete) {
+        if !self.left()?.iter().all(StageLeft::is_done) {
             return Ok(None);
         }
         // Killed between the last measurement and its own end, a run left these undone.
@@ -144,19 +144,12 @@ impl<'a> Run<'a> {
         Ok(Some(summary))
     }
 
-    /// The optimiser steps that each stage has left.
+    /// What each stage has left.
     ///
     /// # Errors
-    /// [`TrainError::File`] if the saved states cannot be read.
-    pub fn left(&self) -> Result<Vec<(Stage, u64)>, TrainError> {
-        let left = |&stage: &Stage| {
-            let done = match self.folder.has_model(stage) {
-                true => u64::MAX,
-                false => self.states.newest_step(stage)?,
-            };
-            Ok((stage, self.config.stage_steps(stage).saturating_sub(done)))
-        };
-        self.stages.iter().map(left).collect()
+    /// [`TrainError::File`] if the saved states cannot be read, or the summary is damaged.
+    pub fn left(&self) -> Result<Vec<StageLeft>, TrainError> {
+        left_of(self.config, self.folder.path())
     }
 
     /// Goes on from where the folder says it stopped, to the end.
@@ -208,7 +201,7 @@ impl<'a> Run<'a> {
             if self.options.stop.is_raised() {
                 return Ok(Outcome::Stopped { stage, step: self.config.stage_steps(stage) });
             }
-            if !self.is_measured(stage, &summary) {
+            if !is_measured(self.config, self.folder.path(), stage, &summary) {
                 let measured = caught(|| self.measure(stage, &mut agreement, &mut summary));
                 match measured.unwrap_or_else(|panic| Err(TrainError::Device(panic))) {
                     Ok(()) => {}
@@ -229,10 +222,6 @@ impl<'a> Run<'a> {
 
     pub(crate) fn is_last(&self, stage: Stage) -> bool {
         self.stages.last() == Some(&stage)
-    }
-
-    pub(crate) fn comparison_path(&self) -> PathBuf {
-        self.folder.file("samples/comparison.png")
     }
 }
 

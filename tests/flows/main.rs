@@ -1,6 +1,7 @@
 //! Whole-flow tests over the programs and the libraries, in one binary.
 
 mod bad_input;
+mod classes;
 mod device_check;
 mod diffusers;
 mod eval;
@@ -15,6 +16,7 @@ mod likelihood;
 mod long_steps;
 mod model_folder;
 mod originals;
+mod paths;
 mod precision;
 mod programs;
 mod resume;

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use halfstep_model::ModelFolder;
 
 use crate::resume::saved_states;
-use crate::support::{failure, output, program, root};
+use crate::support::{failure, output, program, root, times};
 
 /// The digits job, small enough for a test: 16 -> 8 -> 4 steps of a tiny network.
 pub const TINY: [&str; 14] = [
@@ -161,6 +161,33 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
         assert!(text.contains(needle), "{needle}: {text}");
     }
     assert!(!out.exists());
+}
+
+#[test]
+fn a_dry_run_of_a_run_that_has_begun_tells_of_what_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let plan = |extra: &[&str]| {
+        let plan = output(train(&out, extra).arg("--dry-run"), 0);
+        String::from_utf8(plan.stderr).unwrap()
+    };
+    output(&mut train(&out, &[]), 0);
+    let text = plan(&[]);
+    assert!(text.contains("  done     teacher, student 8, student 4\n"), "{text}");
+    assert!(text.contains("all of it is done already"), "{text}");
+
+    std::fs::remove_dir_all(out.join("students/0004")).unwrap();
+    std::fs::create_dir_all(out.join("state/02-0000000005")).unwrap();
+    let before = times(&out);
+    let text = plan(&[]);
+    assert!(text.contains("  done     teacher, student 8, student 4: 5 of 8 steps\n"), "{text}");
+    assert!(text.contains("  left     3 steps of student 4\n"), "{text}");
+    assert!(text.contains("takes    about another "), "{text}");
+
+    let text = plan(&["seed=1"]);
+    assert!(!text.contains("  done ") && text.contains("other settings"), "{text}");
+    assert!(text.contains("seed: 0 -> 1") && text.contains("another --out"), "{text}");
+    assert!(times(&out) == before, "nothing is written");
 }
 
 #[test]

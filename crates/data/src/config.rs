@@ -1,9 +1,10 @@
 //! The `[data]` section of a configuration file.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::paths::within;
 use crate::{
     CIFAR10, DataError, Dataset, FASHION_MNIST, MNIST, Progress, cifar, digits, folder, mnist,
 };
@@ -64,7 +65,7 @@ pub enum DataConfig {
 }
 
 /// The outside of a dataset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
     /// C, H, W.
     pub shape: [usize; 3],
@@ -72,6 +73,8 @@ pub struct Outline {
     pub len: usize,
     /// Number of classes, if there are any.
     pub num_classes: Option<usize>,
+    /// Their names, in the order of their numbers; empty if there are none.
+    pub class_names: Vec<String>,
     /// Whether a mirrored image could belong to it.
     pub allows_flip: bool,
 }
@@ -136,6 +139,17 @@ impl DataConfig {
         }
     }
 
+    /// The folder that it lies in, if any.
+    pub fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::Digits {} => None,
+            Self::Cifar10 { dir, .. }
+            | Self::Mnist { dir, .. }
+            | Self::FashionMnist { dir, .. }
+            | Self::Folder { dir, .. } => Some(dir),
+        }
+    }
+
     /// The same in another folder, for a dataset that lies in one.
     #[must_use]
     pub fn in_dir(mut self, place: &Path) -> Self {
@@ -147,6 +161,15 @@ impl DataConfig {
             | Self::Folder { dir, .. } => *dir = place.to_path_buf(),
         }
         self
+    }
+
+    /// The folder of pictures whose next reading would come upon something at `path`; `None` if nothing
+    /// there would be seen, such as what has a name that begins with a dot, or lies elsewhere.
+    pub fn would_see(&self, path: &Path) -> Option<&Path> {
+        let Self::Folder { dir, .. } = self else { return None };
+        let way = within(path, dir)?;
+        let hidden = |part: Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
+        (!way.components().any(hidden)).then_some(dir)
     }
 
     /// Reads the images into memory, fetching a published dataset first if it is not on disk.
@@ -168,6 +191,9 @@ impl DataConfig {
                 FASHION_MNIST.ensure(dir, progress)?;
                 mnist::load_fashion(dir, *split)
             }
+            Self::Folder { dir, .. } if !dir.exists() => {
+                Err(DataError::NoFolder { dir: dir.clone() })
+            }
             Self::Folder { dir, size, channels } => {
                 folder::read_folder(dir, *size, *channels, progress)
             }
@@ -176,25 +202,25 @@ impl DataConfig {
 
     /// What is known of the images without reading them; `None` for a folder of pictures.
     pub fn outline(&self) -> Option<Outline> {
-        let outline =
-            |shape, len, allows_flip| Outline { shape, len, num_classes: Some(10), allows_flip };
-        let of = |split: Split, train, test| match split {
-            Split::Train => train,
-            Split::Test => test,
+        let (shape, [train, test], allows_flip) = match self {
+            Self::Digits {} => ([1, 8, 8], [1797, 0], false),
+            Self::Cifar10 { .. } => ([3, 32, 32], [50_000, 10_000], true),
+            Self::Mnist { .. } => ([1, 28, 28], [60_000, 10_000], false),
+            Self::FashionMnist { .. } => ([1, 28, 28], [60_000, 10_000], true),
+            Self::Folder { .. } => return None,
         };
-        match self {
-            Self::Digits {} => Some(outline([1, 8, 8], 1797, false)),
-            Self::Cifar10 { split, .. } => {
-                Some(outline([3, 32, 32], of(*split, 50_000, 10_000), true))
-            }
-            Self::Mnist { split, .. } => {
-                Some(outline([1, 28, 28], of(*split, 60_000, 10_000), false))
-            }
-            Self::FashionMnist { split, .. } => {
-                Some(outline([1, 28, 28], of(*split, 60_000, 10_000), true))
-            }
-            Self::Folder { .. } => None,
-        }
+        let class_names: Vec<String> = match self {
+            Self::Cifar10 { .. } => cifar::CLASSES.map(String::from).to_vec(),
+            Self::FashionMnist { .. } => mnist::CLOTHES.map(String::from).to_vec(),
+            _ => (0..10).map(|digit| digit.to_string()).collect(),
+        };
+        Some(Outline {
+            shape,
+            len: if self.split() == Some(Split::Test) { test } else { train },
+            num_classes: Some(class_names.len()),
+            class_names,
+            allows_flip,
+        })
     }
 
     /// One line for people: what the images are and where they lie.
@@ -326,9 +352,31 @@ mod tests {
 
     #[test]
     fn digits_and_folders_load_without_a_network() {
-        assert_eq!(DataConfig::Digits {}.load(Progress::Hidden).unwrap().len(), 1797);
-        let folder = DataConfig::Folder { dir: "no such folder".into(), size: 8, channels: 3 };
+        let digits = DataConfig::Digits {};
+        assert_eq!(digits.load(Progress::Hidden).unwrap().outline(), digits.outline().unwrap());
+        let folder = DataConfig::Folder { dir: "not here".into(), size: 8, channels: 3 };
         let message = folder.load(Progress::Hidden).unwrap_err().to_string();
-        assert!(message.contains("no such folder"), "{message}");
+        let current = std::env::current_dir().unwrap().display().to_string();
+        let expected = format!("data.dir: there is no folder not here (relative to {current})");
+        assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn what_is_written_among_pictures_would_be_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        let pictures = DataConfig::Folder { dir: at("pictures"), size: 8, channels: 3 };
+        for path in ["pictures", "pictures/run", "pictures/cats/grid.png"] {
+            assert_eq!(pictures.would_see(&at(path)), Some(at("pictures").as_path()), "{path}");
+        }
+        for path in ["runs/x", "pictures/.runs/x", "pictures.png"] {
+            assert_eq!(pictures.would_see(&at(path)), None, "{path}");
+        }
+        let mnist = DataConfig::Mnist { dir: at("mnist"), split: Split::Train };
+        assert_eq!(
+            mnist.would_see(&at("mnist/run")),
+            None,
+            "only files of known names are read there"
+        );
     }
 }

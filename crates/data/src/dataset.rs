@@ -1,8 +1,11 @@
 //! Images as bytes, and batches of them as floats.
 
+mod classes;
+
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+pub use self::classes::list_classes;
 use crate::{DataError, Outline, PassedOver, hash};
 
 /// A set of images of one shape, held as bytes, with or without class labels.
@@ -120,6 +123,7 @@ impl Dataset {
             shape: self.shape,
             len: self.len(),
             num_classes: self.num_classes,
+            class_names: self.class_names.clone(),
             allows_flip: self.allows_flip,
         }
     }

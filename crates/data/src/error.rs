@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::paths::relative_to;
+
 /// An error in reading, verifying or fetching data.
 ///
 /// The message names the file, folder or setting and what to do about it; an underlying error is
@@ -18,6 +20,13 @@ pub enum DataError {
         path: PathBuf,
         /// The refusal.
         source: std::io::Error,
+    },
+
+    /// The folder of `data.dir` does not exist.
+    #[error("data.dir: there is no folder {}{}", dir.display(), relative_to(dir))]
+    NoFolder {
+        /// The folder, as it was given.
+        dir: PathBuf,
     },
 
     /// A file does not hold what its format asks for.
@@ -77,8 +86,8 @@ pub enum DataError {
 
     /// A published dataset is not on disk and could not be fetched.
     #[error(
-        "{title} is not in {} (missing: {}) and could not be fetched; put the files there, or run {script} {}",
-        dir.display(), missing.join(", "), dir.display()
+        "{title} is not in {}{} (missing: {}) and could not be fetched; put the files there, or run {script} {}",
+        dir.display(), relative_to(dir), missing.join(", "), dir.display()
     )]
     Unavailable {
         /// The dataset.

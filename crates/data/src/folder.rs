@@ -9,7 +9,7 @@ use std::{fs, io};
 
 use crate::picture::format::{Content, READ, has_ending_of_picture};
 use crate::picture::{self, Colour};
-use crate::{DataError, Dataset, Progress};
+use crate::{DataError, Dataset, Progress, natural};
 use passed_over::{is_hidden, is_left_by_systems};
 
 pub use passed_over::PassedOver;
@@ -22,8 +22,9 @@ const LARGEST_SIDE: usize = 2048;
 /// 1 for grey.
 ///
 /// Pictures directly in the folder are unlabelled; pictures in its sub-folders have the sub-folder
-/// as their class; a mix of both is refused. Classes and pictures are in the order of their names,
-/// so the dataset is the same everywhere.
+/// as their class; a mix of both is refused. Classes are numbered in the natural order of their names
+/// (`2` before `10`), pictures lie in the order of their names' bytes: the dataset is the same
+/// everywhere.
 ///
 /// PNG, JPEG, WebP, BMP and PNM are read, told by their first bytes and whatever they are called. Of
 /// each picture the central square is resized to `size`; 16-bit samples are reduced to 8 bits,
@@ -153,7 +154,7 @@ impl Entries {
             }
         }
         entries.pictures.sort();
-        entries.folders.sort();
+        entries.folders.sort_by(|a, b| natural::compare(name(a), name(b)));
         Ok(entries)
     }
 }
@@ -166,6 +167,10 @@ fn is_picture(path: &Path) -> Result<bool, DataError> {
         Content::NoPicture if has_ending_of_picture(path) => Err(picture::no_picture(path)),
         Content::NoPicture => Ok(false),
     }
+}
+
+fn name(path: &Path) -> &[u8] {
+    path.file_name().unwrap_or_default().as_encoded_bytes()
 }
 
 #[cfg(test)]

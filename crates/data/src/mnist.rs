@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::{DataError, Dataset, Packing, PublishedFile, Release, Split, idx};
 
-const CLOTHES: [&str; 10] = [
+pub(crate) const CLOTHES: [&str; 10] = [
     "T-shirt/top",
     "Trouser",
     "Pullover",

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Parser, ValueEnum};
 use clap_complete::Shell;
 use halfstep_data::Split;
 use halfstep_model::DeviceChoice;
-use halfstep_sample::SamplerKind;
+use halfstep_sample::{SamplerKind, name_or_path_arg, path_arg};
 
 /// Measure generated images against real ones: FID, KID, precision and recall, Inception score; what a
 /// model's likelihood is; and how quality falls with the number of steps.
@@ -19,15 +19,15 @@ use halfstep_sample::SamplerKind;
 pub struct Args {
     /// Generated images: a folder of pictures (PNG, JPEG, WebP, BMP, PNM), or an npz file (uint8 NHWC as
     /// `arr_0`)
-    #[arg(long, value_name = "SET")]
+    #[arg(long, value_name = "SET", value_parser = path_arg())]
     pub samples: Option<PathBuf>,
 
     /// Draw the generated images from this model folder; image k starts from the noise of (--seed, k)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub model: Option<PathBuf>,
 
     /// Measure a whole run, teacher and students: quality against steps, into its report
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_parser = path_arg())]
     pub sweep: Option<PathBuf>,
 
     /// Measure the likelihood that --model gives to the images of --reference, in bits per dimension
@@ -63,11 +63,11 @@ pub struct Args {
     /// Real images: digits, mnist, fashion_mnist or cifar10, a folder, an npz file, or an npz file with
     /// the statistics `mu` and `sigma` that FID's tools publish [default for --sweep: what the run was
     /// trained on]
-    #[arg(long, value_name = "SET", required_unless_present = "sweep")]
+    #[arg(long, value_name = "SET", required_unless_present = "sweep", value_parser = name_or_path_arg())]
     pub reference: Option<String>,
 
     /// Where a published dataset lies, if not at its usual place
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub data_dir: Option<PathBuf>,
 
     /// Images of a published dataset that were for training or held back [default: train; test for
@@ -92,20 +92,20 @@ pub struct Args {
 
     /// FID's Inception network: the file pt_inception-2015-12-05-6726825d.pth, the same as safetensors, or
     /// `download` for the published file, 96 MB, verified by its hash and kept
-    #[arg(long, value_name = "FILE|download", conflicts_with = "likelihood")]
+    #[arg(long, value_name = "FILE|download", conflicts_with = "likelihood", value_parser = path_arg())]
     pub inception: Option<PathBuf>,
 
     /// A network of yours: a JSON file that lists its layers and names its weights (see docs/eval.md)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["inception", "likelihood"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inception", "likelihood"], value_parser = path_arg())]
     pub features: Option<PathBuf>,
 
     /// Write the numbers as JSON too
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub json: Option<PathBuf>,
 
     /// Where drawn images, features and likelihoods are kept, to go on after a stop and not to be made twice; may be
     /// deleted [default: halfstep/eval in your cache folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub cache: Option<PathBuf>,
 
     /// Images at once: memory and speed, never results. Likelihoods are kept in batches of this size

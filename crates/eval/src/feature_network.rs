@@ -5,6 +5,7 @@ mod layer;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_data::expand_home;
 use serde::Deserialize;
 
 use crate::error::EvalError;
@@ -79,7 +80,9 @@ impl FeatureNetwork {
         let file: File =
             serde_json::from_str(&text).map_err(|error| wrong(path, error.to_string()))?;
         file.input.check().map_err(|problem| wrong(path, problem))?;
-        let weights_path = path.parent().unwrap_or(Path::new("")).join(&file.weights);
+        let weights = expand_home(&file.weights)
+            .map_err(|error| wrong(path, format!("`weights`: {error}")))?;
+        let weights_path = path.parent().unwrap_or(Path::new("")).join(weights);
         let weights = Weights::read(&weights_path, &file.name, device)?;
         let layers = file.layers.iter().map(|layer| layer.load(&weights));
         let layers: Vec<Layer> = layers.collect::<Result<_, _>>()?;

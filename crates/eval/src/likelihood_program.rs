@@ -9,7 +9,7 @@ use halfstep_core::PredictionType;
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
 use halfstep_eval::{ProbabilityFlow, bits_per_dim};
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, UNet, UNetDenoiser};
-use halfstep_sample::{GammaTable, output};
+use halfstep_sample::{ClassNames, GammaTable, load_dataset, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
@@ -59,9 +59,9 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
         (Likelihood::Bound, _) => (None, CALIBRATION),
         (Likelihood::Ode, _) => (None, 0),
     };
-    let calibration = calibration.map(|train| train.load(Progress::Shown)).transpose()?;
+    let calibration = calibration.map(|train| load_dataset(&train, Progress::Shown)).transpose()?;
     let sha256 = ModelOutline::read(dir)?.sha256()?;
-    let subject = Subject::new(&model, sha256, data.load(Progress::Shown)?, calibration)?;
+    let subject = Subject::new(&model, sha256, load_dataset(&data, Progress::Shown)?, calibration)?;
     let most = subject.dataset.len().saturating_sub(kept).max(1);
     let count = match args.count.map(|count| count as usize) {
         Some(count) if count > most => bail!("--count {count}: there are {most} images"),
@@ -121,6 +121,13 @@ impl<'a> Subject<'a> {
         if labels && dataset.labels().is_none() {
             bail!("--reference: {} has no classes, and the model is told them", dataset.name());
         }
+        let (dataset, calibration) = match ClassNames::of(model) {
+            Some(classes) => {
+                let calibration = calibration.map(|images| classes.label(images)).transpose()?;
+                (classes.label(dataset)?, calibration)
+            }
+            None => (dataset, calibration),
+        };
         Ok(Self { model, sha256, dataset, calibration, labels })
     }
 

@@ -114,9 +114,9 @@ fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyho
         Some(dir) => config.data.clone().in_dir(dir),
         None => config.data.clone(),
     };
-    let dataset = halfstep_sample::load_dataset(&data, Progress::Shown)?;
     let path = run.join("dataset.sha256");
     let learned = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let dataset = halfstep_sample::load_dataset(&data, Progress::Shown)?.known_as(learned.trim());
     if learned.trim() != dataset.sha256() {
         bail!(
             "--sweep: {} is not what the run was trained on (SHA-256 {}, then {}); bring those images back, or \

@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 use clap_complete::Shell;
 use halfstep_core::AncestralVariance;
 use halfstep_model::DeviceChoice;
-use halfstep_sample::{GridKind, OdeVariable, SamplerKind, picture};
+use halfstep_sample::{GridKind, OdeVariable, SamplerKind, name_or_path_arg, path_arg, picture};
 
 /// Draw images from a model folder: a teacher or student that `train` made, or a diffusers
 /// pipeline folder holding a UNet2DModel.
@@ -17,27 +17,27 @@ use halfstep_sample::{GridKind, OdeVariable, SamplerKind, picture};
 #[command(name = "sample", version, after_help = EXAMPLES)]
 pub struct Args {
     /// Model folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub model: PathBuf,
 
     /// Write a grid of the images as PNG; small images are enlarged by a whole factor
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub out: Option<PathBuf>,
 
     /// Write every image as DIR/000000.png, ...
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub dir: Option<PathBuf>,
 
     /// Write uint8 of shape (N,H,W,C) as `arr_0` of an npz file, for scoring tools
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub npz: Option<PathBuf>,
 
     /// Write f32 of shape (B,C,H,W) as tensor `samples` of a safetensors file, before any clamping
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub raw: Option<PathBuf>,
 
     /// Start from tensor `noise`, f32 of shape (B,C,H,W), of a safetensors file
-    #[arg(long, value_name = "FILE", conflicts_with = "count")]
+    #[arg(long, value_name = "FILE", conflicts_with = "count", value_parser = path_arg())]
     pub noise: Option<PathBuf>,
 
     /// How to walk from noise to image [default: as the model says: its DPM-Solver, or ddim]
@@ -109,7 +109,7 @@ pub struct Args {
     pub steps_list: Option<Vec<u32>>,
 
     /// A student to stand in the comparison as a row of its own; may be repeated
-    #[arg(long, value_name = "DIR", requires = "compare", help_heading = COMPARING)]
+    #[arg(long, value_name = "DIR", requires = "compare", help_heading = COMPARING, value_parser = path_arg())]
     pub student: Vec<PathBuf>,
 
     /// Steps of the converged images of --compare [default: 256, or as many as there are times]
@@ -118,7 +118,7 @@ pub struct Args {
 
     /// Estimate the Gamma that Analytic-DPM needs, over the data the model was trained on: digits,
     /// mnist, fashion_mnist, cifar10 or a folder of pictures. Saved in the model folder
-    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "noise", "sampler", "steps", "nfe", "grid_kind", "timesteps", "eta", "variance", "ode_variable", "rtol", "atol", "last_clip", "clip", "threshold", "compat", "count", "grid", "scale", "class"], help_heading = GAMMA)]
+    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "noise", "sampler", "steps", "nfe", "grid_kind", "timesteps", "eta", "variance", "ode_variable", "rtol", "atol", "last_clip", "clip", "threshold", "compat", "count", "grid", "scale", "class"], help_heading = GAMMA, value_parser = name_or_path_arg())]
     pub estimate_gamma: Option<String>,
 
     /// Images at every time for --estimate-gamma [default: 256]
@@ -126,7 +126,7 @@ pub struct Args {
     pub gamma_samples: Option<u32>,
 
     /// Where the dataset of --estimate-gamma lies, if not at its usual place
-    #[arg(long, value_name = "DIR", requires = "estimate_gamma", help_heading = GAMMA)]
+    #[arg(long, value_name = "DIR", requires = "estimate_gamma", help_heading = GAMMA, value_parser = path_arg())]
     pub data_dir: Option<PathBuf>,
 
     /// Seed of all noise
@@ -146,9 +146,10 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub scale: Option<u32>,
 
-    /// Class numbers for a class-conditional model, used in turn [default: all classes in turn]
-    #[arg(long, value_name = "K,K,...", value_delimiter = ',')]
-    pub class: Vec<u32>,
+    /// Classes for a class-conditional model, by name or number, used in turn: cat,dog,3 [default: all
+    /// classes in turn]
+    #[arg(long, value_name = "CLASS,...")]
+    pub class: Vec<String>,
 
     /// Images at once: memory and speed, never results
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]

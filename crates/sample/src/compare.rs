@@ -14,6 +14,7 @@ use halfstep_sample::{
 
 use crate::args::Args;
 use crate::choose::{self, Choice};
+use crate::learned_from::refuse_among_pictures;
 use crate::program::{classes, image_shape, progress_bar};
 use crate::table::{Cell, Comparison, Row};
 
@@ -29,6 +30,7 @@ const ODE_REFERENCE: &str = "dpm-solver++-2m";
 pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<()> {
     let out = args.out.as_deref().unwrap_or(Path::new("compare.png"));
     output::check_file(out)?;
+    refuse_among_pictures(&args.model, &[("--out", Some(out))])?;
     choose::check_flags(args, samplers)?;
     let device = args.device.select()?;
     let teacher = ModelFolder::load(&args.model, &device.device)?;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use halfstep_data::{Dataset, Progress};
 use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
 use halfstep_sample::{
-    GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch, output,
+    ClassNames, GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch, output,
 };
 
 use crate::named_data;
@@ -48,8 +48,13 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     let shape = image_shape(job.model, &model)?;
     let config = named_data::config(job.dataset, job.data_dir, shape)?;
     output::check_file(&GammaTable::path(job.model))?;
-    let dataset = halfstep_sample::load_dataset(&config, Progress::Shown)?;
+    let learned = &model.halfstep.provenance.dataset_sha256;
+    let dataset = halfstep_sample::load_dataset(&config, Progress::Shown)?.known_as(learned);
     refuse_other_data(job, &model, &dataset)?;
+    let dataset = match ClassNames::of(&model) {
+        Some(classes) => classes.label(dataset)?,
+        None => dataset,
+    };
     let source = GammaSource::new(job.model, &dataset, job.samples, job.seed)?;
     if is_done(job, &model, &source) {
         halfstep_sample::answer!("{}", GammaTable::path(job.model).display());

@@ -6,6 +6,7 @@
 //! [`picture`] and [`output`] into files. [`GammaTable`] is what Analytic-DPM has to know of a
 //! network beforehand.
 
+mod class_names;
 mod completions;
 mod dataset;
 mod diffusers;
@@ -21,6 +22,7 @@ mod of_model;
 mod options;
 pub mod output;
 mod panics;
+mod path_args;
 pub mod picture;
 mod program_main;
 mod registry;
@@ -28,8 +30,10 @@ mod sampler;
 pub mod samplers;
 mod say;
 mod signals;
+mod suggest;
 mod watch;
 
+pub use class_names::{ClassError, ClassNames};
 pub use dataset::{load_dataset, say_passed_over};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use draw::{Draw, DrawProgress, StepNoise, quietly};
@@ -44,6 +48,7 @@ pub use noise_path::NoisePath;
 pub use ode::{OdeVariable, RungeKutta, Tableau};
 pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
 pub use panics::{caught, note_panics};
+pub use path_args::{name_or_path_arg, path_arg};
 pub use program_main::run_program;
 pub use registry::{GridRule, SamplerEntry, SamplerKind, Takes};
 pub use sampler::{Family, Jump, Sampler, StepInfo, Trajectory, draw_with, walk};
@@ -55,4 +60,5 @@ pub use samplers::dpm_multistep::DpmMultistep;
 pub use samplers::dpm_singlestep::DpmSinglestep;
 pub use say::{to_stderr, to_stdout};
 pub use signals::StopFlag;
+pub use suggest::nearest_name;
 pub use watch::Watch;

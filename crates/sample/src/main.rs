@@ -5,6 +5,7 @@ mod choose;
 mod compare;
 mod gamma_program;
 mod lay_out;
+mod learned_from;
 mod named_data;
 mod outputs;
 mod program;

@@ -30,6 +30,11 @@ impl Outputs {
         }
     }
 
+    /// Where pictures go, by flag: files that a folder of training pictures would take for its own.
+    pub fn pictures(&self) -> [(&'static str, Option<&Path>); 2] {
+        [("--out", self.grid.as_deref()), ("--dir", self.dir.as_deref())]
+    }
+
     /// Finds out before drawing what would fail after it.
     pub fn check(&self, channels: usize) -> Result<(), SampleError> {
         for path in [&self.grid, &self.npz, &self.raw].into_iter().flatten() {

@@ -9,13 +9,14 @@ use halfstep_core::TimePoint;
 use halfstep_model::{
     ClassInput, ImageSize, ModelFiles, ModelFolder, SelectedDevice, TimeEmbeddingType,
 };
-use halfstep_sample::{Draw, GammaTable, Images, Sampler, StepNoise, output};
+use halfstep_sample::{ClassNames, Draw, GammaTable, Images, Sampler, StepNoise, output};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{Args, GridSize};
 use crate::choose::Choice;
 use crate::compare;
 use crate::gamma_program::{self, GammaJob};
+use crate::learned_from::refuse_among_pictures;
 use crate::outputs::Outputs;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -44,6 +45,7 @@ fn gamma_job<'a>(args: &'a Args, dataset: &'a str) -> GammaJob<'a> {
 
 fn draw(args: &Args) -> anyhow::Result<()> {
     let outputs = Outputs::of(args);
+    refuse_among_pictures(&args.model, &outputs.pictures())?;
     let device = args.device.select()?;
     let model = ModelFolder::load(&args.model, &device.device)?;
     if ModelFiles::of(&args.model)?.scheduler.is_none() {
@@ -132,22 +134,23 @@ pub fn image_shape(path: &Path, model: &ModelFolder) -> anyhow::Result<[usize; 3
     Ok([config.in_channels, height, width])
 }
 
+/// `--class`, or all of the model's in turn; none for an unconditional model.
 pub fn classes(args: &Args, model: &ModelFolder) -> anyhow::Result<Vec<u32>> {
     let path = args.model.display();
+    let Some(names) = ClassNames::of(model) else {
+        if !args.class.is_empty() {
+            bail!("--class: {path} is an unconditional model");
+        }
+        return Ok(Vec::new());
+    };
+    if !args.class.is_empty() {
+        let numbers = names.numbers(&args.class).context("--class")?;
+        halfstep_sample::say!("classes, in turn: {}", names.describe(&numbers));
+        return Ok(numbers);
+    }
     match model.unet.config().class_input() {
-        ClassInput::None if args.class.is_empty() => Ok(Vec::new()),
-        ClassInput::None => bail!("--class: {path} is an unconditional model"),
-        ClassInput::Table(classes) if args.class.is_empty() => Ok((0..classes as u32).collect()),
-        ClassInput::Table(classes) => {
-            match args.class.iter().find(|&&class| class as usize >= classes) {
-                Some(class) => bail!("--class {class}: the model has classes 0 to {}", classes - 1),
-                None => Ok(args.class.clone()),
-            }
-        }
-        ClassInput::Number if args.class.is_empty() => {
-            bail!("{path} takes any number for a class; say which with --class")
-        }
-        ClassInput::Number => Ok(args.class.clone()),
+        ClassInput::Table(classes) => Ok((0..classes as u32).collect()),
+        _ => bail!("{path} takes any number for a class; say which with --class"),
     }
 }
 

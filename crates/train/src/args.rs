@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap_complete::Shell;
 use halfstep_model::DeviceChoice;
+use halfstep_sample::path_arg;
 
 /// Train a diffusion teacher and distil it, halving its steps round after round.
 ///
@@ -14,7 +15,7 @@ use halfstep_model::DeviceChoice;
 #[command(name = "train", version, after_help = EXAMPLES)]
 pub struct Args {
     /// Configuration file
-    #[arg(long, value_name = "FILE", required_unless_present = "report")]
+    #[arg(long, value_name = "FILE", required_unless_present = "report", value_parser = path_arg())]
     pub config: Option<PathBuf>,
 
     /// Override a setting; can be repeated
@@ -22,14 +23,15 @@ pub struct Args {
     pub overrides: Vec<String>,
 
     /// Run folder [default: runs/NAME]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub out: Option<PathBuf>,
 
     /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 
-    /// Print the plan (rounds, steps, parameters, memory, estimated time) and do nothing
+    /// Print the plan (classes, rounds, steps, parameters, memory, estimated time; of a run that has begun,
+    /// what is done and what is left) and do nothing
     #[arg(long)]
     pub dry_run: bool,
 
@@ -39,7 +41,7 @@ pub struct Args {
     pub check_device: bool,
 
     /// Write report/index.html of a run folder again and do nothing else; also while the run is going
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "overrides", "out", "dry_run", "check_device"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "overrides", "out", "dry_run", "check_device"], value_parser = path_arg())]
     pub report: Option<PathBuf>,
 
     /// No progress bars

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use halfstep_data::{DataConfig, Dataset};
+use halfstep_data::{DataConfig, Dataset, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
 use halfstep_sample::{Images, output, picture};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::evaluate;
 use crate::progress::human_time;
 use crate::stage::Stage;
 use crate::summary::{RoundResult, Summary};
@@ -51,15 +52,17 @@ impl Card<'_> {
     }
 
     fn text(&self) -> String {
-        [
+        let parts = [
             self.front_matter(),
             self.introduction(),
+            self.classes(),
             self.use_in_python(),
             self.use_in_rust(),
             self.results(),
             self.training(),
-        ]
-        .join("\n")
+        ];
+        let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        told.join("\n")
     }
 
     /// Sampling steps that the model is for.
@@ -125,6 +128,19 @@ impl Card<'_> {
         if self.stage == Stage::Teacher { "teacher" } else { "student" }
     }
 
+    /// Which number means which class; nothing for an unconditional model.
+    fn classes(&self) -> String {
+        let names = &self.model.halfstep.class_names;
+        if names.is_empty() {
+            return String::new();
+        }
+        format!(
+            "## Classes\n\nThe network is given the number; `sample --class` takes the name too.\n\n\
+             ```text\n{}\n```\n",
+            list_classes(names, usize::MAX)
+        )
+    }
+
     fn use_in_python(&self) -> String {
         let steps = self.steps();
         let [c, h, w] = self.dataset.shape();
@@ -183,9 +199,9 @@ impl Card<'_> {
         if let Some(mse) = row.output_mse {
             writeln!(
                 text,
-                "Mean squared error of its own output ({}), uniform times, averaged weights, 1024 \
-                 training images: {mse:.4}.",
-                self.config.teacher.prediction_type
+                "Mean squared error of its own output ({}), uniform times, averaged weights, {}: {mse:.4}.",
+                self.config.teacher.prediction_type,
+                measured_images(self.dataset.len())
             )?;
         }
         if let Some(distance) = row.original_agreement {
@@ -243,5 +259,29 @@ impl Card<'_> {
             provenance.seed,
             provenance.program,
         )
+    }
+}
+
+/// What the output's error is measured over.
+fn measured_images(in_dataset: usize) -> String {
+    let drawn = evaluate::IMAGES;
+    match in_dataset {
+        1 => format!("{drawn} noises over the 1 training image"),
+        // They come again, each time with another noise and time.
+        few if (few as u64) < drawn => format!("{drawn} noises over all {few} training images"),
+        _ => format!("{drawn} training images"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_training_images_are_claimed_than_there_are() {
+        assert_eq!(measured_images(60_000), "1024 training images");
+        assert_eq!(measured_images(1024), "1024 training images");
+        assert_eq!(measured_images(600), "1024 noises over all 600 training images");
+        assert_eq!(measured_images(1), "1024 noises over the 1 training image");
     }
 }

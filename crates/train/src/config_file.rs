@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use halfstep_data::expand_home;
+use halfstep_sample::nearest_name;
 use toml::{Table, Value};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::whole_numbers::with_whole_numbers;
 
 /// Reads and checks a configuration file, with `--set a.b=c` overrides on top.
 ///
@@ -27,7 +30,7 @@ pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Co
         problem: with_suggestion(&error.to_string()),
     };
     let config = if overrides.is_empty() {
-        toml::from_str::<Config>(text).map_err(|error| parse_error(origin, error))?
+        deserialize(text).map_err(|error| parse_error(origin, error))?
     } else {
         let mut table: Table = toml::from_str(text).map_err(|error| parse_error(origin, error))?;
         for assignment in overrides {
@@ -37,19 +40,44 @@ pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Co
             "{origin} after --set {} (lines are of the merged settings)",
             overrides.join(" --set ")
         );
-        Config::deserialize_table(table).map_err(|error| parse_error(&merged, error))?
+        // Through text, so that errors show the line.
+        let text = toml::to_string(&table).unwrap_or_default();
+        deserialize(&text).map_err(|error| parse_error(&merged, error))?
     };
-    let config = config.resolved()?;
+    let config = config.with_homes_expanded()?.resolved()?;
     config.validate()?;
     Ok(config)
 }
 
 impl Config {
-    fn deserialize_table(table: Table) -> Result<Self, toml::de::Error> {
-        // Through text, so that errors show the line.
-        let text = toml::to_string(&table).unwrap_or_default();
-        toml::from_str(&text)
+    /// With `~` replaced in every path, so that nothing that reads them later has to know of it.
+    fn with_homes_expanded(mut self) -> Result<Self, TrainError> {
+        let expanded = |field: &'static str, path: &Path| {
+            expand_home(path).map_err(|error| TrainError::config(field, format!("is {error}")))
+        };
+        if let Some(dir) = self.data.dir() {
+            let dir = expanded("data.dir", dir)?;
+            self.data = self.data.in_dir(&dir);
+        }
+        if let Some(from) = &self.teacher.from {
+            self.teacher.from = Some(expanded("teacher.from", from)?);
+        }
+        Ok(self)
     }
+}
+
+/// Reads a configuration; a whole number may be written as a float, such as `2e3`. Errors are of the text
+/// as it stands.
+fn deserialize(text: &str) -> Result<Config, toml::de::Error> {
+    let as_it_stands = match toml::from_str::<Config>(text) {
+        Ok(config) => return Ok(config),
+        Err(error) => error,
+    };
+    let with_integers = || {
+        let table = with_whole_numbers(toml::from_str::<Table>(text).ok()?);
+        toml::from_str::<Config>(&toml::to_string(&table).ok()?).ok()
+    };
+    with_integers().ok_or(as_it_stands)
 }
 
 /// Applies one `a.b=c`. The value is TOML; what is not TOML is a string.
@@ -83,8 +111,14 @@ fn parse_value(text: &str) -> Value {
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`".
+/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`", and what to write to its
+/// "invalid type: floating point `2.5`, expected u64".
 fn with_suggestion(message: &str) -> String {
+    let wants_integer =
+        ["expected u64", "expected usize"].iter().any(|said| message.contains(said));
+    if wants_integer && message.contains("invalid") {
+        return format!("{}\na whole number is needed, such as 2000 or 2e3", message.trim_end());
+    }
     let mut quoted = message
         .lines()
         .find(|line| line.contains("unknown field") || line.contains("unknown variant"))
@@ -92,15 +126,10 @@ fn with_suggestion(message: &str) -> String {
         .split('`')
         .skip(1)
         .step_by(2);
-    let Some(unknown) = quoted.next() else { return message.to_owned() };
-    let nearest = quoted
-        .map(|known| (strsim::jaro_winkler(unknown, known), known))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let nearest = quoted.next().and_then(|unknown| nearest_name(unknown, quoted));
     match nearest {
-        Some((similarity, known)) if similarity > 0.7 => {
-            format!("{}\ndid you mean `{known}`?", message.trim_end())
-        }
-        _ => message.to_owned(),
+        Some(known) => format!("{}\ndid you mean `{known}`?", message.trim_end()),
+        None => message.to_owned(),
     }
 }
 
@@ -157,6 +186,36 @@ mod tests {
         let config = digits(&overrides).unwrap();
         assert_eq!((config.seed, config.teacher.ema.decay, config.log.every), (7, 0.5, 3));
         assert_eq!(config.distill.weighting.name(), "x0");
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_as_floats() {
+        let overrides = ["teacher.train_steps=2e3", "seed=7.0", "teacher.learning_rate=1"];
+        let config = digits(&overrides).unwrap();
+        let read = (config.teacher.train_steps, config.seed, config.teacher.learning_rate);
+        assert_eq!(read, (2000, 7, 1.0));
+        assert_eq!(
+            digits(&["distill.rounds.4.train_steps=5e2"]).unwrap().round(4).train_steps,
+            500
+        );
+        let text = DIGITS.replace("student_steps = 4", "student_steps = 4.0");
+        assert_eq!(parse_config("file", &text, &[]).unwrap(), digits(&[]).unwrap());
+        for wrong in ["2.5", "-5", "-2e3", "1e40", "nan", "2e3x"] {
+            let message = refused(DIGITS, &[&format!("teacher.train_steps={wrong}")]);
+            assert!(message.contains("train_steps = "), "{wrong}: {message}");
+            assert!(message.contains("such as 2000 or 2e3"), "{wrong}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_tilde_in_a_path_is_the_home_folder() {
+        let home = std::env::home_dir().expect("tests have a home");
+        let config = digits(&["data={kind=\"mnist\", dir=\"~/mnist\"}"]).unwrap();
+        assert_eq!(config.data.dir(), Some(home.join("mnist").as_path()));
+        let message = refused(DIGITS, &["data={kind=\"mnist\", dir=\"~bob/mnist\"}"]);
+        assert!(message.contains("`data.dir` is ~bob/mnist: only ~"), "{message}");
+        let message = refused(DIGITS, &["teacher.from=~bob/teacher"]);
+        assert!(message.contains("`teacher.from` is ~bob/teacher: only ~"), "{message}");
     }
 
     #[test]

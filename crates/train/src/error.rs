@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use halfstep_data::relative_to;
+
 /// An error of training or distillation. Messages name the field, file or step and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -23,7 +25,7 @@ pub enum TrainError {
         problem: String,
     },
     /// The folder of a teacher that was trained elsewhere.
-    #[error("config: `teacher.from` is {path:?}, which cannot be used")]
+    #[error("config: `teacher.from` is {path:?}{}, which cannot be used", relative_to(path))]
     Original {
         /// As the configuration has it.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! What a run will take: time, measured on the device, and memory, added up.
+//! The time that a run will take, measured on the device.
 
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use halfstep_model::{Precision, UNet, UNetConfig, flat_grads};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::left::StageLeft;
 use crate::stage::Stage;
 
 /// Seconds an image, forwards alone and with gradients.
@@ -17,24 +18,27 @@ pub(crate) struct Speed {
     pub training: f64,
 }
 
-/// Seconds for the steps that are left of each stage, and for measuring.
-pub(crate) fn expected_seconds(config: &Config, left: &[(Stage, u64)], speed: Speed) -> f64 {
+/// Seconds for the steps that are left of each stage, and for measuring those that were not yet.
+pub(crate) fn expected_seconds(config: &Config, left: &[StageLeft], speed: Speed) -> f64 {
     let (teacher, distill) = (&config.teacher, &config.distill);
     let learning: f64 = left
         .iter()
-        .map(|&(stage, steps)| match stage {
+        .map(|stage| match stage.stage {
             Stage::Teacher => {
                 let asked = if teacher.from.is_some() { speed.forward } else { 0.0 };
-                steps as f64 * teacher.batch_size as f64 * (speed.training + asked)
+                stage.left as f64 * teacher.batch_size as f64 * (speed.training + asked)
             }
             Stage::Round { .. } => {
-                steps as f64 * distill.batch_size as f64 * (speed.training + 2.0 * speed.forward)
+                let images = stage.left as f64 * distill.batch_size as f64;
+                images * (speed.training + 2.0 * speed.forward)
             }
         })
         .sum();
-    // Full grid once, then teacher and student at each number of steps.
-    let rounds: usize = config.rounds().iter().sum();
-    let calls = distill.teacher_steps + 2 * rounds;
+    // Full grid once, whatever is measured, then teacher and student at each number of steps.
+    let unmeasured = left.iter().filter(|stage| !stage.measured);
+    let rounds: usize = unmeasured.clone().filter_map(|stage| stage.stage.num_steps()).sum();
+    let full_grid = if unmeasured.count() > 0 { distill.teacher_steps } else { 0 };
+    let calls = full_grid + 2 * rounds;
     learning + (calls * distill.agreement_images) as f64 * speed.forward
 }
 
@@ -82,46 +86,36 @@ impl Speed {
     }
 }
 
-/// Weights, gradients, two moments, average and a frozen teacher, and what the backward pass keeps
-/// of a part of a batch. Not what a convolution on a GPU lays out for a moment, half a gigabyte at most
-/// and its result twice.
-pub(crate) fn memory(parameters: usize, config: &UNetConfig, part: usize) -> f64 {
-    let floats = 6.0 * parameters as f64 + part as f64 * activations(config) as f64;
-    floats * 4.0
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config_file::digits;
+    use crate::left::left_from_the_start;
 
-/// Floats that one image's backward pass keeps: per residual block both normalised, both activated
-/// and both convolved maps, per attention its maps before and after each step; and once the scores that
-/// its backward pass computes again.
-fn activations(config: &UNetConfig) -> usize {
-    let [height, width] = config.image_sides();
-    let levels = config.block_out_channels.iter().enumerate();
-    let per_level = levels.map(|(level, &channels)| {
-        let pixels = (height >> level) * (width >> level);
-        let resnets = 2 * config.layers_per_block + 1;
-        let attends = |kinds: &[halfstep_model::BlockType], at: usize| {
-            matches!(
-                kinds.get(at),
-                Some(
-                    halfstep_model::BlockType::AttnDownBlock2D
-                        | halfstep_model::BlockType::AttnUpBlock2D
-                )
-            )
-        };
-        let heads = channels / config.attention_head_dim.unwrap_or(channels).max(1);
-        let attention = if attends(&config.down_block_types, level) {
-            3 * heads * pixels * pixels + resnets * 8 * channels * pixels
-        } else {
-            0
-        };
-        resnets * 14 * channels * pixels + attention
-    });
-    per_level.sum()
-}
-
-/// Bytes of memory that the machine has.
-pub(crate) fn machine_memory() -> u64 {
-    let memory = sysinfo::MemoryRefreshKind::nothing().with_ram();
-    let refresh = sysinfo::RefreshKind::nothing().with_memory(memory);
-    sysinfo::System::new_with_specifics(refresh).total_memory()
+    #[test]
+    fn only_what_is_left_takes_time() {
+        let settings = [
+            "distill.teacher_steps=4",
+            "distill.student_steps=1",
+            "distill.agreement_images=10",
+            "teacher.train_steps=100",
+            "distill.train_steps=50",
+            "teacher.batch_size=2",
+            "distill.batch_size=2",
+        ];
+        let config = digits(&settings).unwrap();
+        let speed = Speed { forward: 1.0, training: 3.0 };
+        let mut left = left_from_the_start(&config);
+        // The rounds to 2 and 1 steps take twice the steps; 4 + 2 (2 + 1) calls of 10 images measure.
+        let (teacher, round, measuring) = (100.0 * 2.0 * 3.0, 100.0 * 2.0 * 5.0, 100.0);
+        let seconds = |left: &[StageLeft]| expected_seconds(&config, left, speed);
+        assert_eq!(seconds(&left), teacher + 2.0 * round + measuring);
+        left[0] = StageLeft { left: 0, measured: true, ..left[0] };
+        left[1].left = 25;
+        assert_eq!(seconds(&left), 0.25 * round + round + measuring);
+        left[1] = StageLeft { left: 0, measured: true, ..left[1] };
+        assert_eq!(seconds(&left), round + 10.0 * (4.0 + 2.0));
+        left[2] = StageLeft { left: 0, measured: true, ..left[2] };
+        assert_eq!(seconds(&left), 0.0);
+    }
 }

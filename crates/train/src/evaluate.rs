@@ -10,8 +10,8 @@ use crate::config::TimeSampling;
 use crate::error::TrainError;
 use crate::objective::teacher_loss;
 
-/// Images the error is measured over.
-const IMAGES: u64 = 1024;
+/// Images the error is measured over; a smaller dataset's come again, with other noises and times.
+pub(crate) const IMAGES: u64 = 1024;
 /// Images at once.
 const BATCH: u64 = 32;
 /// Keeps these draws apart from every stage's.

@@ -12,6 +12,7 @@ mod adaptation;
 mod agreement;
 mod batches;
 mod card;
+mod changed_settings;
 mod config;
 mod config_file;
 mod copies;
@@ -23,10 +24,12 @@ mod evaluate;
 mod events;
 mod learn_stage;
 mod learner;
+mod left;
 mod levels;
 mod loss_scale;
 mod lr;
 mod measure;
+mod memory;
 mod metrics;
 mod network;
 mod objective;
@@ -53,12 +56,15 @@ mod summary;
 mod sweep;
 mod trial;
 mod validate;
+mod validate_memory;
 mod verdict;
 mod watch;
+mod whole_numbers;
 mod window;
 
 pub use agreement::{Agreement, AgreementOptions};
 pub use batches::{BatchSource, HostBatch, TrainingBatch};
+pub use changed_settings::changed_settings;
 pub use config::{
     Config, DistillConfig, LogConfig, ModelConfig, OptimizerConfig, RoundConfig, TeacherConfig,
     TimeSampling,
@@ -69,6 +75,7 @@ pub use ema::Ema;
 pub use error::TrainError;
 pub use halfstep_sample::StopFlag;
 pub use learner::{Learner, NonFinite};
+pub use left::{StageLeft, left_from_the_start, left_of};
 pub use loss_scale::LossScale;
 pub use lr::{LrDecay, LrSchedule};
 pub use objective::{DistillationRound, Loss, distillation_loss, teacher_loss};

@@ -7,6 +7,7 @@ use halfstep_sample::{Images, output, picture};
 
 use crate::agreement::{Agreement, draw_images};
 use crate::card::Card;
+use crate::config::Config;
 use crate::copies::Copies;
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
@@ -17,6 +18,9 @@ use crate::watch::final_loss;
 
 /// Images a row in the pictures.
 const COMPARED: usize = 10;
+
+/// The last student beside its teacher.
+const COMPARISON: &str = "samples/comparison.png";
 
 /// A row of images from the noises that all rows of a run share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +52,17 @@ impl Row {
     }
 }
 
-impl Run<'_> {
-    /// Whether a stage's row, card and pictures are there.
-    pub(crate) fn is_measured(&self, stage: Stage, summary: &Summary) -> bool {
-        let rows = Row::of(stage, self.config.distill.teacher_steps);
-        summary.of_stage(stage.index()).is_some()
-            && Card::is_there(&self.folder.model(stage))
-            && rows.into_iter().all(|row| row.path(self.folder.path()).is_file())
-            && (!self.is_last(stage)
-                || self.comparison_path().is_file() && Copies::read(self.folder.path()).is_some())
-    }
+/// Whether a stage's row, card and pictures are in a run folder.
+pub(crate) fn is_measured(config: &Config, folder: &Path, stage: Stage, summary: &Summary) -> bool {
+    let rows = Row::of(stage, config.distill.teacher_steps);
+    let is_last = config.stages().last() == Some(&stage);
+    summary.of_stage(stage.index()).is_some()
+        && Card::is_there(&folder.join(stage.folder()))
+        && rows.into_iter().all(|row| row.path(folder).is_file())
+        && (!is_last || folder.join(COMPARISON).is_file() && Copies::read(folder).is_some())
+}
 
+impl Run<'_> {
     /// Measures a stage whose model is there, against the teacher's images, which are drawn the first
     /// time they are needed.
     pub(crate) fn measure(
@@ -165,7 +169,7 @@ impl Run<'_> {
         let mut rows = vec![reference.first(COMPARED)];
         rows.extend(pair.into_iter().flat_map(|(a, b)| [a.first(COMPARED), b.first(COMPARED)]));
         let rows: Vec<&Images> = rows.iter().collect();
-        output::write_png(&self.comparison_path(), picture::rows(&rows, scale)?)?;
+        output::write_png(&self.folder.file(COMPARISON), picture::rows(&rows, scale)?)?;
         Ok(())
     }
 }

@@ -4,38 +4,43 @@ use std::fmt;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use halfstep_model::{SelectedDevice, UNet, UNetConfig};
+use halfstep_data::{Outline, list_classes};
+use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::estimate::{Speed, expected_seconds, machine_memory, memory, timed_batch};
+use crate::estimate::{Speed, expected_seconds, timed_batch};
+use crate::left::StageLeft;
+use crate::memory::{Footprint, machine_memory};
 use crate::progress::{human_bytes, human_time};
 use crate::stage::Stage;
+
+/// Classes that are listed by name.
+const LISTED: usize = 100;
 
 /// Everything a user wants to know before the first step.
 #[derive(Clone, Debug)]
 pub struct Plan {
     text: PlanText,
     device: String,
-    /// Some of it is done already.
-    begun: bool,
+    left: Vec<StageLeft>,
     memory_bytes: f64,
     seconds: f64,
     advice: Option<String>,
 }
 
 impl Plan {
-    /// Of the steps that are `left` of each stage. Times a few on `device` and extrapolates; weights, optimiser and activations are added
-    /// up.
+    /// Of what is `left` of each stage. Times a few steps on `device` and extrapolates; what takes memory is
+    /// added up.
     ///
     /// # Errors
     /// [`TrainError::Model`] if the network cannot be built, [`TrainError::Device`] if it cannot run.
     pub fn new(
         config: &Config,
         unet: &UNetConfig,
-        images: usize,
-        left: &[(Stage, u64)],
+        data: &Outline,
+        left: Vec<StageLeft>,
         device: &SelectedDevice,
     ) -> Result<Self, TrainError> {
         config.validate_precision(device)?;
@@ -51,12 +56,13 @@ impl Plan {
             part.min(timed_batch(unet)),
             &device.device,
         )?;
-        let memory_bytes = memory(network.num_params(), unet, part);
-        let seconds = expected_seconds(config, left, speed);
+        let parameters = network.num_params();
+        let memory_bytes = Footprint { config, unet, parameters, images: data.len }.peak();
+        let seconds = expected_seconds(config, &left, speed);
         Ok(Self {
-            text: PlanText::new(config, unet, images, &device.device)?,
+            text: PlanText::new(config, unet, data, &device.device)?,
             device: device.description.clone(),
-            begun: left.iter().any(|&(stage, steps)| steps < config.stage_steps(stage)),
+            left,
             memory_bytes,
             seconds,
             advice: advice(device, seconds, memory_bytes),
@@ -71,7 +77,8 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
     let machine = machine_memory() as f64;
     if memory_bytes > machine {
         return Some(format!(
-            "this machine has {}; accumulate in [teacher] and [distill] computes a batch in parts, in less",
+            "this machine has {}; accumulate in [teacher] and [distill] computes a batch in parts, in less, and \
+             fewer distill.agreement_images take less",
             human_bytes(machine)
         ));
     }
@@ -89,23 +96,30 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PlanText {
     pub title: String,
+    /// Which number means which class, where the network is told them.
+    #[serde(default)]
+    pub classes: String,
     pub network: String,
     pub teacher: String,
     pub rounds: String,
 }
 
 impl PlanText {
-    /// Of a network over so many images.
+    /// Of a network over these images.
     pub fn new(
         config: &Config,
         unet: &UNetConfig,
-        images: usize,
+        data: &Outline,
         device: &Device,
     ) -> Result<Self, TrainError> {
         let teacher = &config.teacher;
         let parameters = UNet::zeroed(unet, device)?.num_params();
         Ok(Self {
-            title: format!("{}: {images} images from {}", config.name, config.data.describe()),
+            title: format!("{}: {} images from {}", config.name, data.len, config.data.describe()),
+            classes: match unet.class_input() {
+                ClassInput::None => String::new(),
+                _ => list_classes(&data.class_names, LISTED),
+            },
             network: format!(
                 "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs, in {}",
                 parameters as f64 / 1e6,
@@ -197,17 +211,52 @@ impl Config {
     }
 }
 
+/// What is done of a run that has begun: `teacher, student 32: 500 of 4000 steps`.
+fn done(stages: &[StageLeft]) -> String {
+    let begun = stages.iter().filter(|stage| stage.is_begun());
+    let list = begun.map(|stage| match (stage.left, stage.measured) {
+        (0, true) => stage.stage.to_string(),
+        (0, false) => format!("{} (but not yet measured)", stage.stage),
+        (left, _) => format!("{}: {} of {} steps", stage.stage, stage.steps - left, stage.steps),
+    });
+    list.collect::<Vec<_>>().join(", ")
+}
+
+/// What is left of a run that has begun: `3500 steps of student 32, 4000 of student 16`.
+fn still_left(stages: &[StageLeft]) -> String {
+    if !stages.iter().any(StageLeft::is_begun) {
+        return String::new();
+    }
+    let list = stages.iter().filter(|stage| !stage.is_done()).map(|stage| match stage.left {
+        0 => format!("measuring {}", stage.stage),
+        1 => format!("1 step of {}", stage.stage),
+        left => format!("{left} steps of {}", stage.stage),
+    });
+    list.collect::<Vec<_>>().join(", ")
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text.title)?;
+        if !self.text.classes.is_empty() {
+            writeln!(f, "  classes  {}", self.text.classes)?;
+        }
         writeln!(f, "  network  {}", self.text.network)?;
         writeln!(f, "  device   {}", self.device)?;
         writeln!(f, "  teacher  {}", self.text.teacher)?;
         writeln!(f, "  rounds   {}", self.text.rounds)?;
+        for (what, list) in [("done", done(&self.left)), ("left", still_left(&self.left))] {
+            if !list.is_empty() {
+                writeln!(f, "  {what:8} {list}")?;
+            }
+        }
+        if self.left.iter().all(StageLeft::is_done) {
+            return write!(f, "  takes    no time: all of it is done already");
+        }
+        let another = if self.left.iter().any(StageLeft::is_begun) { "another " } else { "" };
         write!(
             f,
-            "  takes    about {}{} (timed on this device just now) and {} of memory",
-            if self.begun { "another " } else { "" },
+            "  takes    about {another}{} (timed on this device just now) and {} of memory",
             human_time(self.seconds),
             human_bytes(self.memory_bytes)
         )?;
@@ -222,6 +271,31 @@ impl fmt::Display for Plan {
 mod tests {
     use super::*;
     use crate::config_file::digits;
+
+    #[test]
+    fn the_plan_of_a_run_that_has_begun_says_what_is_left() {
+        let [teacher, first, second] = Stage::all(&[8, 4])[..] else { panic!("three stages") };
+        let stage = |stage, left, measured| StageLeft { stage, steps: 40, left, measured };
+        let fresh = [stage(teacher, 40, false), stage(first, 40, false), stage(second, 40, false)];
+        assert_eq!((done(&fresh), still_left(&fresh)), (String::new(), String::new()));
+
+        let begun = [stage(teacher, 0, true), stage(first, 30, false), stage(second, 40, false)];
+        assert_eq!(done(&begun), "teacher, student 8: 10 of 40 steps");
+        assert_eq!(still_left(&begun), "30 steps of student 8, 40 steps of student 4");
+
+        let ending = [stage(teacher, 0, true), stage(first, 0, false), stage(second, 1, false)];
+        assert_eq!(
+            done(&ending),
+            "teacher, student 8 (but not yet measured), student 4: 39 of 40 steps"
+        );
+        assert_eq!(still_left(&ending), "measuring student 8, 1 step of student 4");
+
+        let ended = [stage(teacher, 0, true), stage(first, 0, true)];
+        assert_eq!(
+            (done(&ended), still_left(&ended)),
+            ("teacher, student 8".to_owned(), String::new())
+        );
+    }
 
     #[test]
     fn the_plan_names_the_rounds_that_differ() {

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use halfstep_data::{Outline, Progress};
+use halfstep_data::{DataError, Outline, Progress};
 use halfstep_model::SelectedDevice;
 use halfstep_train::{
-    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, Stage, StopFlag, Summary, load_config,
-    write_report,
+    Config, DeviceCheck, Outcome, Plan, Run, RunOptions, StopFlag, Summary, TrainError,
+    changed_settings, left_from_the_start, left_of, load_config, write_report,
 };
 
 use crate::args::Args;
@@ -22,9 +22,33 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let path = args.config.as_deref().context("--config is missing")?;
+    run_config(args, path).map_err(|error| match beside(path, &error) {
+        Some(there) => error.context(format!(
+            "{} lies beside the configuration file, but a relative path in it starts where train is started",
+            there.display()
+        )),
+        None => error,
+    })
+}
+
+/// What an error did not find, if it is there from the configuration file's folder.
+fn beside(config: &Path, error: &anyhow::Error) -> Option<PathBuf> {
+    let missing = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(TrainError::Original { path, .. }), _) if !path.exists() => path,
+        (_, Some(DataError::NoFolder { dir })) => dir,
+        _ => return None,
+    };
+    let there = config.parent()?.join(missing);
+    (missing.is_relative() && there.exists()).then_some(there)
+}
+
+fn run_config(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load_config(path, &args.overrides)?;
     let device = args.device.select()?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.name));
+    if !args.check_device {
+        config.validate_place(&out)?;
+    }
     if args.dry_run {
         return dry_run(&config, &device, &out);
     }
@@ -48,7 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if !args.quiet {
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
-        announce(&Plan::new(&config, &unet, dataset.len(), &run.left()?, &device)?, &out);
+        announce(&Plan::new(&config, &unet, &dataset.outline(), run.left()?, &device)?, &out);
     }
     match run.go()? {
         Outcome::Finished(summary) => report(&summary, &out),
@@ -83,14 +107,25 @@ fn check_device(config: &Config, device: &SelectedDevice) -> anyhow::Result<Exit
     Ok(if check.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The plan alone.
+/// The plan alone: of what is left, if the run has begun.
 fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Result<ExitCode> {
     let outline = outline(config)?;
     config.validate_flip(outline.allows_flip, &config.data.describe())?;
+    config.validate_classes(&outline.class_names)?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
-    let whole = config.stages().into_iter().map(|stage| (stage, config.stage_steps(stage)));
-    let left: Vec<(Stage, u64)> = whole.collect();
-    announce(&Plan::new(config, &unet, outline.len, &left, device)?, out);
+    let changed = changed_settings(out, config)?;
+    let left = match changed.is_empty() {
+        true => left_of(config, out)?,
+        false => left_from_the_start(config),
+    };
+    announce(&Plan::new(config, &unet, &outline, left, device)?, out);
+    if !changed.is_empty() {
+        halfstep_sample::say!(
+            "  note     {} was begun with other settings, so that this run needs another --out:\n           {}",
+            out.display(),
+            changed.join("\n           ")
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

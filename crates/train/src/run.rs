@@ -1,20 +1,22 @@
 //! The whole run: every stage in turn, from where the folder says it stopped.
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use halfstep_core::DiscreteSchedule;
-use halfstep_data::Dataset;
+use halfstep_data::{Dataset, list_classes};
 use halfstep_model::{ClassInput, SelectedDevice, UNetConfig};
 use halfstep_sample::{SampleError, StopFlag, caught};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::left::{StageLeft, left_of};
+use crate::measure::is_measured;
 use crate::original::Original;
 use crate::plan::PlanText;
 use crate::report::write_report;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{DATASET, RunFolder};
 use crate::run_info::{RunClock, RunInfo, Standing};
 use crate::saved_states::SavedStates;
 use crate::stage::Stage;
@@ -80,7 +82,9 @@ impl<'a> Run<'a> {
         options: &'a RunOptions,
     ) -> Result<Self, TrainError> {
         config.validate()?;
+        config.validate_place(&options.out)?;
         config.validate_flip(dataset.allows_flip(), dataset.name())?;
+        config.validate_classes(dataset.class_names())?;
         config.validate_precision(&options.device)?;
         let unet = config.unet(dataset.shape(), dataset.num_classes())?;
         config.validate_memory(&unet, &options.device.device)?;
@@ -89,9 +93,10 @@ impl<'a> Run<'a> {
         let original_sha256 =
             original.as_ref().map(|original| original.outline.sha256()).transpose()?;
         let sha256 = dataset.sha256();
+        refuse_earlier_order(&options.out, dataset, &sha256)?;
         let folder = RunFolder::open(&options.out, config, &sha256, original_sha256.as_deref())?;
         let states = SavedStates::open(folder.file("state"))?;
-        let plan = PlanText::new(config, &unet, dataset.len(), &options.device.device)?;
+        let plan = PlanText::new(config, &unet, &dataset.outline(), &options.device.device)?;
         let info = RunInfo::new(&options.device.description, plan, dataset.name(), &sha256);
         let clock = RunClock::start(folder.path(), info);
         let (stages, reported) = (config.stages(), Cell::new(Instant::now()));
@@ -127,9 +132,7 @@ impl<'a> Run<'a> {
     /// [`TrainError::File`] if the summary is damaged.
     pub fn finished(&self) -> Result<Option<Summary>, TrainError> {
         let summary = Summary::read(self.folder.path())?;
-        let complete =
-            |stage: &Stage| self.folder.has_model(*stage) && self.is_measured(*stage, &summary);
-        if !self.stages.iter().all(complete) {
+        if !self.left()?.iter().all(StageLeft::is_done) {
             return Ok(None);
         }
         // Killed between the last measurement and its own end, a run left these undone.
@@ -141,19 +144,12 @@ impl<'a> Run<'a> {
         Ok(Some(summary))
     }
 
-    /// The optimiser steps that each stage has left.
+    /// What each stage has left.
     ///
     /// # Errors
-    /// [`TrainError::File`] if the saved states cannot be read.
-    pub fn left(&self) -> Result<Vec<(Stage, u64)>, TrainError> {
-        let left = |&stage: &Stage| {
-            let done = match self.folder.has_model(stage) {
-                true => u64::MAX,
-                false => self.states.newest_step(stage)?,
-            };
-            Ok((stage, self.config.stage_steps(stage).saturating_sub(done)))
-        };
-        self.stages.iter().map(left).collect()
+    /// [`TrainError::File`] if the saved states cannot be read, or the summary is damaged.
+    pub fn left(&self) -> Result<Vec<StageLeft>, TrainError> {
+        left_of(self.config, self.folder.path())
     }
 
     /// Goes on from where the folder says it stopped, to the end.
@@ -205,7 +201,7 @@ impl<'a> Run<'a> {
             if self.options.stop.is_raised() {
                 return Ok(Outcome::Stopped { stage, step: self.config.stage_steps(stage) });
             }
-            if !self.is_measured(stage, &summary) {
+            if !is_measured(self.config, self.folder.path(), stage, &summary) {
                 let measured = caught(|| self.measure(stage, &mut agreement, &mut summary));
                 match measured.unwrap_or_else(|panic| Err(TrainError::Device(panic))) {
                     Ok(()) => {}
@@ -227,10 +223,28 @@ impl<'a> Run<'a> {
     pub(crate) fn is_last(&self, stage: Stage) -> bool {
         self.stages.last() == Some(&stage)
     }
+}
 
-    pub(crate) fn comparison_path(&self) -> PathBuf {
-        self.folder.file("samples/comparison.png")
+/// Refuses to go on where an earlier version numbered the classes of the same images otherwise.
+fn refuse_earlier_order(out: &Path, dataset: &Dataset, sha256: &str) -> Result<(), TrainError> {
+    let begun = std::fs::read_to_string(out.join(DATASET)).unwrap_or_default();
+    let begun = begun.trim();
+    if begun.is_empty() || begun == sha256 {
+        return Ok(());
     }
+    let earlier = dataset.clone().known_as(begun);
+    if earlier.sha256() != begun {
+        return Ok(()); // other images, which is for the folder to refuse
+    }
+    let listed = |dataset: &Dataset| list_classes(dataset.class_names(), 20);
+    let problem = format!(
+        "was begun by an earlier version, which numbered the classes of these images otherwise ({}; now {}). \
+         Finish it with that version, or use --out for another folder; its models know their classes' names, \
+         and can be drawn from",
+        listed(&earlier),
+        listed(dataset)
+    );
+    Err(TrainError::file(out, problem))
 }
 
 /// An error and what lies beneath it, in one line.

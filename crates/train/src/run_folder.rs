@@ -4,11 +4,14 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use halfstep_sample::output::{TEMPORARY, write_file};
-use toml::{Table, Value};
 
+use crate::changed_settings::changed_settings;
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::stage::Stage;
+
+/// The file that says which images a run learns from.
+pub(crate) const DATASET: &str = "dataset.sha256";
 
 /// A run folder, locked against a second run.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ impl RunFolder {
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.check_places()?;
         folder.check_begun(original_sha256.is_some())?;
-        folder.check_same("dataset.sha256", "other images", dataset_sha256)?;
+        folder.check_same(DATASET, "other images", dataset_sha256)?;
         if let Some(sha256) = original_sha256 {
             folder.check_same("original.sha256", "another teacher in teacher.from", sha256)?;
         }
@@ -73,7 +76,7 @@ impl RunFolder {
         let begun =
             ["state", "teacher", "metrics.jsonl"].iter().any(|name| self.file(name).exists());
         let original = has_original.then_some("original.sha256");
-        for name in ["config.toml", "dataset.sha256"].into_iter().chain(original) {
+        for name in ["config.toml", DATASET].into_iter().chain(original) {
             let path = self.file(name);
             let empty = path.metadata().map_or(true, |file| file.len() == 0);
             if begun && empty {
@@ -115,13 +118,7 @@ impl RunFolder {
             if saved == resolved {
                 return Ok(());
             }
-            let Ok(begun) = toml::from_str::<Config>(&saved) else {
-                let problem = "damaged; bring it back from a copy, or use --out for another folder";
-                return Err(TrainError::file(&path, problem));
-            };
-            // Through the type: a setting that is newer than the run had its default then.
-            let begun = toml::to_string(&begun).map_err(|error| TrainError::file(&path, error))?;
-            let differences = differences(&begun, &resolved);
+            let differences = changed_settings(&self.path, config)?;
             if !differences.is_empty() {
                 return Err(TrainError::file(
                     &self.path,
@@ -175,56 +172,6 @@ impl RunFolder {
 /// Whether a model folder is there, which appears by a rename.
 pub(crate) fn has_model(folder: &Path) -> bool {
     folder.join("model_index.json").is_file()
-}
-
-/// Settings that change neither weights nor results: where things lie, how often they are said, and
-/// what becomes of steps that are not finite, which until the first of them is all the same.
-const FREE: [&str; 6] = ["name", "license", "data.dir", "teacher.from", "log.", "non_finite"];
-
-/// `field: old -> new` for every setting that differs and matters.
-fn differences(saved: &str, current: &str) -> Vec<String> {
-    let flatten = |text: &str| {
-        let mut flat = std::collections::BTreeMap::new();
-        if let Ok(table) = toml::from_str::<Table>(text) {
-            flatten_into(&mut flat, "", &Value::Table(table));
-        }
-        flat
-    };
-    let (saved, current) = (flatten(saved), flatten(current));
-    let keys: std::collections::BTreeSet<_> = saved.keys().chain(current.keys()).collect();
-    let absent = "(not set)".to_owned();
-    keys.into_iter()
-        .filter(|key| {
-            !FREE
-                .iter()
-                .any(|free| key.as_str() == *free || free.ends_with('.') && key.starts_with(free))
-        })
-        .filter(|key| saved.get(*key) != current.get(*key))
-        .map(|key| {
-            let of = |settings: &std::collections::BTreeMap<String, String>| {
-                settings.get(key).unwrap_or(&absent).clone()
-            };
-            format!("{key}: {} -> {}", of(&saved), of(&current))
-        })
-        .collect()
-}
-
-fn flatten_into(
-    flat: &mut std::collections::BTreeMap<String, String>,
-    prefix: &str,
-    value: &Value,
-) {
-    match value {
-        Value::Table(table) => {
-            for (key, value) in table {
-                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                flatten_into(flat, &key, value);
-            }
-        }
-        value => {
-            flat.insert(prefix.to_owned(), value.to_string());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! What a configuration must satisfy beyond the type of each field.
 
-use burn::module::Module;
-use burn::tensor::Device;
+use std::path::Path;
+
 use halfstep_core::{EmaSchedule, EmaWarmup, PredictionType};
-use halfstep_model::{SelectedDevice, UNet, UNetConfig};
+use halfstep_model::SelectedDevice;
 
 use crate::config::{Config, OptimizerConfig};
 use crate::error::TrainError;
-use crate::estimate::{machine_memory, memory};
-use crate::progress::human_bytes;
 
 impl Config {
     /// Checks what no single field shows.
@@ -148,6 +146,26 @@ impl Config {
         Err(TrainError::config("teacher.flip", problem))
     }
 
+    /// Refuses a run folder among the pictures that the run learns from: they would be others when it goes
+    /// on.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] naming both folders.
+    pub fn validate_place(&self, out: &Path) -> Result<(), TrainError> {
+        match self.data.would_see(out) {
+            None => Ok(()),
+            Some(pictures) => Err(TrainError::file(
+                out,
+                format!(
+                    "lies in {}, the folder of pictures that the run learns from (data.dir): the run's own folders \
+                     and pictures would be taken for data when it goes on. Put one of them elsewhere; a run folder \
+                     that is there already can be moved",
+                    pictures.display()
+                ),
+            )),
+        }
+    }
+
     /// Refuses a precision that the device does not compute in.
     ///
     /// # Errors
@@ -158,57 +176,6 @@ impl Config {
                 format!("is \"{}\", but {error}; \"f32\" works everywhere", self.precision);
             TrainError::config("precision", problem)
         })
-    }
-
-    /// Refuses a network that cannot learn in this machine's memory, before any of it is taken: the
-    /// parameters of a network on `device` are made when they are first used.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`].
-    pub fn validate_memory(&self, unet: &UNetConfig, device: &Device) -> Result<(), TrainError> {
-        let parameters = UNet::zeroed(unet, device)?.num_params();
-        // f32 weights, gradients and AdamW's two moments.
-        let (least, machine) = (16.0 * parameters as f64, machine_memory() as f64);
-        if machine == 0.0 {
-            return Ok(());
-        }
-        if least <= machine {
-            return self.validate_batches(unet, parameters, machine);
-        }
-        let problem = format!(
-            "make a network of {:.0} million parameters, which takes {} to learn without a single image; \
-             this machine has {}",
-            parameters as f64 / 1e6,
-            human_bytes(least),
-            human_bytes(machine)
-        );
-        Err(TrainError::config("model.block_out_channels", problem))
-    }
-
-    /// Refuses batches that are far from fitting: what they take is added up, not measured.
-    fn validate_batches(
-        &self,
-        unet: &UNetConfig,
-        parameters: usize,
-        machine: f64,
-    ) -> Result<(), TrainError> {
-        let (teacher, distill) = (&self.teacher, &self.distill);
-        for (field, part) in [
-            ("teacher.batch_size", teacher.batch_size / teacher.accumulate),
-            ("distill.batch_size", distill.batch_size / distill.accumulate),
-        ] {
-            let needed = memory(parameters, unet, part);
-            if needed > 4.0 * machine {
-                let problem = format!(
-                    "asks for {part} images at once, which take about {}; this machine has {}. Lower it, or raise \
-                     accumulate, which computes a batch in parts",
-                    human_bytes(needed),
-                    human_bytes(machine)
-                );
-                return Err(TrainError::config(field, problem));
-            }
-        }
-        Ok(())
     }
 
     fn validate_previews(&self, train_timesteps: usize) -> Result<(), TrainError> {

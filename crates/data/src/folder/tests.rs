@@ -55,6 +55,26 @@ fn sub_folders_are_classes_in_the_order_of_their_names() {
 }
 
 #[test]
+fn classes_that_are_numbers_are_numbered_as_people_count() {
+    let pictures: Vec<(String, u8)> = (0..12).map(|k| (format!("{k}/a.png"), 20 * k)).collect();
+    let pictures: Vec<(&str, u8)> = pictures.iter().map(|(name, grey)| (&**name, *grey)).collect();
+    let data = read(folder(&pictures).path()).unwrap();
+    assert_eq!(greys(&data), [0, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 220]);
+    let names: Vec<String> = (0..12).map(|k| k.to_string()).collect();
+    assert_eq!(data.class_names(), names);
+}
+
+/// Runs that were begun by earlier versions must go on: what they saved is the identity of these bytes.
+#[test]
+fn the_identity_of_a_folder_whose_order_is_the_same_is_pinned() {
+    let dir = folder(&[("01/x10.png", 1), ("01/x9.png", 2), ("02/y.png", 3), ("10/z.png", 4)]);
+    let data = read(dir.path()).unwrap();
+    assert_eq!(greys(&data), [1, 2, 3, 4], "pictures in the order of their bytes");
+    let hash = "8bdab9f9fcfab1db5c786aa778cd1b514dc6220d4fc0b2a1ef23c1f8cb1c7741";
+    assert_eq!(data.sha256(), hash);
+}
+
+#[test]
 fn rgb_and_resizing() {
     let dir = folder(&[("a.png", 9)]);
     let data = read_folder(dir.path(), 5, 3, Progress::Hidden).unwrap();

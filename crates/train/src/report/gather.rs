@@ -80,14 +80,16 @@ impl ReportData {
 
 fn plan(info: &RunInfo) -> Vec<(String, String)> {
     let plan = &info.plan;
-    [
+    let rows = [
         ("images", &plan.title),
+        ("classes", &plan.classes),
         ("network", &plan.network),
         ("teacher", &plan.teacher),
         ("rounds", &plan.rounds),
-    ]
-    .map(|(what, how)| (what.to_owned(), how.clone()))
-    .to_vec()
+    ];
+    // An unconditional network has no classes to tell of.
+    let told = rows.into_iter().filter(|(_, how)| !how.is_empty());
+    told.map(|(what, how)| (what.to_owned(), how.clone())).collect()
 }
 
 fn stages(folder: &Path, config: &Config, metrics: &[Metrics]) -> Vec<StageProgress> {

@@ -89,10 +89,10 @@ impl<'a> Run<'a> {
         let original_sha256 =
             original.as_ref().map(|original| original.outline.sha256()).transpose()?;
         let sha256 = dataset.sha256();
-        let folder = RunFolder::open(&options.out, config, &sha256, original_sha256.as_deref())?;
+        let folder = RunFolder::open(&options.out, config, sha256, original_sha256.as_deref())?;
         let states = SavedStates::open(folder.file("state"))?;
         let plan = PlanText::new(config, &unet, dataset.len(), &options.device.device)?;
-        let info = RunInfo::new(&options.device.description, plan, dataset.name(), &sha256);
+        let info = RunInfo::new(&options.device.description, plan, dataset.name(), sha256);
         let clock = RunClock::start(folder.path(), info);
         let (stages, reported) = (config.stages(), Cell::new(Instant::now()));
         Ok(Self {

@@ -84,7 +84,7 @@ impl Run<'_> {
                 provenance: Provenance {
                     role: role.to_owned(),
                     dataset: self.dataset.name().to_owned(),
-                    dataset_sha256: self.dataset.sha256(),
+                    dataset_sha256: self.dataset.sha256().to_owned(),
                     seed: self.config.seed,
                     train_steps: learner.step,
                     train_seconds: seconds,

@@ -5,6 +5,7 @@ mod layer;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_model::read_text;
 use serde::Deserialize;
 
 use crate::error::EvalError;
@@ -75,7 +76,7 @@ impl FeatureNetwork {
     pub fn load(path: &Path, device: &Device) -> Result<Self, EvalError> {
         let wrong =
             |path: &Path, problem: String| EvalError::Weights { path: path.to_path_buf(), problem };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(path, error.to_string()))?;
+        let text = read_text(path).map_err(|error| wrong(path, error.to_string()))?;
         let file: File =
             serde_json::from_str(&text).map_err(|error| wrong(path, error.to_string()))?;
         file.input.check().map_err(|problem| wrong(path, problem))?;

@@ -32,6 +32,7 @@ mod scheduler_class;
 mod unet;
 mod weights;
 
+mod text;
 pub use architecture::{
     Activation, BlockType, ClassEmbedType, ImageSize, MidBlockType, Resampling, TimeEmbeddingType,
     TimeScaleShift,
@@ -52,3 +53,4 @@ pub use scheduler::SchedulerConfig;
 pub use scheduler_class::DpmSolver;
 pub use unet::UNet;
 pub use weights::{first_not_finite, load_weights, save_weights};
+pub use text::read_text;

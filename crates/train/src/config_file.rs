@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use halfstep_model::read_text;
 use toml::{Table, Value};
 
 use crate::config::Config;
@@ -13,7 +14,7 @@ use crate::error::TrainError;
 /// [`TrainError::Parse`] with line and column, or naming the override, and a suggestion for a
 /// misspelt key; [`TrainError::Config`] for values that do not go together.
 pub fn load_config(path: &Path, overrides: &[String]) -> Result<Config, TrainError> {
-    let text = std::fs::read_to_string(path).map_err(|error| TrainError::file(path, error))?;
+    let text = read_text(path).map_err(|error| TrainError::file(path, error))?;
     parse_config(&path.display().to_string(), &text, overrides)
 }
 

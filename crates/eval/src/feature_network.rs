@@ -46,6 +46,7 @@ pub struct FeatureNetwork {
     layers: Vec<Layer>,
     dim: usize,
     device: Device,
+    note: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +87,8 @@ impl FeatureNetwork {
         let layers: Vec<Layer> = layers.collect::<Result<_, _>>()?;
         let dim = dim(&file.input, &layers).map_err(|problem| wrong(path, problem))?;
         let (name, input, device) = (file.name, file.input, device.clone());
-        Ok(Self { name, weights: weights_path, input, layers, dim, device })
+        let note = weights.note();
+        Ok(Self { name, weights: weights_path, input, layers, dim, device, note })
     }
 
     /// As its file calls it.
@@ -97,6 +99,12 @@ impl FeatureNetwork {
     /// Features an image.
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// What a user should know of the file of weights, after its name: that its tensors are named through
+    /// wrappers of PyTorch's.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// Where its weights lie.

@@ -5,6 +5,7 @@ mod bounds;
 mod cache;
 mod compare;
 mod course;
+mod device_check;
 mod drawing;
 mod job;
 mod judge;

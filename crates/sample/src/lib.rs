@@ -6,7 +6,9 @@
 //! [`picture`] and [`output`] into files. [`GammaTable`] is what Analytic-DPM has to know of a
 //! network beforehand.
 
+mod agreement;
 mod completions;
+mod device_list;
 mod diffusers;
 mod draw;
 mod error;
@@ -17,6 +19,7 @@ mod images;
 mod noise_path;
 mod ode;
 mod of_model;
+mod open_model;
 mod options;
 pub mod output;
 mod panics;
@@ -29,6 +32,9 @@ mod say;
 mod signals;
 mod watch;
 
+pub use agreement::{
+    MATRIX_UNITS, ROUNDING, check_drawing, largest, relative_difference, say_unchecked, verdict,
+};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use draw::{Draw, DrawProgress, StepNoise, quietly};
 pub use error::SampleError;
@@ -37,6 +43,7 @@ pub use grid::{GridKind, continuous_grid, listed_grid, sampling_grid, student_gr
 pub use images::Images;
 pub use noise_path::NoisePath;
 pub use ode::{OdeVariable, RungeKutta, Tableau};
+pub use open_model::{open_model, open_model_checked, say_notes};
 pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
 pub use panics::{caught, note_panics};
 pub use program_main::run_program;

@@ -24,6 +24,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let path = args.config.as_deref().context("--config is missing")?;
     let config = load_config(path, &args.overrides)?;
     let device = args.device.select()?;
+    if !args.quiet {
+        config.original_notes()?.iter().for_each(|note| halfstep_sample::say!("note: {note}"));
+    }
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.name));
     if args.dry_run {
         return dry_run(&config, &device, &out);

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use halfstep_core::DiscreteSchedule;
@@ -61,7 +62,7 @@ pub struct Run<'a> {
     pub(crate) unet: UNetConfig,
     pub(crate) schedule: DiscreteSchedule,
     /// The teacher that was trained elsewhere, if it was.
-    pub(crate) original: Option<Original>,
+    pub(crate) original: Option<Arc<Original>>,
     pub(crate) states: SavedStates,
     clock: RunClock,
     reported: Cell<Instant>,

@@ -88,7 +88,7 @@ impl Run<'_> {
                     seed: self.config.seed,
                     train_steps: learner.step,
                     train_seconds: seconds,
-                    original: self.original.as_ref().map(Original::name),
+                    original: self.original.as_deref().map(Original::name),
                     program: concat!("halfstep ", env!("CARGO_PKG_VERSION")).to_owned(),
                 },
                 class_names: if self.has_classes() {

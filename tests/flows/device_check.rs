@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use halfstep_model::Precision;
+use halfstep_model::{DeviceBackend, ModelFolder, Precision, SelectedDevice};
+use halfstep_sample::check_drawing;
 
 use crate::programs::TINY;
-use crate::support::{output, program, root, wgpu};
+use crate::support::{output, program, root, tiny_model, wgpu};
 
 fn check(device: &str, precision: &str) -> Command {
     let mut command = program("train");
@@ -46,5 +47,19 @@ fn wgpu_agrees_or_names_what_it_lacks() {
                 assert!(text.contains(&error.to_string()), "{text}");
             }
         }
+    }
+}
+
+/// Before it draws: on the CPU, and through wgpu on whatever adapter there is, as if it had matrix units.
+#[test]
+fn a_device_that_must_show_what_it_draws_is_held_against_the_cpu() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("model");
+    tiny_model(Some(3), None).save(&folder).unwrap();
+    let cpu = DeviceBackend::Cpu.select().unwrap();
+    for selected in [Some(&cpu), wgpu()].into_iter().flatten() {
+        let device = SelectedDevice { matrix_units: true, ..selected.clone() };
+        let model = ModelFolder::load(&folder, &device.device).unwrap();
+        check_drawing(&model, &device).unwrap();
     }
 }

@@ -53,7 +53,7 @@ fn estimate<'a>(
         samples,
         seed: 3,
         dataset: dataset.name().to_owned(),
-        dataset_sha256: dataset.sha256(),
+        dataset_sha256: dataset.sha256().to_owned(),
         model_sha256: "none".to_owned(),
     };
     GammaEstimate {

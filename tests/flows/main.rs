@@ -1,8 +1,10 @@
 //! Whole-flow tests over the programs and the libraries, in one binary.
 
 mod bad_input;
+mod checkpoints;
 mod classes;
 mod device_check;
+mod devices;
 mod diffusers;
 mod eval;
 mod eval_kept;

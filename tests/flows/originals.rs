@@ -8,6 +8,7 @@ use halfstep_core::PredictionType;
 use halfstep_model::ModelFolder;
 use halfstep_train::Summary;
 
+use crate::checkpoints::averaged;
 use crate::resume::{assert_same_results, saved_states, wait_until_it_learns};
 use crate::support::{failure, fixture, output, program, root, tiny_model};
 
@@ -83,6 +84,25 @@ fn an_eps_teacher_learns_to_say_v_at_levels_that_end_in_pure_noise() {
         let card = std::fs::read_to_string(out.join("students/0004/README.md")).unwrap();
         assert!(card.contains("trained elsewhere, `bare`"), "{card}");
     }
+}
+
+/// `checkpoint-500/unet_ema` of diffusers' training script: how it was averaged is no part of the network.
+#[test]
+fn a_moving_average_of_diffusers_is_a_teacher_as_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let average = dir.path().join("checkpoint-500/unet_ema");
+    averaged(&fixture("diffusers/bare"), &average);
+    let (out, plain) = (dir.path().join("run"), dir.path().join("plain"));
+    let mut train = distil(&average, &out, &["teacher.train_steps=2", "distill.student_steps=4"]);
+    let said = String::from_utf8(output(&mut train, 0).stderr).unwrap();
+    output(&mut distil(&fixture("diffusers/bare"), &plain, &["teacher.train_steps=2"]), 0);
+    assert!(!said.contains("EMAModel"), "--quiet: {said}");
+    assert!(weights(&out.join("students/0004")) == weights(&plain.join("students/0004")));
+    let config = std::fs::read_to_string(out.join("teacher/unet/config.json")).unwrap();
+    assert!(!config.contains("decay") && !config.contains("use_ema_warmup"), "{config}");
+    let teacher = load(&out.join("teacher"));
+    let original = teacher.halfstep.provenance.original.unwrap();
+    assert_eq!(original, "checkpoint-500/unet_ema");
 }
 
 #[test]

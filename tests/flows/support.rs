@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use burn::tensor::Device;
 use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
 use halfstep_model::{
-    BlockType, DeviceChoice, Distilled, HalfstepFile, ImageSize, ModelFolder, SchedulerConfig,
+    BlockType, DeviceBackend, Distilled, HalfstepFile, ImageSize, ModelFolder, SchedulerConfig,
     SelectedDevice, UNet, UNetConfig,
 };
 
@@ -60,7 +60,7 @@ fn built(what: &[&str]) -> PathBuf {
 /// required. Opened once: Burn opens an adapter only once a process.
 pub fn wgpu() -> Option<&'static SelectedDevice> {
     static SELECTED: OnceLock<Option<SelectedDevice>> = OnceLock::new();
-    let select = || match DeviceChoice::Wgpu.select() {
+    let select = || match DeviceBackend::Wgpu.select() {
         Ok(selected) => {
             println!("{}", selected.description);
             Some(selected)

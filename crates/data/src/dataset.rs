@@ -2,6 +2,8 @@
 
 mod classes;
 
+use std::sync::OnceLock;
+
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -19,6 +21,8 @@ pub struct Dataset {
     class_names: Vec<String>,
     allows_flip: bool,
     passed_over: PassedOver,
+    /// Of what does not change once the dataset is made: taken once, for all that ask.
+    sha256: OnceLock<String>,
 }
 
 /// Which image of a dataset to take, and whether mirrored left to right.
@@ -79,6 +83,7 @@ impl Dataset {
                 num_classes,
                 allows_flip: false,
                 passed_over: PassedOver::default(),
+                sha256: OnceLock::new(),
             }),
             Err(problem) => Err(DataError::Dataset { name, problem }),
         }
@@ -166,8 +171,12 @@ impl Dataset {
 
     /// The identity of the content, in hexadecimal: SHA-256 over `"halfstep dataset 1\n"`; C, H, W
     /// and the number of images as little-endian u64; the pixels; and one little-endian u32 a
-    /// label, if there are labels. Names and the flip setting do not enter.
-    pub fn sha256(&self) -> String {
+    /// label, if there are labels. Names and the flip setting do not enter. Taken when it is first asked for.
+    pub fn sha256(&self) -> &str {
+        self.sha256.get_or_init(|| self.hashed())
+    }
+
+    fn hashed(&self) -> String {
         let mut hasher = Sha256::new();
         hasher.update(b"halfstep dataset 1\n");
         for value in self.shape.into_iter().chain([self.len()]) {
@@ -314,7 +323,8 @@ mod tests {
 
     #[test]
     fn the_hash_is_pinned_and_sees_shape_pixels_and_labels() {
-        let hash = tiny().sha256();
+        let tiny_set = tiny();
+        let hash = tiny_set.sha256();
         assert_eq!(hash, "9cd9eceb28ec7ef6dd61f1ab4556803a2143f23506566032cb343e662efeb0e5");
         let pixels: Vec<u8> = (0..12).collect();
         let others = [
@@ -327,6 +337,7 @@ mod tests {
             assert_ne!(other.unwrap().sha256(), hash);
         }
         assert_eq!(tiny().with_flip(true).sha256(), hash);
+        assert!(std::ptr::eq(tiny_set.sha256(), hash), "taken once");
     }
 
     #[test]

@@ -52,7 +52,8 @@ impl Way {
 impl Drawn {
     /// Reads a model folder whose images can be measured.
     pub fn load(dir: &Path, job: &Job) -> anyhow::Result<Self> {
-        let model = ModelFolder::load(dir, &job.device.device)?;
+        let outline = ModelOutline::read(dir)?;
+        let model = job.open(dir, &outline)?;
         let config = model.unet.config();
         let Some([height, width]) = config.sample_size.map(|size| size.sides()) else {
             bail!("{}: the network's config.json has no `sample_size`", dir.display());
@@ -82,7 +83,7 @@ impl Drawn {
             );
         }
         let shape = [config.in_channels, height, width];
-        let sha256 = ModelOutline::read(dir)?.sha256()?;
+        let sha256 = outline.sha256()?;
         Ok(Self { dir: dir.to_path_buf(), model, sha256, shape, classes })
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_data::expand_home;
+use halfstep_model::read_text;
 use serde::Deserialize;
 
 use crate::error::EvalError;
@@ -46,6 +47,7 @@ pub struct FeatureNetwork {
     layers: Vec<Layer>,
     dim: usize,
     device: Device,
+    note: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +78,7 @@ impl FeatureNetwork {
     pub fn load(path: &Path, device: &Device) -> Result<Self, EvalError> {
         let wrong =
             |path: &Path, problem: String| EvalError::Weights { path: path.to_path_buf(), problem };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(path, error.to_string()))?;
+        let text = read_text(path).map_err(|error| wrong(path, error.to_string()))?;
         let file: File =
             serde_json::from_str(&text).map_err(|error| wrong(path, error.to_string()))?;
         file.input.check().map_err(|problem| wrong(path, problem))?;
@@ -88,7 +90,8 @@ impl FeatureNetwork {
         let layers: Vec<Layer> = layers.collect::<Result<_, _>>()?;
         let dim = dim(&file.input, &layers).map_err(|problem| wrong(path, problem))?;
         let (name, input, device) = (file.name, file.input, device.clone());
-        Ok(Self { name, weights: weights_path, input, layers, dim, device })
+        let note = weights.note();
+        Ok(Self { name, weights: weights_path, input, layers, dim, device, note })
     }
 
     /// As its file calls it.
@@ -99,6 +102,12 @@ impl FeatureNetwork {
     /// Features an image.
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// What a user should know of the file of weights, after its name: that its tensors are named through
+    /// wrappers of PyTorch's.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// Where its weights lie.

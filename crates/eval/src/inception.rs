@@ -28,6 +28,7 @@ pub struct Inception {
     /// `[2048, 1008]`
     classes: Tensor<2>,
     device: Device,
+    note: Option<String>,
 }
 
 /// What the network says of images.
@@ -75,7 +76,14 @@ impl Inception {
             ],
             classes: weights.tensor("fc.weight", [1008, 2048])?.transpose(),
             device: device.clone(),
+            note: weights.note(),
         })
+    }
+
+    /// What a user should know of the file of weights, after its name: that its tensors are named through
+    /// wrappers of PyTorch's.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// Of images of any size, `[N, 3, height, width]` row-major in `[0, 1]`: each is resized to 299x299

@@ -1,10 +1,12 @@
 //! What every part of the program is given.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use anyhow::Context;
-use halfstep_model::SelectedDevice;
-use halfstep_sample::StopFlag;
+use halfstep_model::{ModelFolder, ModelOutline, SelectedDevice};
+use halfstep_sample::{StopFlag, check_drawing, say_notes};
 
 use crate::args::Args;
 use crate::cache::Cache;
@@ -16,6 +18,8 @@ pub struct Job {
     pub stop: StopFlag,
     pub batch_size: usize,
     pub seed: u64,
+    /// Whether the device has shown what it draws.
+    checked: Cell<bool>,
 }
 
 /// Asked to, by Ctrl-C or SIGTERM.
@@ -31,7 +35,19 @@ impl Job {
             stop: StopFlag::install().context("cannot watch for Ctrl-C")?,
             batch_size: args.batch_size as usize,
             seed: args.seed,
+            checked: Cell::new(false),
         })
+    }
+
+    /// The model of a folder, on the device. What its user should know is said; with the first one the device is
+    /// checked.
+    pub fn open(&self, dir: &Path, outline: &ModelOutline) -> anyhow::Result<ModelFolder> {
+        say_notes(dir, outline);
+        let model = outline.load(&self.device.device)?;
+        if !self.checked.replace(true) {
+            check_drawing(&model, &self.device)?;
+        }
+        Ok(model)
     }
 
     /// [`Stopped`] once the flag is raised.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use burn::tensor::Device;
 use halfstep_data::Progress;
 use halfstep_data::hash::sha256;
 use halfstep_eval::{
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::args::Args;
 use crate::cache::{Array, Arrays, MAKING, Values, chunks};
 use crate::course::or_stopped;
+use crate::device_check::check_features;
 use crate::job::Job;
 use crate::measures::{Measure, Real, measures};
 use crate::sides::{Reference, Side};
@@ -56,7 +58,10 @@ impl Judge {
             Ok(sha256(&bytes))
         };
         if let Some(path) = &args.features {
-            let network = FeatureNetwork::load(path, device).context("--features")?;
+            let load = |device: &Device| FeatureNetwork::load(path, device);
+            let network = load(device).context("--features")?;
+            say_note(network.weights(), network.note());
+            check_features(&network, job, load, FeatureNetwork::features)?;
             let sha256 = format!("{} {}", of_file(path)?, of_file(network.weights())?);
             return Ok(Self::Own { network: Box::new(network), sha256 });
         }
@@ -67,12 +72,12 @@ impl Judge {
                 INCEPTION.ensure(&dir, Progress::Shown)?;
                 INCEPTION.verified(&dir, &INCEPTION.files[0])?;
                 let path = dir.join(INCEPTION.files[0].name);
-                let network = Inception::load(&path, device)?;
+                let network = inception(&path, job)?;
                 let sha256 = INCEPTION.files[0].sha256.to_owned();
                 Ok(Self::Inception { network: Box::new(network), sha256 })
             }
             Some(path) => {
-                let network = Inception::load(path, device).context("--inception")?;
+                let network = inception(path, job).context("--inception")?;
                 let sha256 = of_file(path)?;
                 if sha256 != INCEPTION.files[0].sha256 {
                     halfstep_sample::say!(
@@ -185,6 +190,22 @@ impl Judge {
         let features = features.map(|features| ("features", array(features)));
         let logits = logits.map(|logits| ("logits", array(logits)));
         Ok(features.into_iter().chain(logits).collect())
+    }
+}
+
+fn inception(path: &Path, job: &Job) -> anyhow::Result<Inception> {
+    let load = |device: &Device| Inception::load(path, device);
+    let network = load(&job.device.device)?;
+    say_note(path, network.note());
+    check_features(&network, job, load, |network, images| {
+        Ok(network.answers(&images.values, images.sides)?.features)
+    })?;
+    Ok(network)
+}
+
+fn say_note(path: &Path, note: Option<&str>) {
+    if let Some(note) = note {
+        halfstep_sample::say!("note: {} {note}", path.display());
     }
 }
 

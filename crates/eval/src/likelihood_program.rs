@@ -39,7 +39,8 @@ pub struct Found {
 pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
     let dir = args.model.as_deref().context("--model is missing")?;
     let name = args.reference.as_deref().context("--reference is missing")?;
-    let model = ModelFolder::load(dir, &job.device.device)?;
+    let outline = ModelOutline::read(dir)?;
+    let model = job.open(dir, &outline)?;
     if model.halfstep.distilled.is_some() {
         bail!(
             "--likelihood: {} is a student, which knows the times of its own grid only; name its teacher",
@@ -60,7 +61,7 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
         (Likelihood::Ode, _) => (None, 0),
     };
     let calibration = calibration.map(|train| load_dataset(&train, Progress::Shown)).transpose()?;
-    let sha256 = ModelOutline::read(dir)?.sha256()?;
+    let sha256 = outline.sha256()?;
     let subject = Subject::new(&model, sha256, load_dataset(&data, Progress::Shown)?, calibration)?;
     let most = subject.dataset.len().saturating_sub(kept).max(1);
     let count = match args.count.map(|count| count as usize) {

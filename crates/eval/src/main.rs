@@ -7,6 +7,7 @@ mod cache;
 mod compare;
 mod counts;
 mod course;
+mod device_check;
 mod drawing;
 mod job;
 mod judge;

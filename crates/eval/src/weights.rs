@@ -1,9 +1,10 @@
 //! The tensors of a weights file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_model::{ModelNote, unwrapped};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::{Dtype, SafeTensors};
 
@@ -16,6 +17,8 @@ pub(crate) struct Weights {
     device: Device,
     /// Of what, for messages.
     network: String,
+    /// Names of tensors by their names without PyTorch's wrappers, where these differ.
+    plain: BTreeMap<String, String>,
 }
 
 struct Values {
@@ -33,10 +36,23 @@ impl Weights {
                 false => of_safetensors(&bytes),
             }
         });
-        let tensors =
-            tensors.map_err(|problem| EvalError::Weights { path: path.to_path_buf(), problem })?;
+        let wrong = |problem| EvalError::Weights { path: path.to_path_buf(), problem };
+        let tensors = tensors.map_err(wrong)?;
+        let plain = plain_names(&tensors).map_err(wrong)?;
         let (path, network) = (path.to_path_buf(), network.to_owned());
-        Ok(Self { tensors, path, device: device.clone(), network })
+        Ok(Self { tensors, path, device: device.clone(), network, plain })
+    }
+
+    /// What a user should know of the file; it continues a sentence that begins with the file's name.
+    pub fn note(&self) -> Option<String> {
+        let (plain, name) = self.plain.first_key_value()?;
+        let (name, plain) = (name.clone(), plain.clone());
+        Some(ModelNote::Wrapped { name, plain }.to_string())
+    }
+
+    /// A tensor by its name in the file, or by that without wrappers.
+    fn find(&self, name: &str) -> Option<&Values> {
+        self.tensors.get(name).or_else(|| self.tensors.get(self.plain.get(name)?))
     }
 
     pub fn wrong(&self, problem: String) -> EvalError {
@@ -45,7 +61,7 @@ impl Weights {
 
     /// The shape of a tensor.
     pub fn shape(&self, name: &str) -> Result<&[usize], EvalError> {
-        match self.tensors.get(name) {
+        match self.find(name) {
             Some(tensor) => Ok(&tensor.shape),
             None => {
                 let network = &self.network;
@@ -57,15 +73,14 @@ impl Weights {
     /// f32 of exactly this shape.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EvalError> {
         let found = self.shape(name)?;
-        let values = &self.tensors[name].values;
-        let values = match values {
-            Ok(values) if found == shape => values,
-            Ok(_) => {
+        let values = match self.find(name).map(|tensor| &tensor.values) {
+            Some(Ok(values)) if found == shape => values,
+            None | Some(Ok(_)) => {
                 return Err(self.wrong(format!(
                     "tensor `{name}` is f32 of shape {found:?}; f32 of {shape:?} is needed"
                 )));
             }
-            Err(kind) => {
+            Some(Err(kind)) => {
                 return Err(self.wrong(format!(
                     "tensor `{name}` is {kind} of shape {found:?}; f32 of {shape:?} is needed"
                 )));
@@ -90,6 +105,21 @@ impl Weights {
     pub fn to_device<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
+}
+
+/// From names without PyTorch's wrappers to those of the file.
+fn plain_names(tensors: &HashMap<String, Values>) -> Result<BTreeMap<String, String>, String> {
+    let mut plain = BTreeMap::new();
+    for name in tensors.keys() {
+        let inside = unwrapped(name);
+        if inside == *name {
+            continue;
+        }
+        if let Some(other) = plain.insert(inside.clone(), name.clone()) {
+            return Err(format!("has `{inside}` twice, as `{other}` and as `{name}`"));
+        }
+    }
+    Ok(plain)
 }
 
 fn of_safetensors(bytes: &[u8]) -> Result<HashMap<String, Values>, String> {

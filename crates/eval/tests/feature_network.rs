@@ -85,3 +85,49 @@ fn mistakes_in_its_file_are_named() {
         assert!(error.to_string().contains(words), "{words}: {error}");
     }
 }
+
+/// Named through wrappers of PyTorch's the tensors are found by their own names, and by the whole ones; the list
+/// may begin with a byte order mark.
+#[test]
+fn wrappers_in_names_of_tensors_are_left_out() {
+    use safetensors::{Dtype, tensor::TensorView};
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let (weight, bias) = (bytes(&[1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0]), bytes(&[0.5, -0.5]));
+    let write = |names: &[&str]| {
+        let views = names.iter().map(|name| match name.ends_with("weight") {
+            true => (*name, TensorView::new(Dtype::F32, vec![2, 4], &weight).unwrap()),
+            false => (*name, TensorView::new(Dtype::F32, vec![2], &bias).unwrap()),
+        });
+        let file = safetensors::serialize(views, None).unwrap();
+        std::fs::write(dir.path().join("weights.safetensors"), file).unwrap();
+    };
+    let path = dir.path().join("network.json");
+    let load = |layer: &str| {
+        let text = format!(
+            r#"{{"name": "linear", "weights": "weights.safetensors",
+                "input": {{"channels": 1, "height": 2, "width": 2, "mean": [0.0], "std": [1.0]}},
+                "layers": [{{"kind": "flatten"}}, {{"kind": "linear", "weights": "{layer}"}}]}}"#
+        );
+        std::fs::write(&path, format!("\u{feff}{text}")).unwrap();
+        FeatureNetwork::load(&path, &Device::flex())
+    };
+    let image = Pictures::from_bytes("one".to_owned(), vec![255, 51, 0, 0], [2, 2, 1]).unwrap();
+    let batch = image.batch(0, 1).unwrap().unwrap();
+    let found = |names: &[&str], layer: &str| {
+        write(names);
+        let network = load(layer).unwrap();
+        let features = network.features(&batch).unwrap().into_values();
+        assert_eq!(features, [1.5, 2.0 * 0.2 - 0.5], "{layer}");
+        network.note().map(str::to_owned)
+    };
+    assert_eq!(found(&["0.weight", "0.bias"], "0"), None);
+    let wrapped = ["module._orig_mod.0.weight", "module._orig_mod.0.bias"];
+    let note = found(&wrapped, "0").unwrap();
+    assert!(note.contains("`module._orig_mod.0.bias` is read as `0.bias`"), "{note}");
+    found(&wrapped, "module._orig_mod.0");
+
+    write(&["module.0.weight", "_orig_mod.0.weight", "0.bias"]);
+    let Err(error) = load("0") else { panic!("two tensors of one name were taken") };
+    assert!(error.to_string().contains("`0.weight` twice"), "{error}");
+}

@@ -1,9 +1,10 @@
-//! `--device`: from a name to a Burn device, never a silent fallback.
-
-use std::fmt;
-use std::str::FromStr;
+//! From a device's name to a Burn device, never a silent fallback.
 
 use burn::tensor::Device;
+
+#[cfg(any(feature = "cuda", feature = "rocm"))]
+use crate::device_choice::nth;
+use crate::device_choice::{DeviceBackend, DeviceChoice, DeviceError, ListedDevice};
 
 #[cfg(feature = "wgpu")]
 #[path = "gpu.rs"]
@@ -11,85 +12,6 @@ mod gpu;
 #[cfg(not(feature = "wgpu"))]
 #[path = "no_gpu.rs"]
 mod gpu;
-
-/// What the user asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// A real GPU if there is one, else the CPU. Never a software rasteriser.
-    #[default]
-    Auto,
-    /// The CPU (burn-flex).
-    Cpu,
-    /// WGPU with WGSL shaders: Vulkan, Metal or DX12, whatever adapter the system prefers.
-    Wgpu,
-    /// WGPU on Vulkan with SPIR-V shaders.
-    Vulkan,
-    /// WGPU on Metal with MSL shaders.
-    Metal,
-    /// NVIDIA CUDA.
-    Cuda,
-    /// AMD ROCm.
-    Rocm,
-    /// The deprecated burn-ndarray, as a third opinion.
-    Ndarray,
-}
-
-const CHOICES: [(&str, DeviceChoice); 8] = [
-    ("auto", DeviceChoice::Auto),
-    ("cpu", DeviceChoice::Cpu),
-    ("wgpu", DeviceChoice::Wgpu),
-    ("vulkan", DeviceChoice::Vulkan),
-    ("metal", DeviceChoice::Metal),
-    ("cuda", DeviceChoice::Cuda),
-    ("rocm", DeviceChoice::Rocm),
-    ("ndarray", DeviceChoice::Ndarray),
-];
-
-impl FromStr for DeviceChoice {
-    type Err = DeviceError;
-
-    fn from_str(name: &str) -> Result<Self, DeviceError> {
-        CHOICES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, choice)| *choice)
-            .ok_or_else(|| DeviceError::Unknown(name.to_owned()))
-    }
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name =
-            CHOICES.iter().find(|(_, choice)| choice == self).map_or("auto", |(name, _)| name);
-        f.write_str(name)
-    }
-}
-
-/// A device that cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum DeviceError {
-    /// Not a device name.
-    #[error(
-        "--device {0}: unknown device; one of auto, cpu, wgpu, vulkan, metal, cuda, rocm, ndarray"
-    )]
-    Unknown(String),
-    /// A backend that this binary was built without.
-    #[error("--device {0}: this program was built without it; build with `--features {1}`")]
-    NotCompiled(DeviceChoice, &'static str),
-    /// No adapter of that kind.
-    #[error("--device {0}: {1}; `--device cpu` always works")]
-    NoAdapter(DeviceChoice, String),
-    /// A GPU that is there and does not work.
-    #[error(
-        "{adapter} was found but cannot be used: {reason}; mend its driver, or add `--device cpu`"
-    )]
-    Broken {
-        /// The GPU.
-        adapter: String,
-        /// What the driver said.
-        reason: String,
-    },
-}
 
 /// A device that was found, and what to call it.
 #[derive(Clone, Debug)]
@@ -121,12 +43,25 @@ impl SelectedDevice {
         Self { device, description, is_gpu, compiles_kernels, matrix_units }
     }
 
-    /// What results depend on: the description without the number of threads.
+    /// What results depend on: the description without the number of threads, and without which of
+    /// several GPUs of one name it is.
     pub fn kind(&self) -> String {
-        match self.description.rsplit_once(", ") {
-            Some((kind, threads)) if threads.ends_with(" threads)") => format!("{kind})"),
-            _ => self.description.clone(),
+        if let Some((kind, threads)) = self.description.rsplit_once(", ")
+            && threads.ends_with(" threads)")
+        {
+            return format!("{kind})");
         }
+        let numbered = self.description.split_once(": ").and_then(|(choice, name)| {
+            let DeviceChoice { backend, index } = choice.parse().ok()?;
+            index.map(|_| format!("{backend}: {name}"))
+        });
+        numbered.unwrap_or_else(|| self.description.clone())
+    }
+
+    /// Why it may not compute what the CPU computes, so that it has to show that it does: kernels that are
+    /// made at run time are other ones on every machine, and matrix units may round what they should not.
+    pub fn must_be_checked(&self) -> bool {
+        !self.made_at_run_time().is_empty() || self.matrix_units
     }
 
     /// What this program was built with that makes the device's kernels anew as it runs: `fusion` joins
@@ -144,26 +79,76 @@ impl DeviceChoice {
     ///
     /// # Errors
     /// [`DeviceError`] if the backend was not compiled in or there is no such adapter. Only
-    /// [`DeviceChoice::Auto`] ever chooses for the user, and it says what it chose.
+    /// [`DeviceBackend::Auto`] ever chooses for the user, and it says what it chose.
     pub fn select(self) -> Result<SelectedDevice, DeviceError> {
-        match self {
-            Self::Auto => auto(),
-            Self::Cpu => cpu(),
-            Self::Wgpu => gpu::wgpu(),
-            Self::Vulkan => gpu::vulkan(),
-            Self::Metal => gpu::metal(),
-            Self::Cuda => cuda(),
-            Self::Rocm => rocm(),
-            Self::Ndarray => ndarray(),
+        match self.backend {
+            DeviceBackend::Auto => auto(),
+            DeviceBackend::Cpu => cpu(),
+            DeviceBackend::Wgpu => gpu::wgpu(self),
+            DeviceBackend::Vulkan => gpu::vulkan(self),
+            DeviceBackend::Metal => gpu::metal(self),
+            DeviceBackend::Cuda => cuda(self),
+            DeviceBackend::Rocm => rocm(self),
+            DeviceBackend::Ndarray => ndarray(),
         }
     }
+}
+
+impl DeviceBackend {
+    /// Finds its first device: see [`DeviceChoice::select`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn select(self) -> Result<SelectedDevice, DeviceError> {
+        DeviceChoice::from(self).select()
+    }
+
+    /// Whether this program was built with it.
+    pub fn is_compiled(self) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::Cpu => cfg!(feature = "flex"),
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Vulkan => cfg!(all(feature = "wgpu", feature = "vulkan")),
+            Self::Metal => cfg!(all(feature = "wgpu", feature = "metal")),
+            Self::Cuda => cfg!(feature = "cuda"),
+            Self::Rocm => cfg!(feature = "rocm"),
+            Self::Ndarray => cfg!(feature = "ndarray"),
+        }
+    }
+}
+
+/// Every device of every backend that this program was built with, a GPU once for each. Those of one
+/// backend are numbered from 0, which is the one that the backend's bare name chooses.
+pub fn list_devices() -> Vec<ListedDevice> {
+    let compiled = DeviceBackend::ALL.into_iter().filter(|backend| backend.is_compiled());
+    compiled.flat_map(listed).collect()
+}
+
+fn listed(backend: DeviceBackend) -> Vec<ListedDevice> {
+    let processor = |name: &str| {
+        vec![ListedDevice { choice: backend.into(), name: name.to_owned(), kind: "CPU" }]
+    };
+    let found = match backend {
+        DeviceBackend::Auto => return Vec::new(),
+        DeviceBackend::Cpu => return processor("flex"),
+        DeviceBackend::Ndarray => return processor("ndarray"),
+        DeviceBackend::Wgpu | DeviceBackend::Vulkan | DeviceBackend::Metal => gpu::names(backend),
+        DeviceBackend::Cuda => cuda_names(),
+        DeviceBackend::Rocm => rocm_names(),
+    };
+    let numbered = found.into_iter().enumerate().map(|(index, (name, kind))| {
+        let choice = DeviceChoice { backend, index: Some(index) };
+        ListedDevice { choice, name, kind }
+    });
+    numbered.collect()
 }
 
 /// CUDA, then ROCm, then whatever wgpu finds, then the CPU; a GPU that is there but does not work is
 /// an error, for the CPU in its place would take hundreds of times as long.
 fn auto() -> Result<SelectedDevice, DeviceError> {
-    for vendor in [cuda, rocm] {
-        match vendor() {
+    for vendor in [DeviceBackend::Cuda, DeviceBackend::Rocm] {
+        match vendor.select() {
             Err(DeviceError::NotCompiled(..) | DeviceError::NoAdapter(..)) => {}
             found_or_broken => return found_or_broken,
         }
@@ -184,33 +169,80 @@ fn cpu() -> Result<SelectedDevice, DeviceError> {
 
 #[cfg(not(feature = "flex"))]
 fn cpu() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Cpu, "flex"))
+    Err(DeviceError::NotCompiled(DeviceBackend::Cpu, "flex"))
+}
+
+#[cfg(any(feature = "cuda", feature = "rocm"))]
+const GPU: &str = "GPU";
+
+/// A vendor's device. They are numbered by the vendor's library and not opened.
+#[cfg(any(feature = "cuda", feature = "rocm"))]
+fn vendors(
+    choice: DeviceChoice,
+    found: Vec<Device>,
+    none: &str,
+) -> Result<SelectedDevice, DeviceError> {
+    let index = choice.index.unwrap_or(0);
+    let device = nth(choice, found, |_| (choice.backend.to_string(), GPU), none)?;
+    let description = format!("{}: device {index}", choice.backend);
+    Ok(SelectedDevice::accelerator(device, description))
+}
+
+/// The vendor's names of its devices, each of which is opened for it.
+#[cfg(any(feature = "cuda", feature = "rocm"))]
+fn vendors_names(found: Vec<Device>) -> Vec<(String, &'static str)> {
+    let name = |device: &Device| device.identity().map(|identity| identity.name);
+    found.iter().map(|device| (name(device).unwrap_or_else(|| "unnamed".to_owned()), GPU)).collect()
 }
 
 #[cfg(feature = "cuda")]
-fn cuda() -> Result<SelectedDevice, DeviceError> {
-    let found = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().into_iter().next();
-    let device = found.ok_or_else(|| no_adapter(DeviceChoice::Cuda, "no CUDA device was found"))?;
-    let description = "cuda: device 0".to_owned();
-    Ok(SelectedDevice::accelerator(device, description))
+fn cuda_devices() -> Vec<Device> {
+    Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec()
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    vendors(choice, cuda_devices(), "no CUDA device was found")
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_names() -> Vec<(String, &'static str)> {
+    vendors_names(cuda_devices())
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Cuda, "cuda"))
+fn cuda(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    Err(DeviceError::NotCompiled(DeviceBackend::Cuda, "cuda"))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_names() -> Vec<(String, &'static str)> {
+    Vec::new()
 }
 
 #[cfg(feature = "rocm")]
-fn rocm() -> Result<SelectedDevice, DeviceError> {
-    let found = Device::enumerate(burn::tensor::DeviceType::Rocm).into_vec().into_iter().next();
-    let device = found.ok_or_else(|| no_adapter(DeviceChoice::Rocm, "no ROCm device was found"))?;
-    let description = "rocm: device 0".to_owned();
-    Ok(SelectedDevice::accelerator(device, description))
+fn rocm_devices() -> Vec<Device> {
+    Device::enumerate(burn::tensor::DeviceType::Rocm).into_vec()
+}
+
+#[cfg(feature = "rocm")]
+fn rocm(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    vendors(choice, rocm_devices(), "no ROCm device was found")
+}
+
+#[cfg(feature = "rocm")]
+fn rocm_names() -> Vec<(String, &'static str)> {
+    vendors_names(rocm_devices())
 }
 
 #[cfg(not(feature = "rocm"))]
-fn rocm() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Rocm, "rocm"))
+fn rocm(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    Err(DeviceError::NotCompiled(DeviceBackend::Rocm, "rocm"))
+}
+
+#[cfg(not(feature = "rocm"))]
+fn rocm_names() -> Vec<(String, &'static str)> {
+    Vec::new()
 }
 
 #[cfg(feature = "ndarray")]
@@ -221,12 +253,7 @@ fn ndarray() -> Result<SelectedDevice, DeviceError> {
 
 #[cfg(not(feature = "ndarray"))]
 fn ndarray() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Ndarray, "ndarray"))
-}
-
-#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
-fn no_adapter(choice: DeviceChoice, reason: impl Into<String>) -> DeviceError {
-    DeviceError::NoAdapter(choice, reason.into())
+    Err(DeviceError::NotCompiled(DeviceBackend::Ndarray, "ndarray"))
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -242,5 +269,24 @@ mod tests {
         let others =
             ["cpu (ndarray)", "cuda: device 0", "wgpu: llvmpipe (LLVM 19, 256 bits) (Vulkan)"];
         assert!(others.iter().all(|other| of(other) == *other));
+        assert_eq!(of("wgpu:1: NVIDIA H200 (Vulkan)"), "wgpu: NVIDIA H200 (Vulkan)");
+    }
+
+    #[test]
+    fn what_is_listed_can_be_asked_for() {
+        let listed = list_devices();
+        assert_eq!(listed[0].choice, DeviceBackend::Cpu.into());
+        for device in &listed {
+            let again: DeviceChoice = device.choice.to_string().parse().unwrap();
+            assert_eq!(again, device.choice);
+        }
+    }
+
+    #[test]
+    fn matrix_units_must_show_what_they_compute() {
+        let mut device = DeviceBackend::Cpu.select().unwrap();
+        assert!(!device.must_be_checked());
+        device.matrix_units = true;
+        assert!(device.must_be_checked());
     }
 }

@@ -10,12 +10,14 @@ use serde_json::{Map, Value, json};
 use crate::atomic::write_atomically;
 use crate::checksums::{has_checksums, sha256_of, verify_checksums, write_checksums};
 use crate::config::UNetConfig;
+use crate::ema_model::EmaModel;
 use crate::error::ModelError;
 use crate::json::{parse_fields, read_json, write_json};
 use crate::layout::{Layout, WEIGHTS};
+use crate::note::ModelNote;
 use crate::scheduler::SchedulerConfig;
 use crate::unet::UNet;
-use crate::weights::{load_weight_files, save_weights};
+use crate::weights::{load_weight_files, save_weights, wrapped_name};
 
 const HALFSTEP: &str = "halfstep.json";
 
@@ -106,19 +108,22 @@ pub struct ModelOutline {
     pub halfstep: HalfstepFile,
     /// Where it was read from.
     pub files: ModelFiles,
+    /// What its user should be told.
+    pub notes: Vec<ModelNote>,
 }
 
 impl ModelOutline {
     /// Reads a diffusers folder that holds a `UNet2DModel`: a pipeline's, an old pipeline's without
-    /// sub-folders, or the network's own. A network that comes without a scheduler config is taken for
-    /// one of `DDPMScheduler`'s defaults, as diffusers' training scripts are
-    /// ([`ModelFiles::scheduler`] tells).
+    /// sub-folders, a checkpoint's of its training scripts, or the network's own. A network that comes
+    /// without a scheduler config is taken for one of `DDPMScheduler`'s defaults, as diffusers' training
+    /// scripts are. Of a checkpoint with `unet` and `unet_ema` the moving average is read. What is taken
+    /// for what is in [`notes`](Self::notes).
     ///
     /// # Errors
     /// [`ModelError`] naming the file or field that is missing, malformed or not supported.
     pub fn read(dir: &Path) -> Result<Self, ModelError> {
         let layout = Layout::of(dir)?;
-        let config = read_unet_config(&layout.unet.join("config.json"))?;
+        let (config, average) = read_unet_config(&layout.unet.join("config.json"))?;
         config.validate().map_err(|error| in_file(error, &layout.unet.join("config.json")))?;
         let scheduler = match &layout.scheduler {
             Some(path) => SchedulerConfig::read(path)?,
@@ -143,8 +148,24 @@ impl ModelOutline {
             None => scheduler.schedule(&scheduler_path)?,
         };
         check_grid(&halfstep, &schedule, &halfstep_path)?;
-        let files = ModelFiles { weights: layout.weights()?, scheduler: layout.scheduler };
-        Ok(Self { config, schedule, scheduler, halfstep, files })
+        let weights = layout.weights()?;
+        let notes = notes(&layout, average, &weights);
+        let files = ModelFiles { weights, scheduler: layout.scheduler };
+        Ok(Self { config, schedule, scheduler, halfstep, files, notes })
+    }
+
+    /// The whole model, with its weights on `device`.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming the file of weights and what is wrong in it.
+    pub fn load(&self, device: &Device) -> Result<ModelFolder, ModelError> {
+        let unet = UNet::zeroed(&self.config, device)?;
+        Ok(ModelFolder {
+            unet: load_weight_files(unet, &self.files.weights)?,
+            schedule: self.schedule.clone(),
+            scheduler: self.scheduler.clone(),
+            halfstep: self.halfstep.clone(),
+        })
     }
 
     /// SHA-256, in hexadecimal, of all that the network's answers depend on: its shape, its weights, what
@@ -180,10 +201,7 @@ impl ModelFolder {
     /// # Errors
     /// [`ModelError`] naming the file or field that is missing, malformed or not supported.
     pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let ModelOutline { config, schedule, scheduler, halfstep, files } =
-            ModelOutline::read(dir)?;
-        let unet = load_weight_files(UNet::zeroed(&config, device)?, &files.weights)?;
-        Ok(Self { unet, schedule, scheduler, halfstep })
+        ModelOutline::read(dir)?.load(device)
     }
 
     /// Writes the folder, all or nothing: into a sibling, then renamed over `dir`.
@@ -235,15 +253,32 @@ impl ModelFolder {
     }
 }
 
-fn read_unet_config(path: &Path) -> Result<UNetConfig, ModelError> {
-    let fields: Map<String, Value> = read_json(path)?;
+/// The network, and how its weights were averaged if the file says so.
+fn read_unet_config(path: &Path) -> Result<(UNetConfig, Option<EmaModel>), ModelError> {
+    let mut fields: Map<String, Value> = read_json(path)?;
     match fields.get("_class_name").and_then(Value::as_str) {
-        None | Some("UNet2DModel") => parse_fields(fields, path),
+        None | Some("UNet2DModel") => {
+            let average = EmaModel::take(&mut fields, path)?;
+            Ok((parse_fields(fields, path)?, average))
+        }
         Some(other) => Err(ModelError::Folder {
             path: path.to_path_buf(),
             problem: format!("`_class_name` is \"{other}\"; only UNet2DModel is supported"),
         }),
     }
+}
+
+fn notes(layout: &Layout, average: Option<EmaModel>, weights: &[PathBuf]) -> Vec<ModelNote> {
+    let two = layout.passed_over.clone().map(|other| {
+        let taken = layout.unet.clone();
+        ModelNote::TwoNetworks { taken, other }
+    });
+    let scheduler = match &layout.scheduler {
+        None => Some(ModelNote::NoScheduler),
+        Some(path) => layout.of_pipeline_around.then(|| ModelNote::SchedulerOf(path.clone())),
+    };
+    let wrapped = wrapped_name(weights).map(|(name, plain)| ModelNote::Wrapped { name, plain });
+    [two, average.map(ModelNote::Average), scheduler, wrapped].into_iter().flatten().collect()
 }
 
 /// A wrong field by the file that it is in.

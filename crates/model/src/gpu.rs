@@ -5,122 +5,167 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use burn::tensor::wgpu::wgpu::{
-    AdapterInfo, Backends, DeviceType as AdapterType, Instance, InstanceDescriptor,
+    Backend, Backends, DeviceType as AdapterType, Instance, InstanceDescriptor,
 };
-use burn::tensor::wgpu::{WgpuInitError, WgpuOptions};
+use burn::tensor::wgpu::{WgpuBackend, WgpuInitError};
 use burn::tensor::{Device, DeviceKind};
 
-use super::{DeviceChoice, DeviceError, SelectedDevice, no_adapter};
+use super::{DeviceBackend, DeviceChoice, DeviceError, SelectedDevice};
+use crate::device_choice::nth;
+
+/// What a driver says of an adapter.
+#[derive(Clone)]
+struct Info {
+    name: String,
+    device_type: AdapterType,
+    api: Backend,
+}
+
+/// An adapter, and how Burn calls it.
+struct Adapter {
+    info: Info,
+    kind: DeviceKind,
+}
 
 /// The best real GPU: discrete, then integrated, then virtual. `None` if there is none.
 ///
 /// # Errors
 /// [`DeviceError::Broken`] if there is one that cannot be opened.
 pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
-    let adapters = adapters();
-    let Some((info, kind)) = first_real(adapters.iter()) else { return Ok(None) };
-    let description = describe("wgpu", info);
-    let device = open(Device::wgpu_options().device_kind(kind), &description)?;
-    Ok(Some(adapter(device, description, true)))
+    let found = openable(settled(adapters())).into_iter().next();
+    let real = found.filter(|adapter| is_known_gpu(adapter.info.device_type));
+    real.map(|adapter| adapter.open(DeviceBackend::Wgpu.into())).transpose()
 }
 
 /// Whatever adapter there is, real ones first; a software rasteriser counts, and is named.
-pub(super) fn wgpu() -> Result<SelectedDevice, DeviceError> {
-    if let Some(found) = best()? {
-        return Ok(found);
-    }
-    let adapters = adapters();
-    let software = adapters.iter().find(|info| info.device_type == AdapterType::Cpu);
-    let info = software.or(adapters.first()).ok_or_else(|| {
-        no_adapter(
-            DeviceChoice::Wgpu,
-            "no graphics adapter was found (is a Vulkan, Metal or DX12 driver installed?)",
-        )
-    })?;
-    let name = describe("wgpu", info);
-    let (kind, description) = if info.device_type == AdapterType::Cpu {
-        (DeviceKind::Cpu, format!("{name}, a software rasteriser: slow"))
-    } else {
-        (DeviceKind::DefaultDevice, format!("{name}, of an unknown kind"))
-    };
-    let device = open(Device::wgpu_options().device_kind(kind), &name)?;
-    let is_gpu = info.device_type != AdapterType::Cpu;
-    Ok(adapter(device, description, is_gpu))
-}
-
-/// The first adapter of the best kind of real GPU, and how Burn calls it.
-fn first_real<'a>(
-    adapters: impl Iterator<Item = &'a AdapterInfo> + Clone,
-) -> Option<(&'a AdapterInfo, DeviceKind)> {
-    let kinds = [
-        (AdapterType::DiscreteGpu, DeviceKind::DiscreteGpu(0)),
-        (AdapterType::IntegratedGpu, DeviceKind::IntegratedGpu(0)),
-        (AdapterType::VirtualGpu, DeviceKind::VirtualGpu(0)),
-    ];
-    kinds.into_iter().find_map(|(wanted, kind)| {
-        let info = adapters.clone().find(|info| info.device_type == wanted)?;
-        Some((info, kind))
-    })
-}
-
-fn open(options: WgpuOptions, adapter: &str) -> Result<Device, DeviceError> {
-    let broken = |error: WgpuInitError| DeviceError::Broken {
-        adapter: adapter.to_owned(),
-        reason: error.to_string(),
-    };
-    options.init().map_err(broken)
+pub(super) fn wgpu(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    let none = "no graphics adapter was found (is a Vulkan, Metal or DX12 driver installed?)";
+    chosen(choice, none)
 }
 
 #[cfg(feature = "vulkan")]
-pub(super) fn vulkan() -> Result<SelectedDevice, DeviceError> {
-    pinned(DeviceChoice::Vulkan, burn::tensor::wgpu::WgpuBackend::Vulkan)
+pub(super) fn vulkan(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    chosen(choice, "no adapter with a Vulkan driver was found")
 }
 
 #[cfg(not(feature = "vulkan"))]
-pub(super) fn vulkan() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Vulkan, "vulkan"))
+pub(super) fn vulkan(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    Err(DeviceError::NotCompiled(DeviceBackend::Vulkan, "vulkan"))
 }
 
 #[cfg(feature = "metal")]
-pub(super) fn metal() -> Result<SelectedDevice, DeviceError> {
-    pinned(DeviceChoice::Metal, burn::tensor::wgpu::WgpuBackend::Metal)
+pub(super) fn metal(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    chosen(choice, "no adapter with a Metal driver was found")
 }
 
 #[cfg(not(feature = "metal"))]
-pub(super) fn metal() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Metal, "metal"))
+pub(super) fn metal(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    Err(DeviceError::NotCompiled(DeviceBackend::Metal, "metal"))
 }
 
-#[cfg(any(feature = "vulkan", feature = "metal"))]
-fn pinned(
-    choice: DeviceChoice,
-    api: burn::tensor::wgpu::WgpuBackend,
-) -> Result<SelectedDevice, DeviceError> {
-    use burn::tensor::wgpu::{WgpuBackend, wgpu::Backend};
-    let wanted = match api {
-        WgpuBackend::Metal => Backend::Metal,
-        _ => Backend::Vulkan,
+/// What the adapters of a backend are called, and what they are, in the order of their numbers.
+pub(super) fn names(backend: DeviceBackend) -> Vec<(String, &'static str)> {
+    of_backend(backend).iter().map(Adapter::listed).collect()
+}
+
+fn chosen(choice: DeviceChoice, none: &str) -> Result<SelectedDevice, DeviceError> {
+    nth(choice, of_backend(choice.backend), Adapter::listed, none)?.open(choice)
+}
+
+fn of_backend(backend: DeviceBackend) -> Vec<Adapter> {
+    let all = adapters();
+    openable(match pinned(backend) {
+        None => settled(all),
+        Some((api, _)) => all.into_iter().filter(|info| info.api == api).collect(),
+    })
+}
+
+/// The graphics API that a backend is bound to, by wgpu's name and by Burn's.
+fn pinned(backend: DeviceBackend) -> Option<(Backend, WgpuBackend)> {
+    match backend {
+        DeviceBackend::Vulkan => Some((Backend::Vulkan, WgpuBackend::Vulkan)),
+        DeviceBackend::Metal => Some((Backend::Metal, WgpuBackend::Metal)),
+        _ => None,
+    }
+}
+
+/// The adapters of the graphics API that Burn settles on where none is named: the first with a GPU, or
+/// else the first with anything. Its numbers count within that API.
+fn settled(adapters: Vec<Info>) -> Vec<Info> {
+    let apis = [Backend::Metal, Backend::Vulkan, Backend::Dx12];
+    let of = |api: Backend| adapters.iter().filter(move |info| info.api == api);
+    let has_gpu = |api: &Backend| of(*api).any(|info| info.device_type != AdapterType::Cpu);
+    let has_any = |api: &Backend| of(*api).next().is_some();
+    let api = apis.into_iter().find(has_gpu).or_else(|| apis.into_iter().find(has_any));
+    api.map_or_else(Vec::new, |api| of(api).cloned().collect())
+}
+
+/// The adapters of one graphics API that Burn can be told to open, the best first: it counts within each
+/// kind, knows one software rasteriser, and takes one of an unknown kind only where it is the only adapter.
+fn openable(adapters: Vec<Info>) -> Vec<Adapter> {
+    type Numbered = fn(usize) -> DeviceKind;
+    let kinds: [(AdapterType, usize, Numbered); 5] = [
+        (AdapterType::DiscreteGpu, usize::MAX, DeviceKind::DiscreteGpu),
+        (AdapterType::IntegratedGpu, usize::MAX, DeviceKind::IntegratedGpu),
+        (AdapterType::VirtualGpu, usize::MAX, DeviceKind::VirtualGpu),
+        (AdapterType::Other, usize::from(adapters.len() == 1), |_| DeviceKind::DefaultDevice),
+        (AdapterType::Cpu, 1, |_| DeviceKind::Cpu),
+    ];
+    let of_kind = |(wanted, most, kind): (AdapterType, usize, Numbered)| {
+        let same = adapters.iter().filter(move |info| info.device_type == wanted).take(most);
+        same.enumerate().map(move |(n, info)| Adapter { info: info.clone(), kind: kind(n) })
     };
-    let adapters = adapters();
-    let (info, kind) = first_real(adapters.iter().filter(|info| info.backend == wanted))
-        .ok_or_else(|| no_adapter(choice, "no GPU with that driver was found"))?;
-    let description = describe(&choice.to_string(), info);
-    let device = open(Device::wgpu_options().device_kind(kind).graphics_api(api), &description)?;
-    Ok(adapter(device, description, true))
+    kinds.into_iter().flat_map(of_kind).collect()
 }
 
-/// With `vulkan` or `metal` wgpu is given their own languages, which know matrix units.
-fn adapter(device: Device, description: String, is_gpu: bool) -> SelectedDevice {
-    let matrix_units = cfg!(any(feature = "vulkan", feature = "metal"));
-    SelectedDevice { device, description, is_gpu, compiles_kernels: true, matrix_units }
+fn is_known_gpu(kind: AdapterType) -> bool {
+    !matches!(kind, AdapterType::Cpu | AdapterType::Other)
 }
 
-fn describe(api: &str, info: &AdapterInfo) -> String {
-    format!("{api}: {} ({:?})", info.name, info.backend)
+impl Adapter {
+    /// Its name and kind, for people.
+    fn listed(&self) -> (String, &'static str) {
+        let kind = match self.info.device_type {
+            AdapterType::DiscreteGpu => "discrete GPU",
+            AdapterType::IntegratedGpu => "integrated GPU",
+            AdapterType::VirtualGpu => "virtual GPU",
+            AdapterType::Cpu => "software rasteriser",
+            AdapterType::Other => "unknown kind",
+        };
+        (format!("{} ({:?})", self.info.name, self.info.api), kind)
+    }
+
+    /// Burn opens an adapter once a process: a second call for the same one fails.
+    fn open(self, choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+        let name = format!("{choice}: {}", self.listed().0);
+        let options = Device::wgpu_options().device_kind(self.kind);
+        let options = match pinned(choice.backend) {
+            Some((_, api)) => options.graphics_api(api),
+            None => options,
+        };
+        let broken = |error: WgpuInitError| DeviceError::Broken {
+            adapter: name.clone(),
+            reason: error.to_string(),
+        };
+        let device = options.init().map_err(broken)?;
+        let (is_gpu, remark) = match self.info.device_type {
+            AdapterType::Cpu => (false, ", a software rasteriser: slow"),
+            AdapterType::Other => (true, ", of an unknown kind"),
+            _ => (true, ""),
+        };
+        Ok(SelectedDevice {
+            device,
+            description: name + remark,
+            is_gpu,
+            compiles_kernels: true,
+            // With `vulkan` or `metal` wgpu is given their own languages, which know matrix units.
+            matrix_units: cfg!(any(feature = "vulkan", feature = "metal")),
+        })
+    }
 }
 
 /// Every adapter of every compute-capable API, without opening any.
-fn adapters() -> Vec<AdapterInfo> {
+fn adapters() -> Vec<Info> {
     // OpenGL is left out: it cannot compute what a UNet needs, and looking for it prints to stderr.
     let descriptor = InstanceDescriptor {
         backends: Backends::PRIMARY,
@@ -130,7 +175,66 @@ fn adapters() -> Vec<AdapterInfo> {
     let listing = pin!(instance.enumerate_adapters(Backends::PRIMARY));
     // On native platforms the listing is ready at once; in a browser there is nothing to list.
     match listing.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(adapters) => adapters.iter().map(|adapter| adapter.get_info()).collect(),
+        Poll::Ready(adapters) => {
+            let infos = adapters.iter().map(|adapter| adapter.get_info());
+            infos
+                .map(|found| Info {
+                    name: found.name,
+                    device_type: found.device_type,
+                    api: found.backend,
+                })
+                .collect()
+        }
         Poll::Pending => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapter(name: &str, device_type: AdapterType, api: Backend) -> Info {
+        Info { name: name.to_owned(), device_type, api }
+    }
+
+    /// Two discrete GPUs behind an integrated one and a rasteriser, seen by two drivers.
+    #[test]
+    fn gpus_are_numbered_as_burn_counts_them_the_best_first() {
+        use AdapterType::{Cpu, DiscreteGpu, IntegratedGpu, Other};
+        let of = |api: Backend| {
+            [
+                ("L", Cpu),
+                ("I", IntegratedGpu),
+                ("A", DiscreteGpu),
+                ("X", Other),
+                ("B", DiscreteGpu),
+                ("M", Cpu),
+            ]
+            .map(|(name, kind)| adapter(name, kind, api))
+        };
+        let all = [of(Backend::Dx12), of(Backend::Vulkan)].concat();
+        let found = openable(settled(all));
+        let named: Vec<_> = found.iter().map(|found| (&found.info.name[..], &found.kind)).collect();
+        let expected = [
+            ("A", &DeviceKind::DiscreteGpu(0)),
+            ("B", &DeviceKind::DiscreteGpu(1)),
+            ("I", &DeviceKind::IntegratedGpu(0)),
+            ("L", &DeviceKind::Cpu),
+        ];
+        assert_eq!(named, expected);
+        assert!(found.iter().all(|found| found.info.api == Backend::Vulkan));
+    }
+
+    #[test]
+    fn an_api_with_a_gpu_comes_before_one_with_a_rasteriser() {
+        let rasteriser = adapter("L", AdapterType::Cpu, Backend::Vulkan);
+        let real = adapter("A", AdapterType::DiscreteGpu, Backend::Dx12);
+        let settled = |adapters: &[&Info]| {
+            let found = openable(settled(adapters.iter().map(|&info| info.clone()).collect()));
+            found.into_iter().map(|found| found.info.name).collect::<Vec<_>>()
+        };
+        assert_eq!(settled(&[&rasteriser, &real]), ["A"]);
+        assert_eq!(settled(&[&rasteriser]), ["L"]);
+        assert!(settled(&[]).is_empty());
     }
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::ModelError;
+use crate::text::read_text;
 
 /// An object all of whose fields have defaults.
 ///
@@ -36,7 +37,7 @@ pub(crate) fn parse_fields<T: DeserializeOwned>(
 }
 
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
-    let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
+    let text = read_text(path).map_err(ModelError::io(path))?;
     serde_json::from_str(&without_infinities(&text)).map_err(ModelError::json(path))
 }
 

@@ -11,14 +11,23 @@ use crate::json::read_json;
 /// The weights' file, as diffusers names it.
 pub(crate) const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
 
-/// The parts of a model folder: a pipeline's (`unet/` and `scheduler/`), an old pipeline's that has
-/// both in itself, or a bare network's.
+/// Where diffusers' training scripts save the moving average of a network.
+const AVERAGE: &str = "unet_ema";
+const SCHEDULER: &str = "scheduler/scheduler_config.json";
+
+/// The parts of a model folder: a pipeline's (`unet/` and `scheduler/`), an old pipeline's that has both
+/// in itself, a bare network's, or a checkpoint's of diffusers' training scripts, which has `unet/`, its
+/// moving average `unet_ema/`, or both, and lies in the pipeline's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// Holds `config.json` and the weights.
     pub unet: PathBuf,
+    /// Where `unet` and `unet_ema` are both there: the one that is not taken.
+    pub passed_over: Option<PathBuf>,
     /// `scheduler_config.json`; a bare network has none.
     pub scheduler: Option<PathBuf>,
+    /// Whether that belongs to the pipeline around a checkpoint.
+    pub of_pipeline_around: bool,
 }
 
 impl Layout {
@@ -27,29 +36,35 @@ impl Layout {
     /// # Errors
     /// [`ModelError::Folder`] if there is no network.
     pub fn of(dir: &Path) -> Result<Self, ModelError> {
-        let nested = dir.join("unet");
-        let unet = match () {
-            () if nested.join("config.json").is_file() => nested,
-            () if dir.join("config.json").is_file() => dir.to_path_buf(),
-            () => return Err(not_a_model(dir)),
+        let (unet, passed_over) = network(dir)?;
+        let (places, around) = match unet == dir {
+            false => (vec![dir.join(SCHEDULER)], dir.join("..")),
+            true => (
+                vec![
+                    dir.join("scheduler_config.json"),
+                    dir.join(SCHEDULER),
+                    dir.join("..").join(SCHEDULER),
+                ],
+                dir.join("../.."),
+            ),
         };
-        let places = match unet == dir {
-            false => vec![dir.join("scheduler/scheduler_config.json")],
-            true => vec![
-                dir.join("scheduler_config.json"),
-                dir.join("scheduler/scheduler_config.json"),
-                dir.join("../scheduler/scheduler_config.json"),
-            ],
+        let checkpoint = match unet == dir {
+            false => is_checkpoint(dir),
+            true => is_checkpoint(&dir.join("..")) || dir.parent().is_some_and(is_checkpoint),
         };
-        let scheduler = places.iter().find(|place| place.is_file()).cloned();
+        let own = places.into_iter().find(|place| place.is_file());
+        let around = Some(around.join(SCHEDULER)).filter(|place| checkpoint && place.is_file());
+        let of_pipeline_around = own.is_none() && around.is_some();
+        let scheduler = own.or(around);
         // A pipeline without its scheduler is damaged, not bare.
-        match places.into_iter().next().filter(|_| unet != dir && scheduler.is_none()) {
-            Some(path) => {
-                let problem = "no such file: nothing says what the network predicts at which noise levels; bring it back";
-                Err(ModelError::Folder { path, problem: problem.to_owned() })
-            }
-            None => Ok(Self { unet, scheduler }),
+        if unet != dir && scheduler.is_none() && !checkpoint {
+            let problem = "no such file: nothing says what the network predicts at which noise levels; bring it back";
+            return Err(ModelError::Folder {
+                path: dir.join(SCHEDULER),
+                problem: problem.to_owned(),
+            });
         }
+        Ok(Self { unet, passed_over, scheduler, of_pipeline_around })
     }
 
     /// The weights' files: one, or several by an index.
@@ -98,6 +113,34 @@ impl Layout {
     }
 }
 
+/// The folder of the network in `dir`, and of a second one that is passed over. A pipeline is its `unet`,
+/// whatever else lies there. Of a checkpoint the moving average is taken: it is what the training script
+/// puts into the pipeline at the end.
+fn network(dir: &Path) -> Result<(PathBuf, Option<PathBuf>), ModelError> {
+    let holds_one = |folder: &PathBuf| folder.join("config.json").is_file();
+    let there = |name: &str| Some(dir.join(name)).filter(holds_one);
+    match (there("unet"), there(AVERAGE)) {
+        (Some(last), Some(average)) if is_pipeline(dir) => Ok((last, Some(average))),
+        (Some(last), Some(average)) => Ok((average, Some(last))),
+        (Some(only), None) | (None, Some(only)) => Ok((only, None)),
+        (None, None) => match holds_one(&dir.to_path_buf()) {
+            true => Ok((dir.to_path_buf(), None)),
+            false => Err(not_a_model(dir)),
+        },
+    }
+}
+
+fn is_pipeline(dir: &Path) -> bool {
+    dir.join("model_index.json").is_file()
+}
+
+/// Whether `dir` is what diffusers' training scripts save on the way: networks, and no pipeline.
+fn is_checkpoint(dir: &Path) -> bool {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let has_average = dir.join(AVERAGE).join("config.json").is_file();
+    !is_pipeline(dir) && (has_average || name.starts_with("checkpoint-"))
+}
+
 /// diffusers' list of which tensor lies in which file.
 #[derive(Deserialize)]
 struct Index {
@@ -130,7 +173,7 @@ fn not_a_model(dir: &Path) -> ModelError {
         "a folder of the Hugging Face cache; the model is in one of the folders in its snapshots/"
     } else if dir.exists() {
         "not a model folder: neither unet/config.json nor config.json is there (expected a diffusers \
-         pipeline or UNet2DModel folder, such as runs/NAME/teacher or runs/NAME/students/0004)"
+         pipeline, checkpoint or UNet2DModel folder, such as runs/NAME/teacher or runs/NAME/students/0004)"
     } else {
         "no such folder (a model of the Hugging Face Hub has to be downloaded first)"
     };
@@ -153,8 +196,7 @@ mod tests {
 
     #[test]
     fn a_network_is_found_in_every_layout() {
-        let scheduler = "scheduler/scheduler_config.json";
-        let pipeline = folder(&[("unet/config.json", "{}"), (scheduler, "{}")]);
+        let pipeline = folder(&[("unet/config.json", "{}"), (SCHEDULER, "{}")]);
         let inside = pipeline.path().join("unet");
         for dir in [pipeline.path(), &inside] {
             let layout = Layout::of(dir).unwrap();
@@ -169,10 +211,42 @@ mod tests {
         assert_eq!(Layout::of(bare.path()).unwrap().scheduler, None);
         let damaged = folder(&[("unet/config.json", "{}")]);
         let missing = Layout::of(damaged.path()).unwrap_err().to_string();
-        assert!(missing.contains(scheduler) && missing.contains("bring it back"), "{missing}");
+        assert!(missing.contains(SCHEDULER) && missing.contains("bring it back"), "{missing}");
         let cache = folder(&[("snapshots/abc/config.json", "{}")]);
         let hint = Layout::of(cache.path()).unwrap_err().to_string();
         assert!(hint.contains("in its snapshots/"), "{hint}");
+    }
+
+    /// diffusers' training scripts save `checkpoint-500/{unet,unet_ema}` in the folder of the pipeline.
+    #[test]
+    fn a_checkpoint_is_its_moving_average() {
+        let last = ("run/checkpoint-500/unet/config.json", "{}");
+        let average = ("run/checkpoint-500/unet_ema/config.json", "{}");
+        let of_pipeline = ("run/scheduler/scheduler_config.json", "{}");
+        let both = folder(&[last, average]);
+        let at = |root: &tempfile::TempDir, name: &str| root.path().join("run").join(name);
+        let layout = Layout::of(&at(&both, "checkpoint-500")).unwrap();
+        assert_eq!(layout.unet, at(&both, "checkpoint-500/unet_ema"));
+        assert_eq!(layout.passed_over, Some(at(&both, "checkpoint-500/unet")));
+        assert!(layout.scheduler.is_none() && !layout.of_pipeline_around);
+
+        let pipeline = folder(&[last, average, of_pipeline]);
+        for inside in ["checkpoint-500", "checkpoint-500/unet", "checkpoint-500/unet_ema"] {
+            let layout = Layout::of(&at(&pipeline, inside)).unwrap();
+            assert!(layout.scheduler.unwrap().is_file() && layout.of_pipeline_around, "{inside}");
+        }
+        for only in [last, average] {
+            let layout = Layout::of(&at(&folder(&[only, of_pipeline]), "checkpoint-500"));
+            assert_eq!(layout.unwrap().passed_over, None);
+        }
+        // A pipeline says itself which network is its own.
+        let index = ("run/checkpoint-500/model_index.json", "{}");
+        let own = ("run/checkpoint-500/scheduler/scheduler_config.json", "{}");
+        let whole = folder(&[last, average, index, own]);
+        let layout = Layout::of(&at(&whole, "checkpoint-500")).unwrap();
+        assert_eq!(layout.unet, at(&whole, "checkpoint-500/unet"));
+        assert_eq!(layout.passed_over, Some(at(&whole, "checkpoint-500/unet_ema")));
+        assert!(!layout.of_pipeline_around);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! [`UNet`] is diffusers' `UNet2DModel`: same layers, same parameter names, same safetensors.
 //! A model on disk is a diffusers pipeline folder ([`ModelFolder`]); there is no export step and
-//! no second format. [`DeviceChoice`] turns `--device` into a Burn device.
+//! no second format. [`DeviceChoice`] turns a device's name into a Burn device.
 //!
 //! Tensors are `[B, C, H, W]`, images in `[-1, 1]`.
 
@@ -15,20 +15,25 @@ mod config;
 mod config_check;
 mod denoiser;
 mod device;
+mod device_choice;
 mod device_problem;
 mod dropout;
+mod ema_model;
 mod embedding;
 mod error;
 mod folder;
 mod init;
 mod json;
 mod layout;
+mod note;
 mod params;
 mod precision;
 mod resample;
 mod resnet;
 mod scheduler;
 mod scheduler_class;
+mod tensor_names;
+mod text;
 mod unet;
 mod weights;
 
@@ -40,15 +45,20 @@ pub use atomic::{recover_folder, write_atomically};
 pub use checksums::{verify_checksums, write_checksums};
 pub use config::{ClassInput, UNetConfig};
 pub use denoiser::UNetDenoiser;
-pub use device::{DeviceChoice, DeviceError, SelectedDevice};
+pub use device::{SelectedDevice, list_devices};
+pub use device_choice::{DeviceBackend, DeviceChoice, DeviceError, ListedDevice};
 pub use device_problem::device_problem;
 pub use dropout::DropoutMasks;
+pub use ema_model::EmaModel;
 pub use embedding::timestep_embedding;
 pub use error::ModelError;
 pub use folder::{Distilled, HalfstepFile, ModelFiles, ModelFolder, ModelOutline, Provenance};
+pub use note::ModelNote;
 pub use params::{flat_grads, flat_params, param_names, with_flat_params};
 pub use precision::{Precision, PrecisionError};
 pub use scheduler::SchedulerConfig;
 pub use scheduler_class::DpmSolver;
+pub use tensor_names::unwrapped;
+pub use text::read_text;
 pub use unet::UNet;
 pub use weights::{first_not_finite, load_weights, save_weights};

@@ -1,19 +1,23 @@
 //! Builds without wgpu have no GPU to offer.
 
-use super::{DeviceChoice, DeviceError, SelectedDevice};
+use super::{DeviceBackend, DeviceChoice, DeviceError, SelectedDevice};
 
 pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
     Ok(None)
 }
 
-pub(super) fn wgpu() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Wgpu, "wgpu"))
+pub(super) fn names(_: DeviceBackend) -> Vec<(String, &'static str)> {
+    Vec::new()
 }
 
-pub(super) fn vulkan() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Vulkan, "vulkan"))
+pub(super) fn wgpu(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    Err(DeviceError::NotCompiled(DeviceBackend::Wgpu, "wgpu"))
 }
 
-pub(super) fn metal() -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceChoice::Metal, "metal"))
+pub(super) fn vulkan(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    Err(DeviceError::NotCompiled(DeviceBackend::Vulkan, "vulkan"))
+}
+
+pub(super) fn metal(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    Err(DeviceError::NotCompiled(DeviceBackend::Metal, "metal"))
 }

@@ -10,9 +10,24 @@ use crate::unet::UNet;
 
 /// The parameters' names in diffusers' (PyTorch's) spelling, in the order of [`flat_params`].
 pub fn param_names(unet: &UNet) -> Vec<String> {
+    parameters(unet).into_iter().map(|parameter| parameter.name).collect()
+}
+
+/// What a parameter is called.
+pub(crate) struct Parameter {
+    /// In diffusers' (PyTorch's) spelling.
+    pub name: String,
+    /// In Burn's, where norms have a gamma and a beta.
+    pub burn_name: String,
+    /// Whether it belongs to a linear layer, whose weights PyTorch has the other way round.
+    pub is_linear: bool,
+}
+
+/// The parameters in the order of [`flat_params`].
+pub(crate) fn parameters(unet: &UNet) -> Vec<Parameter> {
     let mut visitor = Names::default();
     unet.visit(&mut visitor);
-    visitor.names
+    visitor.found
 }
 
 /// Every parameter as a flat tensor without gradient tracking.
@@ -40,7 +55,7 @@ pub fn with_flat_params(unet: UNet, values: Vec<Tensor<1>>) -> UNet {
 struct Names {
     path: Vec<String>,
     containers: Vec<String>,
-    names: Vec<String>,
+    found: Vec<Parameter>,
 }
 
 impl ModuleVisitor for Names {
@@ -60,14 +75,17 @@ impl ModuleVisitor for Names {
     }
 
     fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
-        let in_norm = self.containers.iter().any(|container| container.ends_with("GroupNorm"));
-        let mut name = self.path.join(".");
-        if in_norm && let Some(stem) = name.strip_suffix("gamma") {
-            name = format!("{stem}weight");
-        } else if in_norm && let Some(stem) = name.strip_suffix("beta") {
-            name = format!("{stem}bias");
-        }
-        self.names.push(name);
+        let within = |layer: &str| self.containers.iter().any(|kind| kind.ends_with(layer));
+        let burn_name = self.path.join(".");
+        let name = match within("GroupNorm") {
+            true => match (burn_name.strip_suffix("gamma"), burn_name.strip_suffix("beta")) {
+                (Some(stem), _) => format!("{stem}weight"),
+                (None, Some(stem)) => format!("{stem}bias"),
+                (None, None) => burn_name.clone(),
+            },
+            false => burn_name.clone(),
+        };
+        self.found.push(Parameter { name, burn_name, is_linear: within("Struct:Linear") });
     }
 }
 

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use burn::store::{
     BurnToPyTorchAdapter, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot,
-    PyTorchToBurnAdapter, SafetensorsStore,
+    ModuleStore, PyTorchToBurnAdapter, SafetensorsStore,
 };
 use burn::tensor::{DType, Tensor};
 
 use crate::device_problem::device_problem;
 use crate::error::ModelError;
-use crate::params::{flat_params, param_names};
+use crate::params::{flat_params, param_names, parameters};
+use crate::tensor_names::{BurnNames, unwrapped, unwrapped_once};
 use crate::unet::UNet;
 
 /// Writes the parameters to `path`, which must not exist or be a file to replace.
@@ -47,9 +48,10 @@ pub fn load_weights(unet: UNet, path: &Path) -> Result<UNet, ModelError> {
 
 /// The same from several files that have a part each.
 pub(crate) fn load_weight_files(mut unet: UNet, paths: &[PathBuf]) -> Result<UNet, ModelError> {
+    let names = BurnNames::new(parameters(&unet));
     let (mut missing, mut unused): (Option<Vec<String>>, Vec<String>) = (None, Vec::new());
     for path in paths {
-        let (lacking, left_over) = load_part(&mut unet, path)?;
+        let (lacking, left_over) = load_part(&mut unet, path, &names)?;
         unused.extend(left_over);
         missing = Some(match missing {
             Some(before) => before.into_iter().filter(|name| lacking.contains(name)).collect(),
@@ -60,12 +62,12 @@ pub(crate) fn load_weight_files(mut unet: UNet, paths: &[PathBuf]) -> Result<UNe
     let wrong = |problem: String| ModelError::Weights { path: path.clone(), problem };
     let missing = missing.unwrap_or_default();
     if !missing.is_empty() {
-        let names = list(&missing);
-        return Err(wrong(format!("lacks tensors that config.json asks for: {names}")));
+        let missing = list(missing.iter().map(|name| names.in_file(name)));
+        return Err(wrong(format!("lacks tensors that config.json asks for: {missing}")));
     }
     if !unused.is_empty() {
-        let names = list(&unused);
-        return Err(wrong(format!("has tensors that config.json does not ask for: {names}")));
+        let unused = list(unused.into_iter());
+        return Err(wrong(format!("has tensors that config.json does not ask for: {unused}")));
     }
     if let Some(name) = first_not_finite(&unet)? {
         return Err(wrong(format!("tensor `{name}` holds NaN or infinity")));
@@ -73,23 +75,16 @@ pub(crate) fn load_weight_files(mut unet: UNet, paths: &[PathBuf]) -> Result<UNe
     Ok(unet)
 }
 
-/// Reads what one file has; gives the names of what it lacks and of what is left over in it.
-fn load_part(unet: &mut UNet, path: &Path) -> Result<(Vec<String>, Vec<String>), ModelError> {
+/// Reads what one file has; gives Burn's names of what it lacks, and diffusers' of what is left over in it.
+fn load_part(
+    unet: &mut UNet,
+    path: &Path,
+    names: &BurnNames,
+) -> Result<(Vec<String>, Vec<String>), ModelError> {
     std::fs::File::open(path).map_err(ModelError::io(path))?;
     let wrong = |problem: String| ModelError::Weights { path: path.to_path_buf(), problem };
-    let renamed = RENAMED.map(|(old, new)| {
-        (format!(r"(attentions\.\d+)\.{old}\.(weight|bias)$"), format!("${{1}}.{new}.${{2}}"))
-    });
-    let Ok(remapper) = KeyRemapper::from_patterns(renamed.to_vec()) else {
-        unreachable!("the patterns are regular expressions")
-    };
-    let mut store = SafetensorsStore::from_file(path)
-        .with_from_adapter(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32)))
-        .remap(remapper)
-        .skip_enum_variants(true)
-        .validate(false)
-        .allow_partial(true);
-    let result = unet.load_from(&mut store).map_err(|error| {
+    let mut store = store(path);
+    let tensors = store.get_all_tensors().map_err(|error| {
         wrong(match is_lfs_pointer(path) {
             true => {
                 "a pointer of Git LFS, not the weights; fetch them with `git lfs pull`".to_owned()
@@ -97,10 +92,40 @@ fn load_part(unet: &mut UNet, path: &Path) -> Result<(Vec<String>, Vec<String>),
             false => format!("not a readable safetensors file: {error}"),
         })
     })?;
+    let inside = unwrapped_once(tensors.keys().cloned()).map_err(wrong)?;
+    let mut named: Vec<_> = tensors.values().cloned().collect();
+    for tensor in &mut named {
+        tensor.name.clone_from(&inside[&tensor.name]);
+    }
+    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
+    let result = unet.apply(named, None, Some(Box::new(adapter)), true);
     if let Some(error) = result.errors.first() {
-        return Err(wrong(format!("does not fit the network in config.json: {error}")));
+        let problem = names.problem(error);
+        return Err(wrong(format!("does not fit the network in config.json: {problem}")));
     }
     Ok((result.missing.into_iter().map(|(name, _)| name).collect(), result.unused))
+}
+
+/// A file of PyTorch's, whose names are today's diffusers'.
+fn store(path: &Path) -> SafetensorsStore {
+    let renamed = RENAMED.map(|(old, new)| {
+        (format!(r"(attentions\.\d+)\.{old}\.(weight|bias)$"), format!("${{1}}.{new}.${{2}}"))
+    });
+    let Ok(remapper) = KeyRemapper::from_patterns(renamed.to_vec()) else {
+        unreachable!("the patterns are regular expressions")
+    };
+    SafetensorsStore::from_file(path).remap(remapper)
+}
+
+/// The first tensor in these files that is named through wrappers of PyTorch's: its name there, and the name
+/// that it is read by. `None` also if a file cannot be read, which reading its weights reports.
+pub(crate) fn wrapped_name(paths: &[PathBuf]) -> Option<(String, String)> {
+    let mut names =
+        paths.iter().flat_map(|path| SafetensorsStore::from_file(path).keys().unwrap_or_default());
+    names.find_map(|name| {
+        let plain = unwrapped(&name);
+        (plain != name).then_some((name, plain))
+    })
 }
 
 /// What a repository has in place of a large file that was not fetched.
@@ -124,9 +149,10 @@ pub fn first_not_finite(unet: &UNet) -> Result<Option<String>, ModelError> {
 }
 
 /// The first few names and how many more.
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(4).map(|name| format!("`{name}`")).collect();
-    match names.len().saturating_sub(4) {
+fn list(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(4);
+    let shown: Vec<String> = names.take(4).map(|name| format!("`{name}`")).collect();
+    match more {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }

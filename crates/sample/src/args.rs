@@ -155,7 +155,8 @@ pub struct Args {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch_size: u32,
 
-    /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray
+    /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
+    /// cuda:1; `list` prints all that there are and does nothing else
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 

@@ -9,7 +9,8 @@ use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
 use halfstep_model::{ModelFolder, SelectedDevice};
 use halfstep_sample::{
-    Draw, Family, GridRule, Images, SampleError, Sampler, SamplerKind, StepNoise, output, picture,
+    Draw, Family, GridRule, Images, SampleError, Sampler, SamplerKind, StepNoise, open_model,
+    open_model_checked, output, picture,
 };
 
 use crate::args::Args;
@@ -33,7 +34,7 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<()> {
     refuse_among_pictures(&args.model, &[("--out", Some(out))])?;
     choose::check_flags(args, samplers)?;
     let device = args.device.select()?;
-    let teacher = ModelFolder::load(&args.model, &device.device)?;
+    let teacher = open_model_checked(&args.model, &device)?;
     if teacher.halfstep.distilled.is_some() {
         bail!(
             "--model {}: is a student, which is drawn on its own grid only; give its teacher here \
@@ -69,7 +70,7 @@ fn students<'a>(
 ) -> anyhow::Result<Vec<Student<'a>>> {
     let shape = image_shape(&args.model, teacher)?;
     let load = |path: &'a std::path::PathBuf| {
-        let model = ModelFolder::load(path, &device.device)?;
+        let model = open_model(path, &device.device)?;
         let Some(grid) = model.distilled_grid() else {
             bail!("--student {}: is not a student: it has no grid of its own", path.display());
         };

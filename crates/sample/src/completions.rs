@@ -1,13 +1,19 @@
-//! Reading a command line that may ask for shell completions.
+//! Reading a command line that may ask for shell completions, or for a list of devices.
 
 use clap::Parser;
 use clap_complete::Shell;
 
 use crate::answer;
+use crate::device_list::{answer_devices, asks_for_devices};
 
 /// The arguments of the program, as [`Parser::parse`] gives them; ends the program after printing
-/// completions if its argument `completions` asks for them.
+/// completions if its argument `completions` asks for them, or devices if `device` is `list`.
 pub fn parse_or_complete<A: Parser>() -> A {
+    // Before clap, which would miss the arguments that drawing and training need.
+    if asks_for_devices(std::env::args_os()) {
+        answer_devices();
+        std::process::exit(0);
+    }
     let matches = A::command().get_matches();
     if let Some(&shell) = matches.get_one::<Shell>("completions") {
         answer!("{}", completions::<A>(shell).trim_end());

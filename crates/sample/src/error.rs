@@ -74,6 +74,20 @@ pub enum SampleError {
     /// Reading the result from the device failed.
     #[error("the device failed while drawing: {0}")]
     Device(String),
+    /// A device that computes something else than the CPU.
+    #[error(
+        "{device} does not compute what the CPU computes: a network's {what} differ by {difference:.1e} of the \
+         largest; mend its driver, build without `fusion` and `autotune` if they are compiled in, or use \
+         another device"
+    )]
+    Disagrees {
+        /// The device.
+        device: String,
+        /// What was compared.
+        what: &'static str,
+        /// The largest difference over the largest value.
+        difference: f64,
+    },
     /// A picture of this many channels cannot be written.
     #[error(
         "images of {0} channels cannot be written as PNG; 1 to 4 (grey, RGB, either with alpha) can. `--raw` takes any"

@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use halfstep_data::{Dataset, Progress};
 use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
 use halfstep_sample::{
-    ClassNames, GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch, output,
+    ClassNames, GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch,
+    open_model_checked, output,
 };
 
 use crate::named_data;
@@ -43,7 +44,7 @@ pub fn run(job: &GammaJob<'_>) -> anyhow::Result<ExitCode> {
 
 fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     let device = job.device.select()?;
-    let model = ModelFolder::load(job.model, &device.device)?;
+    let model = open_model_checked(job.model, &device)?;
     refuse_student(job, &model)?;
     let shape = image_shape(job.model, &model)?;
     let config = named_data::config(job.dataset, job.data_dir, shape)?;
@@ -195,7 +196,8 @@ mod tests {
     use burn::tensor::Device;
     use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
     use halfstep_model::{
-        BlockType, Distilled, HalfstepFile, ImageSize, SchedulerConfig, UNet, UNetConfig,
+        BlockType, DeviceBackend, Distilled, HalfstepFile, ImageSize, SchedulerConfig, UNet,
+        UNetConfig,
     };
 
     use super::*;
@@ -239,7 +241,7 @@ mod tests {
             seed: 0,
             batch_size: 5,
             force: false,
-            device: DeviceChoice::Cpu,
+            device: DeviceBackend::Cpu.into(),
         }
     }
 

@@ -6,9 +6,11 @@
 //! [`picture`] and [`output`] into files. [`GammaTable`] is what Analytic-DPM has to know of a
 //! network beforehand.
 
+mod agreement;
 mod class_names;
 mod completions;
 mod dataset;
+mod device_list;
 mod diffusers;
 mod draw;
 mod error;
@@ -19,6 +21,7 @@ mod images;
 mod noise_path;
 mod ode;
 mod of_model;
+mod open_model;
 mod options;
 pub mod output;
 mod panics;
@@ -33,6 +36,9 @@ mod signals;
 mod suggest;
 mod watch;
 
+pub use agreement::{
+    MATRIX_UNITS, ROUNDING, check_drawing, largest, relative_difference, say_unchecked, verdict,
+};
 pub use class_names::{ClassError, ClassNames};
 pub use dataset::{load_dataset, say_passed_over};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
@@ -46,6 +52,7 @@ pub use grid::{
 pub use images::Images;
 pub use noise_path::NoisePath;
 pub use ode::{OdeVariable, RungeKutta, Tableau};
+pub use open_model::{open_model, open_model_checked, say_notes};
 pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
 pub use panics::{caught, note_panics};
 pub use path_args::{name_or_path_arg, path_arg};

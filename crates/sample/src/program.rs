@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
-use halfstep_model::{
-    ClassInput, ImageSize, ModelFiles, ModelFolder, SelectedDevice, TimeEmbeddingType,
+use halfstep_model::{ClassInput, ImageSize, ModelFolder, SelectedDevice, TimeEmbeddingType};
+use halfstep_sample::{
+    ClassNames, Draw, GammaTable, Images, Sampler, StepNoise, open_model_checked, output,
 };
-use halfstep_sample::{ClassNames, Draw, GammaTable, Images, Sampler, StepNoise, output};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{Args, GridSize};
@@ -47,13 +47,7 @@ fn draw(args: &Args) -> anyhow::Result<()> {
     let outputs = Outputs::of(args);
     refuse_among_pictures(&args.model, &outputs.pictures())?;
     let device = args.device.select()?;
-    let model = ModelFolder::load(&args.model, &device.device)?;
-    if ModelFiles::of(&args.model)?.scheduler.is_none() {
-        halfstep_sample::say!(
-            "note: {} has no scheduler_config.json; DDPM's is taken: epsilon at 1000 linear betas",
-            args.model.display()
-        );
-    }
+    let model = open_model_checked(&args.model, &device)?;
     let Choice { sampler, grid } = Choice::of(args, &model)?;
     refuse_no_logarithm(args, &model, &grid)?;
     let shape = image_shape(&args.model, &model)?;

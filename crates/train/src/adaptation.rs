@@ -115,6 +115,7 @@ mod tests {
                 schedule,
                 halfstep: Default::default(),
                 files: ModelFiles { weights: Vec::new(), scheduler: None },
+                notes: Vec::new(),
             },
         }
     }

@@ -26,7 +26,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub out: Option<PathBuf>,
 
-    /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray
+    /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
+    /// cuda:1; `list` prints all that there are and does nothing else
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 

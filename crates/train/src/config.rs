@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::learner::NonFinite;
 use crate::lr::LrDecay;
+use crate::original::OriginalRead;
 
 /// A run: which images, which network, how the teacher learns, how it is halved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct Config {
     /// `[log]`
     #[serde(default)]
     pub log: LogConfig,
+    /// What [`Config::original`] has read.
+    #[serde(skip)]
+    pub(crate) original_read: OriginalRead,
 }
 
 /// The UNet; the image size and channels come from the data.

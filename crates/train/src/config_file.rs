@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use halfstep_data::expand_home;
+use halfstep_model::read_text;
 use halfstep_sample::nearest_name;
 use toml::{Table, Value};
 
@@ -16,7 +17,7 @@ use crate::whole_numbers::with_whole_numbers;
 /// [`TrainError::Parse`] with line and column, or naming the override, and a suggestion for a
 /// misspelt key; [`TrainError::Config`] for values that do not go together.
 pub fn load_config(path: &Path, overrides: &[String]) -> Result<Config, TrainError> {
-    let text = std::fs::read_to_string(path).map_err(|error| TrainError::file(path, error))?;
+    let text = read_text(path).map_err(|error| TrainError::file(path, error))?;
     parse_config(&path.display().to_string(), &text, overrides)
 }
 

@@ -1,6 +1,7 @@
 //! Is it copying? The training images nearest to some of the drawn ones.
 
 use halfstep_data::Dataset;
+use halfstep_model::read_text;
 use halfstep_sample::output::write_file;
 use halfstep_sample::{Images, output, picture};
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ pub(crate) struct Copies {
 impl Copies {
     /// What was written, and its picture; `None` if it is not there or damaged.
     pub fn read(folder: &std::path::Path) -> Option<(Self, Vec<u8>)> {
-        let numbers = std::fs::read_to_string(folder.join(NUMBERS)).ok()?;
+        let numbers = read_text(&folder.join(NUMBERS)).ok()?;
         Some((serde_json::from_str(&numbers).ok()?, std::fs::read(folder.join(PICTURE)).ok()?))
     }
 

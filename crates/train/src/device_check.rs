@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use halfstep_model::{DeviceChoice, Precision, SelectedDevice, UNetConfig};
+use halfstep_model::{DeviceBackend, Precision, SelectedDevice, UNetConfig};
+use halfstep_sample::{MATRIX_UNITS, ROUNDING, largest, relative_difference as difference};
 
 use crate::config::Config;
 use crate::error::TrainError;
@@ -16,11 +17,8 @@ const GATE_STEPS: u64 = 3;
 const FUSION_OFF: &str = "build without `fusion`, or turn it off with a file burn.toml, where the program \
     is started, that says `fusion.beam_search.max_explorations = 0`, and check again";
 
-/// TF32 rounds factors to 1e-3; a wrong kernel is off by its own size.
-const ROUNDED: f64 = 1e-2;
-
 /// What Burn takes for products of f32 where there are matrix units.
-const MATRIX_UNITS: &str = "its matrix units round f32: set `precision = \"bf16\"` (\"f16\" on vulkan and \
+const IN_16_BITS: &str = "its matrix units round f32: set `precision = \"bf16\"` (\"f16\" on vulkan and \
     metal), or use `--device wgpu` in a build without `vulkan` and `metal`";
 
 /// A device held against the CPU, both from the same weights and images, the CPU in f32.
@@ -59,7 +57,7 @@ impl Tolerances {
     fn of(precision: Precision) -> Self {
         let epsilon = precision.epsilon();
         match precision {
-            Precision::F32 => Self { output: 1e-4, gradient: 1e-3, loss: 1e-4 },
+            Precision::F32 => Self { output: ROUNDING, gradient: 1e-3, loss: 1e-4 },
             _ => Self { output: 8.0 * epsilon, gradient: 24.0 * epsilon, loss: epsilon },
         }
     }
@@ -79,7 +77,7 @@ impl DeviceCheck {
         steps: u64,
     ) -> Result<Self, TrainError> {
         config.validate_precision(device)?;
-        let cpu = DeviceChoice::Cpu.select()?;
+        let cpu = DeviceBackend::Cpu.select()?;
         let schedule = config.noise_schedule()?;
         let trial = |precision| Trial { config, unet, schedule: &schedule, precision, steps };
         let expected = trial(Precision::F32).on(&cpu)?;
@@ -105,9 +103,9 @@ impl DeviceCheck {
         let Some(worst) = self.lines.iter().find(|line| !line.passed()) else {
             return format!("{} computes what the CPU computes.", self.device);
         };
-        let small = self.lines.iter().all(|line| line.difference <= ROUNDED);
+        let small = self.lines.iter().all(|line| line.difference <= MATRIX_UNITS);
         let advice = match self.made_at_run_time[..] {
-            _ if small && self.matrix_units && self.precision == Precision::F32 => MATRIX_UNITS,
+            _ if small && self.matrix_units && self.precision == Precision::F32 => IN_16_BITS,
             [] => "mend its driver, or use another device",
             ["autotune"] => "build without `autotune`, or use another device",
             _ => FUSION_OFF,
@@ -120,12 +118,11 @@ impl DeviceCheck {
 }
 
 impl Run<'_> {
-    /// Kernels that are fused or chosen at run time are other ones on every machine, and matrix units
-    /// may round what they should not: such must have shown here that they compute what the CPU
-    /// computes.
+    /// A device that may compute something else must have shown here that it computes what the CPU
+    /// computes: see [`SelectedDevice::must_be_checked`].
     pub(crate) fn trust_device(&self) -> Result<(), TrainError> {
         let device = &self.options.device;
-        if !must_show(device) {
+        if !device.must_be_checked() {
             return Ok(());
         }
         if cfg!(not(feature = "flex")) {
@@ -140,10 +137,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-fn must_show(device: &SelectedDevice) -> bool {
-    !device.made_at_run_time().is_empty() || device.matrix_units
 }
 
 fn compare(found: &Outcome, expected: &Outcome, tolerances: &Tolerances) -> Vec<Line> {
@@ -184,23 +177,6 @@ fn compare(found: &Outcome, expected: &Outcome, tolerances: &Tolerances) -> Vec<
 
 fn worse(a: (f64, String), b: (f64, String)) -> (f64, String) {
     if b.0 > a.0 { b } else { a }
-}
-
-fn largest(values: &[f32]) -> f64 {
-    values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max)
-}
-
-/// The largest difference over `size`; infinite if anything is not a number, or missing.
-fn difference(found: &[f32], expected: &[f32], size: f64) -> f64 {
-    if found.len() != expected.len() {
-        return f64::INFINITY;
-    }
-    let pairs = found.iter().zip(expected);
-    let worst = pairs
-        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs())
-        .map(|difference| if difference.is_finite() { difference } else { f64::INFINITY })
-        .fold(0.0, f64::max);
-    if worst == 0.0 { 0.0 } else { worst / size }
 }
 
 impl Line {
@@ -285,15 +261,6 @@ mod tests {
         assert!(!names_them(advice(true, 0.5, Precision::F32)));
         assert!(advice(true, 0.5, Precision::Bf16).contains("build without `autotune`"));
         assert!(advice(true, 1e-3, Precision::Bf16).contains("computes what the CPU computes"));
-    }
-
-    #[cfg(feature = "flex")]
-    #[test]
-    fn matrix_units_must_show_what_they_compute() {
-        let mut device = DeviceChoice::Cpu.select().unwrap();
-        assert!(!must_show(&device));
-        device.matrix_units = true;
-        assert!(must_show(&device));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<'a> Run<'a> {
         let folder = match (before, &self.original) {
             (Some(before), _) => self.folder.model(before),
             (None, Some(original)) => {
-                return Ok(Some(ModelFolder::load(&original.path, device)?.unet));
+                return Ok(Some(original.outline.load(device)?.unet));
             }
             (None, None) => return Ok(None),
         };

@@ -141,7 +141,7 @@ impl Run<'_> {
         let device = &self.options.device.device;
         let steps = self.config.distill.teacher_steps.min(original.outline.schedule.len());
         let options = self.agreement_options(self.config.distill.agreement_images);
-        let model = ModelFolder::load(&original.path, device)?;
+        let model = original.outline.load(device)?;
         draw_images(&model, device, steps, &options, "original").map(Some)
     }
 

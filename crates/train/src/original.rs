@@ -1,6 +1,7 @@
 //! A teacher that was trained elsewhere: what it is, and what has to be done to distil it.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use halfstep_core::{DiscreteSchedule, NoiseLevel, PredictionType, ScheduleConfig, ScheduleName};
 use halfstep_model::{ClassInput, ModelOutline, TimeEmbeddingType, UNetConfig};
@@ -19,17 +20,45 @@ pub(crate) struct Original {
     pub outline: ModelOutline,
 }
 
+/// The folder of `teacher.from` once it was read, for all that ask. It is no setting: it is not written, and
+/// configurations are equal without it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OriginalRead(OnceLock<Arc<Original>>);
+
+impl PartialEq for OriginalRead {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 impl Config {
-    /// The teacher's folder, if it was trained elsewhere; its weights are not read.
+    /// The teacher's folder, if it was trained elsewhere; its weights are not read. The folder is read when
+    /// this is first asked.
     ///
     /// # Errors
     /// [`TrainError`] naming the file or field in it that is missing or not supported.
-    pub(crate) fn original(&self) -> Result<Option<Original>, TrainError> {
+    pub(crate) fn original(&self) -> Result<Option<Arc<Original>>, TrainError> {
         let Some(path) = self.teacher.from.clone() else { return Ok(None) };
-        match ModelOutline::read(&path) {
-            Ok(outline) => Ok(Some(Original { path, outline })),
-            Err(source) => Err(TrainError::Original { path, source }),
+        let OriginalRead(read) = &self.original_read;
+        if let Some(original) = read.get().filter(|original| original.path == path) {
+            return Ok(Some(original.clone()));
         }
+        let outline = ModelOutline::read(&path)
+            .map_err(|source| TrainError::Original { path: path.clone(), source })?;
+        let original = Arc::new(Original { path, outline });
+        // Another path was read before if this fails: then nothing is kept of this one.
+        let _ = read.set(original.clone());
+        Ok(Some(original))
+    }
+
+    /// What a user should know of the teacher's folder, a line for each; nothing if there is none.
+    ///
+    /// # Errors
+    /// [`TrainError`] naming what is wrong in the folder.
+    pub fn original_notes(&self) -> Result<Vec<String>, TrainError> {
+        let Some(original) = self.original()? else { return Ok(Vec::new()) };
+        let name = original.path.display();
+        Ok(original.outline.notes.iter().map(|note| format!("{name} {note}")).collect())
     }
 
     /// The noise schedule of the run: that of `[schedule]`, the cosine schedule without it, and for a
@@ -45,18 +74,19 @@ impl Config {
         let original = match (&self.schedule, self.original()?) {
             (Some(named), _) => return named.build().map_err(wrong),
             (None, None) => return cosine().build().map_err(wrong),
-            (None, Some(original)) => original.outline,
+            (None, Some(original)) => original,
         };
-        let (times, steps) = (original.schedule.len(), self.distill.teacher_steps.max(1));
+        let ModelOutline { schedule, scheduler, .. } = &original.outline;
+        let (times, steps) = (schedule.len(), self.distill.teacher_steps.max(1));
         let divided = times.is_multiple_of(steps);
-        if divided && original.scheduler.prediction_type == self.teacher.prediction_type {
-            return Ok(original.schedule);
+        if divided && scheduler.prediction_type == self.teacher.prediction_type {
+            return Ok(schedule.clone());
         }
         let spread = match divided {
-            true => Ok(original.schedule),
+            true => Ok(schedule.clone()),
             false => {
                 let more = times.div_ceil(steps) * steps;
-                DiscreteSchedule::from_continuous(&original.schedule, more)
+                DiscreteSchedule::from_continuous(schedule, more)
             }
         };
         spread
@@ -136,10 +166,15 @@ impl Original {
         gain <= LARGEST_GAIN && level.log_snr() >= noisiest.log_snr()
     }
 
-    /// Its name, for people: where it lies on this machine is nobody else's business.
+    /// Its name, for people: where it lies on this machine is nobody else's business. That of a network
+    /// within a pipeline or checkpoint says whose it is.
     pub fn name(&self) -> String {
-        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
-        name.to_string_lossy().into_owned()
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy();
+        let around = self.path.parent().and_then(|around| around.file_name());
+        match (&*name, around) {
+            ("unet" | "unet_ema", Some(around)) => format!("{}/{name}", around.to_string_lossy()),
+            _ => name.into_owned(),
+        }
     }
 
     /// What it is, in a few words: `epsilon at 1000 times`.
@@ -177,6 +212,37 @@ mod tests {
     use halfstep_core::Prediction;
 
     use super::*;
+    use crate::config_file::parse_config;
+
+    const CONFIG: &str = include_str!("../../../configs/from-diffusers.toml");
+    const NETWORK: &str = r#"{
+        "_class_name": "UNet2DModel", "sample_size": 8, "in_channels": 1, "out_channels": 1,
+        "block_out_channels": [8], "down_block_types": ["DownBlock2D"],
+        "up_block_types": ["UpBlock2D"], "norm_num_groups": 4}"#;
+
+    /// A configuration is checked and a run opened with what was read once: the folder may go.
+    #[test]
+    fn the_folder_is_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("config.json"), NETWORK).unwrap();
+        std::fs::write(dir.path().join("diffusion_pytorch_model.safetensors"), "").unwrap();
+        let from = format!("teacher.from={}", dir.path().display());
+        let config = parse_config("test", CONFIG, &[from]).unwrap();
+        std::fs::remove_dir_all(dir.path()).unwrap();
+        config.validate().unwrap();
+        config.unet([1, 8, 8], Some(10)).unwrap();
+        assert_eq!(config.noise_schedule().unwrap().len(), 1024);
+        assert!(!config.takes_over().unwrap());
+        let notes = config.original_notes().unwrap().concat();
+        assert!(notes.contains("no scheduler_config.json"), "{notes}");
+
+        // Another folder is another reading.
+        let mut other = config.clone();
+        assert_eq!(other, config);
+        other.teacher.from = Some(dir.path().join("elsewhere"));
+        let error = other.noise_schedule().unwrap_err().to_string();
+        assert!(error.contains("elsewhere"), "{error}");
+    }
 
     /// By nudging the answer and saying it in the other kind.
     #[test]

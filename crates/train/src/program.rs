@@ -45,6 +45,9 @@ fn beside(config: &Path, error: &anyhow::Error) -> Option<PathBuf> {
 fn run_config(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load_config(path, &args.overrides)?;
     let device = args.device.select()?;
+    if !args.quiet {
+        config.original_notes()?.iter().for_each(|note| halfstep_sample::say!("note: {note}"));
+    }
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.name));
     if !args.check_device {
         config.validate_place(&out)?;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use halfstep_core::DiscreteSchedule;
@@ -63,7 +64,7 @@ pub struct Run<'a> {
     pub(crate) unet: UNetConfig,
     pub(crate) schedule: DiscreteSchedule,
     /// The teacher that was trained elsewhere, if it was.
-    pub(crate) original: Option<Original>,
+    pub(crate) original: Option<Arc<Original>>,
     pub(crate) states: SavedStates,
     clock: RunClock,
     reported: Cell<Instant>,
@@ -93,11 +94,11 @@ impl<'a> Run<'a> {
         let original_sha256 =
             original.as_ref().map(|original| original.outline.sha256()).transpose()?;
         let sha256 = dataset.sha256();
-        refuse_earlier_order(&options.out, dataset, &sha256)?;
-        let folder = RunFolder::open(&options.out, config, &sha256, original_sha256.as_deref())?;
+        refuse_earlier_order(&options.out, dataset, sha256)?;
+        let folder = RunFolder::open(&options.out, config, sha256, original_sha256.as_deref())?;
         let states = SavedStates::open(folder.file("state"))?;
         let plan = PlanText::new(config, &unet, &dataset.outline(), &options.device.device)?;
-        let info = RunInfo::new(&options.device.description, plan, dataset.name(), &sha256);
+        let info = RunInfo::new(&options.device.description, plan, dataset.name(), sha256);
         let clock = RunClock::start(folder.path(), info);
         let (stages, reported) = (config.stages(), Cell::new(Instant::now()));
         Ok(Self {

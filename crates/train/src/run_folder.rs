@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use halfstep_model::read_text;
 use halfstep_sample::output::{TEMPORARY, write_file};
 
 use crate::changed_settings::changed_settings;
@@ -92,8 +93,7 @@ impl RunFolder {
     fn check_same(&self, file: &str, what: &str, sha256: &str) -> Result<(), TrainError> {
         let path = self.file(file);
         if path.exists() {
-            let saved =
-                std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+            let saved = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
             if saved.trim() != sha256 {
                 return Err(TrainError::file(
                     &self.path,
@@ -113,8 +113,7 @@ impl RunFolder {
         let path = self.file("config.toml");
         let resolved = toml::to_string(config).map_err(|error| TrainError::file(&path, error))?;
         if path.exists() {
-            let saved =
-                std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+            let saved = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
             if saved == resolved {
                 return Ok(());
             }

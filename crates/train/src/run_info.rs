@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use halfstep_model::read_text;
 use halfstep_sample::output::write_file;
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,7 @@ pub(crate) enum Standing {
 impl RunInfo {
     /// Reads that of a run folder; `None` if it is not there or damaged: nothing depends on it.
     pub fn read(folder: &Path) -> Option<Self> {
-        serde_json::from_str(&std::fs::read_to_string(folder.join(FILE)).ok()?).ok()
+        serde_json::from_str(&read_text(&folder.join(FILE)).ok()?).ok()
     }
 
     /// Of a first start.

@@ -84,11 +84,11 @@ impl Run<'_> {
                 provenance: Provenance {
                     role: role.to_owned(),
                     dataset: self.dataset.name().to_owned(),
-                    dataset_sha256: self.dataset.sha256(),
+                    dataset_sha256: self.dataset.sha256().to_owned(),
                     seed: self.config.seed,
                     train_steps: learner.step,
                     train_seconds: seconds,
-                    original: self.original.as_ref().map(Original::name),
+                    original: self.original.as_deref().map(Original::name),
                     program: concat!("halfstep ", env!("CARGO_PKG_VERSION")).to_owned(),
                 },
                 class_names: if self.has_classes() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use halfstep_model::{
     ModelError, Precision, SelectedDevice, UNet, UNetConfig, first_not_finite, flat_params,
-    load_weights, save_weights, with_flat_params,
+    load_weights, read_text, save_weights, with_flat_params,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,8 +55,7 @@ impl Counters {
     /// Reads the counters of a saved state.
     pub fn read(state: &Path) -> Result<Self, TrainError> {
         let path = state.join(COUNTERS);
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+        let text = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
         let counters: Self = serde_json::from_str(&text).map_err(|error| {
             TrainError::file(
                 &path,

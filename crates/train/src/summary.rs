@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use halfstep_model::read_text;
 use halfstep_sample::output::write_file;
 use serde::{Deserialize, Serialize};
 
@@ -70,8 +71,7 @@ impl Summary {
         if !path.exists() {
             return Ok(Self::default());
         }
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+        let text = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
         serde_json::from_str(&text).map_err(|error| {
             TrainError::file(&path, format!("damaged ({error}); delete it to measure again"))
         })

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use halfstep_model::read_text;
 use halfstep_sample::output::write_file;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -95,8 +96,7 @@ impl Sweep {
         if !path.exists() {
             return Ok(None);
         }
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+        let text = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
         serde_json::from_str(&text).map(Some).map_err(|error| {
             let problem = format!("damaged ({error}); delete it, and run eval --sweep again");
             TrainError::file(&path, problem)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use halfstep_model::read_text;
 use serde::{Deserialize, Serialize};
 
 use super::control::controlled_mean;
@@ -40,8 +41,7 @@ impl Partial {
             let (source, finished, draws) = (source.clone(), Vec::new(), Vec::new());
             return Ok(Self { source, times, finished, draws });
         }
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| SampleError::file(&path, error))?;
+        let text = read_text(&path).map_err(|error| SampleError::file(&path, error))?;
         let saved: Self = serde_json::from_str(&text)
             .map_err(|error| refuse(format!("it is damaged ({error})")))?;
         if let Some(difference) = source.difference(&saved.source) {

@@ -44,7 +44,7 @@ impl GammaSource {
             samples,
             seed,
             dataset: dataset.name().to_owned(),
-            dataset_sha256: dataset.sha256(),
+            dataset_sha256: dataset.sha256().to_owned(),
             model_sha256: model_sha256(model_dir)?,
         })
     }

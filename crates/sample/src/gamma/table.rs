@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use halfstep_core::{DiscreteSchedule, TimePoint};
+use halfstep_model::read_text;
 use serde::{Deserialize, Serialize};
 
 use super::error::{GammaError, command};
@@ -70,8 +71,7 @@ impl GammaTable {
         if !path.exists() {
             return Err(GammaError::Missing { path, command });
         }
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| SampleError::file(&path, error))?;
+        let text = read_text(&path).map_err(|error| SampleError::file(&path, error))?;
         let table: Self = serde_json::from_str(&text).map_err(|source| GammaError::Malformed {
             path,
             command,

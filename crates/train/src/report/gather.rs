@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use halfstep_model::HalfstepFile;
+use halfstep_model::{HalfstepFile, read_text};
 use halfstep_sample::output::write_file;
 
 use super::{Nearest, Preview, ReportData, Row, StageProgress, StageState, html, sweep, utc};
@@ -44,8 +44,7 @@ impl ReportData {
                            train --config writes into, such as runs/NAME)";
             return Err(TrainError::file(folder, problem));
         }
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| TrainError::file(&path, error))?;
+        let text = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
         let config: Config = toml::from_str(&text)
             .map_err(|error| TrainError::file(&path, format!("damaged: {error}")))?;
         let metrics = read_metrics(&folder.join("metrics.jsonl"))?;

@@ -3,8 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_data::{Purpose, noise};
 use halfstep_model::{
-    ClassInput, DeviceBackend, ModelError, ModelFolder, SelectedDevice, UNet, flat_params,
-    with_flat_params,
+    ClassInput, DeviceBackend, ModelFolder, SelectedDevice, UNet, flat_params, with_flat_params,
 };
 
 use crate::SampleError;
@@ -95,7 +94,7 @@ fn on_device(unet: &UNet, device: &Device) -> Result<UNet, SampleError> {
         Ok(Tensor::from_data(data, device))
     });
     let values = values.collect::<Result<_, SampleError>>()?;
-    let empty = UNet::zeroed(unet.config(), device).map_err(ModelError::from)?;
+    let empty = UNet::zeroed(unet.config(), device)?;
     Ok(with_flat_params(empty, values))
 }
 

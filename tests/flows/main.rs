@@ -3,6 +3,7 @@
 mod bad_input;
 mod device_check;
 mod diffusers;
+mod drawing;
 mod eval;
 mod eval_kept;
 mod examples;

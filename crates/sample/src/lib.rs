@@ -3,17 +3,20 @@
 //! A [`Sampler`] walks from `z_T` to `z_0` over a grid of times and sees nothing but a
 //! [`halfstep_core::Denoiser`]. [`Draw`] runs one over a network for as many images as wanted;
 //! image k depends on (seed, k) alone. [`Images`] turns the result into pixels, and
-//! [`picture`] and [`output`] into files. [`GammaTable`] is what Analytic-DPM has to know of a
+//! [`picture`] and [`output`] into files; [`kept`] writes them as they are drawn. [`GammaTable`] is what Analytic-DPM has to know of a
 //! network beforehand.
 
 mod completions;
 mod diffusers;
+mod disk;
 mod draw;
 mod error;
 pub mod exponential;
+mod formats;
 mod gamma;
 mod grid;
 mod images;
+pub mod kept;
 mod noise_path;
 mod ode;
 mod of_model;
@@ -21,6 +24,7 @@ mod options;
 pub mod output;
 mod panics;
 pub mod picture;
+mod places;
 mod program_main;
 mod registry;
 mod sampler;
@@ -30,8 +34,10 @@ mod signals;
 mod watch;
 
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
-pub use draw::{Draw, DrawProgress, StepNoise, quietly};
+pub use disk::{check_room, free};
+pub use draw::{Draw, DrawProgress, Start, StepNoise, quietly};
 pub use error::SampleError;
+pub use formats::{PictureFormat, check_ending};
 pub use gamma::{GammaError, GammaEstimate, GammaSource, GammaTable, MakeDenoiser, model_sha256};
 pub use grid::{GridKind, continuous_grid, listed_grid, sampling_grid, student_grid};
 pub use images::Images;
@@ -39,6 +45,7 @@ pub use noise_path::NoisePath;
 pub use ode::{OdeVariable, RungeKutta, Tableau};
 pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
 pub use panics::{caught, note_panics};
+pub use places::{Named, clash, place};
 pub use program_main::run_program;
 pub use registry::{GridRule, SamplerEntry, SamplerKind, Takes};
 pub use sampler::{Family, Jump, Sampler, StepInfo, Trajectory, draw_with, walk};
@@ -48,6 +55,6 @@ pub use samplers::angular::AngularDdim;
 pub use samplers::ddim::Ddim;
 pub use samplers::dpm_multistep::DpmMultistep;
 pub use samplers::dpm_singlestep::DpmSinglestep;
-pub use say::{to_stderr, to_stdout};
+pub use say::{counted, to_stderr, to_stdout};
 pub use signals::StopFlag;
-pub use watch::Watch;
+pub use watch::{Watch, bar_style};

@@ -8,6 +8,7 @@ mod lay_out;
 mod named_data;
 mod outputs;
 mod program;
+mod settings;
 mod table;
 
 use std::process::ExitCode;

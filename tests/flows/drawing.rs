@@ -339,3 +339,21 @@ fn a_count_takes_the_first_of_given_noises_and_not_more_than_there_are() {
     let message = failure(&mut draw(&["--noise", file, "--count", "5"], "c.npz"));
     assert!(message.contains("--count 5") && message.contains("of 4 images"), "{message}");
 }
+
+#[test]
+fn eval_writes_no_json_over_what_it_reads_nor_under_another_formats_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = dir.path().join("network.json");
+    std::fs::write(&network, "{}").unwrap();
+    let eval = |args: &[&str]| {
+        let mut command = program("eval");
+        command.args(["--samples", "x.npz", "--reference", "digits", "--features"]).arg(&network);
+        command.args(args).current_dir(dir.path());
+        command
+    };
+    let message = failure(&mut eval(&["--json", "./new/../network.json"]));
+    assert!(message.contains("--features reads"), "{message}");
+    let message = failure(&mut eval(&["--json", "a.png"]));
+    assert!(message.contains("--json") && message.contains("PNG pictures"), "{message}");
+    assert_eq!(std::fs::read_to_string(&network).unwrap(), "{}");
+}

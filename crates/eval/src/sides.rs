@@ -77,7 +77,10 @@ pub fn reference(args: &Args, name: &str) -> anyhow::Result<Reference> {
             Ok(Reference::Pictures(pictures))
         }
         (Err(_), Ok(statistics)) => {
-            halfstep_sample::say!("{name}: statistics of {} features", statistics.mean.len());
+            halfstep_sample::say!(
+                "{name}: statistics of {}",
+                halfstep_sample::counted(statistics.mean.len(), "feature")
+            );
             Ok(Reference::Statistics(statistics))
         }
         (Err(of_pictures), Err(of_statistics)) => {

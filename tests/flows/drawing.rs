@@ -69,12 +69,12 @@ fn a_drawing_that_is_killed_and_stopped_ends_byte_for_byte_like_one_that_is_not(
     output(&mut everything(&model, &straight), 0);
 
     let mut command = everything(&model, &broken);
-    // After the images that the grid shows, which are drawn again each time.
-    let mut child = begun(&mut command, &broken, 8);
+    // After the first two batches, of which no place misses more than the last.
+    let mut child = begun(&mut command, &broken, 4);
     child.kill().unwrap(); // SIGKILL
     child.wait().unwrap();
     let killed = kept(&broken);
-    assert!(killed > 8 && killed < 397);
+    assert!(killed > 4 && killed < 397);
     assert!(!broken.join("images.npz").exists(), "nothing has its name before it is whole");
 
     let child = begun(&mut everything(&model, &broken), &broken, killed);
@@ -85,7 +85,6 @@ fn a_drawing_that_is_killed_and_stopped_ends_byte_for_byte_like_one_that_is_not(
     assert!(text.contains("continuing after") && text.contains("are kept. Run the same"), "{text}");
     assert!(kept(&broken) > killed && kept(&broken) < 397);
 
-    // Another batch size would change images by rounding; what is kept stays.
     let text = said(&output(&mut everything(&model, &broken), 0));
     assert!(text.contains("continuing after"), "{text}");
     let (straight, broken) = (results(&straight), results(&broken));

@@ -229,10 +229,7 @@ impl Writing {
         let shown = shown.next_multiple_of(batch_size).min(self.count);
         let kept = if self.places.is_empty() { self.count } else { self.kept() };
         let from = if kept == self.count { kept } else { kept - kept % batch_size };
-        let ranges = match from <= shown {
-            true if kept < self.count => vec![0..self.count],
-            _ => vec![0..shown, from..self.count],
-        };
+        let ranges = [0..shown.min(from), from..self.count];
         ranges.into_iter().filter(|range| !range.is_empty()).collect()
     }
 

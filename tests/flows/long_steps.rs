@@ -69,6 +69,10 @@ fn images(model: &Path, flags: &[&str]) -> Images {
     Images { values: data.chunks_exact(4).map(four).collect(), shape: [64, 1, 8, 8] }
 }
 
+fn row(distances: &[f64]) -> String {
+    distances.iter().map(|distance| format!("{distance:.2e}")).collect::<Vec<_>>().join(" | ")
+}
+
 #[test]
 fn solvers_are_nearer_than_ddim_and_diffusers_on_every_grid() {
     let dir = tempfile::tempdir().unwrap();
@@ -76,10 +80,10 @@ fn solvers_are_nearer_than_ddim_and_diffusers_on_every_grid() {
     for kind in ["leading", "trailing", "linspace", "lambda", "karras", "phi"] {
         let on = |flags: &[&str]| drawing.distances(&[&["--grid-kind", kind], flags].concat());
         let ddim = on(&["--sampler", "ddim"]);
-        println!("| {kind} | ddim | {ddim:.2e?} |");
+        println!("| {kind} | ddim | {} |", row(&ddim));
         for name in ["dpm-solver++-2m", "dpm-solver++-3m"] {
             let ours = on(&["--sampler", name]);
-            println!("| {kind} | {name} | {ours:.2e?} |");
+            println!("| {kind} | {name} | {} |", row(&ours));
             assert!(ours.is_sorted_by(|a, b| a >= b), "{name} on {kind} is not falling: {ours:?}");
             let nearer = |ours: &[f64], theirs: &[f64], factor: f64| {
                 ours.iter().zip(theirs).all(|(ours, theirs)| *ours <= factor * theirs)
@@ -87,7 +91,7 @@ fn solvers_are_nearer_than_ddim_and_diffusers_on_every_grid() {
             assert!(nearer(&ours, &ddim, 1.0), "{name} on {kind}: {ours:?}, DDIM {ddim:?}");
             if ["leading", "trailing", "linspace"].contains(&kind) {
                 let theirs = on(&["--sampler", name, "--compat", "diffusers"]);
-                println!("| {kind} | {name}, diffusers | {theirs:.2e?} |");
+                println!("| {kind} | {name}, diffusers | {} |", row(&theirs));
                 let near = nearer(&ours, &theirs, ROUNDING);
                 assert!(near, "{name} on {kind}: {ours:?}, as in diffusers {theirs:?}");
             }

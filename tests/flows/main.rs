@@ -6,6 +6,7 @@ mod classes;
 mod device_check;
 mod devices;
 mod diffusers;
+mod drawing;
 mod eval;
 mod eval_kept;
 mod eval_pictures;

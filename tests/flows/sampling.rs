@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use halfstep_core::{TimePoint, X0Clip};
 use halfstep_sample::{
-    AngularDdim, Ddim, Draw, Images, Sampler, StepNoise, output, quietly, student_grid,
+    AngularDdim, Ddim, Draw, Images, Sampler, Start, StepNoise, output, quietly, student_grid,
 };
 use safetensors::SafeTensors;
 
@@ -276,4 +276,45 @@ fn unwritable_outputs_are_named() {
     let images = Images { values: vec![0.0; 64], shape: [1, 1, 8, 8] };
     let error = output::write_raw(Path::new("/proc/nowhere/x"), &images).unwrap_err().to_string();
     assert!(error.contains("/proc/nowhere/x"), "{error}");
+}
+
+/// Batches are given away as they come: no more than one is in memory.
+#[test]
+fn batches_together_are_the_images() {
+    let model = tiny_model(None, None);
+    let device = Device::flex();
+    let grid = student_grid(&model.schedule, 2).unwrap();
+    let draw = Draw {
+        unet: &model.unet,
+        prediction_type: model.prediction_type(),
+        sampler: &Ddim::default(),
+        grid: &grid,
+        schedule: &model.schedule,
+        seed: 0,
+        step_noise: StepNoise::Fresh,
+        batch_size: 4,
+        shape: [1, 8, 8],
+        classes: &[],
+        device: &device,
+    };
+    let (mut firsts, mut together) = (Vec::new(), Images::empty([1, 8, 8]));
+    draw.batches(3..12, Start::Seed, &mut quietly, &mut |first, batch| {
+        firsts.push((first, batch.len()));
+        together.append(batch);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(firsts, [(3, 4), (7, 4), (11, 1)]);
+    assert_eq!(together, draw.images(3..12, &mut quietly).unwrap());
+    let given = Images {
+        values: halfstep_data::noise(0, halfstep_data::Purpose::InitNoise, 0..12, 64),
+        shape: [12, 1, 8, 8],
+    };
+    let mut from_given = Images::empty([1, 8, 8]);
+    draw.batches(3..12, Start::Given(&given), &mut quietly, &mut |_, batch| {
+        from_given.append(batch);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(from_given, together);
 }

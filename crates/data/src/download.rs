@@ -147,7 +147,7 @@ impl Download<'_> {
             .open(path);
         let mut file = open.map_err(DataError::io("create", path))?;
         let name = self.url.rsplit('/').next().unwrap_or(self.url).to_owned();
-        let bar = self.progress.bytes(name, part.total);
+        let mut bar = self.progress.bytes(name, part.total);
         let mut reader = body.into_reader();
         let mut buffer = vec![0; 1 << 16];
         let mut received = part.from;
@@ -167,7 +167,7 @@ impl Download<'_> {
             }
             file.write_all(&buffer[..len]).map_err(DataError::io("write", path))?;
         }
-        bar.finish_and_clear();
+        drop(bar);
         if part.total.is_some_and(|total| total != received) {
             return Err(Trouble::Passing(cut_after(received, part.total)));
         }

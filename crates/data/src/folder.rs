@@ -45,13 +45,13 @@ pub fn read_folder(
 ) -> Result<Dataset, DataError> {
     let (side, colour) = check(size, channels)?;
     let found = list(dir)?;
-    let bar = progress.items("reading pictures", found.pictures.len());
+    let mut bar = progress.items("reading pictures", found.pictures.len());
     let mut pixels = Vec::new();
-    for path in &found.pictures {
+    for (done, path) in (1..).zip(&found.pictures) {
         pixels.extend(picture::read_square(path, side, colour)?);
-        bar.inc(1);
+        bar.set_position(done);
     }
-    bar.finish_and_clear();
+    drop(bar);
     let name = dir.file_name().unwrap_or(OsStr::new("folder")).to_string_lossy().into_owned();
     let labelled = !found.classes.is_empty();
     Dataset::new(

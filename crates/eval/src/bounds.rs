@@ -6,7 +6,7 @@ use anyhow::Context;
 use halfstep_core::{DiscreteSchedule, TimePoint, best_trajectory, optimal_trajectory};
 use halfstep_data::{Dataset, Purpose, noise};
 use halfstep_eval::{Decoder, Walk, bits_per_dim};
-use halfstep_sample::GammaTable;
+use halfstep_sample::{GammaTable, counted};
 use serde_json::json;
 
 use crate::course::{Course, or_stopped};
@@ -40,8 +40,10 @@ impl Subject<'_> {
         let measured = self.errors(&measured_grid, CALIBRATION, job)?;
 
         halfstep_sample::say!(
-            "variational bound of {count} images of {} in {steps} steps of two trajectories",
-            self.dataset.name()
+            "variational bound of {} of {} in {} of two trajectories",
+            counted(count, "image"),
+            self.dataset.name(),
+            counted(steps, "step")
         );
         let bound = |grid: &[TimePoint], variance: &[f64]| {
             let what = json!({ "bits": "bound", "times": times_of(grid), "variance": variance });
@@ -72,8 +74,9 @@ impl Subject<'_> {
         let images = dataset.len().saturating_sub(count)..dataset.len();
         let count = images.len();
         halfstep_sample::say!(
-            "the network's errors at {} times, on {count} images of {}",
-            grid.len(),
+            "the network's errors at {}, on {} of {}",
+            counted(grid.len(), "time"),
+            counted(count, "image"),
             dataset.name()
         );
         let what = json!({ "errors": times_of(grid) });

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use halfstep_eval::Pictures;
-use halfstep_sample::output;
+use halfstep_sample::{counted, output};
 use halfstep_train::SweepMeasure;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ pub fn run(args: &Args, job: &Job) -> anyhow::Result<()> {
     note(&judge, generated.len(), real_images)?;
     note_sizes(&generated, &real)?;
     let court = Court::open(judge, real, job)?;
-    halfstep_sample::say!("{} images of {}", generated.len(), generated.name());
+    halfstep_sample::say!("{} of {}", counted(generated.len(), "image"), generated.name());
     let measures = court.measures(&generated, job)?;
     halfstep_sample::answer!("{}", table(&measures).trim_end());
     if let Some(path) = &args.json {
@@ -79,7 +79,11 @@ pub fn part(reference: Reference, args: &Args) -> anyhow::Result<Reference> {
     };
     match reference {
         Reference::Pictures(pictures) if count > pictures.len() => {
-            bail!("--reference-count {count}: {} has {} images", pictures.name(), pictures.len())
+            bail!(
+                "--reference-count {count}: {} has {}",
+                pictures.name(),
+                counted(pictures.len(), "image")
+            )
         }
         Reference::Pictures(pictures) => Ok(Reference::Pictures(pictures.spread(count))),
         Reference::Statistics(_) => {

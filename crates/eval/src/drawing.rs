@@ -9,8 +9,8 @@ use halfstep_core::{TimePoint, TimestepSpacing};
 use halfstep_eval::Pictures;
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, SchedulerConfig};
 use halfstep_sample::{
-    AnalyticStatistics, Draw, DrawProgress, GammaError, GammaTable, GridRule, Sampler, SamplerKind,
-    SamplerOptions, StepNoise, Takes, student_grid,
+    AnalyticStatistics, Draw, DrawProgress, GammaError, GammaTable, Sampler, SamplerKind,
+    SamplerOptions, StepNoise, Takes, counted, student_grid,
 };
 use serde_json::{Value, json};
 
@@ -77,9 +77,9 @@ impl Drawn {
         }
         if ![1, 3].contains(&config.in_channels) {
             bail!(
-                "{}: draws images of {} channels; grey (1) and RGB (3) can be measured",
+                "{}: draws images of {}; grey (1) and RGB (3) can be measured",
                 dir.display(),
-                config.in_channels
+                counted(config.in_channels, "channel")
             );
         }
         let shape = [config.in_channels, height, width];
@@ -100,8 +100,9 @@ impl Drawn {
         };
         let num_steps = match (steps, own) {
             (Some(steps), Some(own)) if steps != own => bail!(
-                "--steps {steps}: {} is a student of {own} steps; leave it out",
-                self.dir.display()
+                "--steps {steps}: {} is a student of {}; leave it out",
+                self.dir.display(),
+                counted(own, "step")
             ),
             (steps, own) => steps.or(own).unwrap_or(STEPS.min(self.model.schedule.len())),
         };
@@ -119,8 +120,7 @@ impl Drawn {
         let gamma = json!(table.as_ref().map(|table| (table.data_variance, &table.eps_norm2)));
         let analytic = table.map(|table| self.statistics(table));
         let options = SamplerOptions { num_steps, analytic, ..SamplerOptions::default() };
-        let plural = if num_steps == 1 { "" } else { "s" };
-        let name = format!("{kind}, {num_steps} step{plural}");
+        let name = format!("{kind}, {}", counted(num_steps, "step"));
         Ok(Way { name, kind, num_steps, sampler: kind.build(&options)?, grid, gamma })
     }
 

@@ -9,7 +9,7 @@ use halfstep_data::hash::sha256;
 use halfstep_eval::{
     FeatureNetwork, Features, INCEPTION, Inception, Pictures, Statistics, pixel_features,
 };
-use halfstep_sample::Watch;
+use halfstep_sample::{Watch, counted};
 use halfstep_train::SweepMeasure;
 use serde_json::json;
 
@@ -134,7 +134,13 @@ impl Judge {
                 watch.show(first, total); // what was kept costs no time
                 let images =
                     side.chunk(which.clone(), job, &mut |done| watch.show(first + done, total))?;
-                self.arrays(&images, job)
+                // Of images that are drawn, the drawing is what takes long.
+                let is_there = matches!(side, Side::Kept { .. });
+                self.arrays(&images, job, &mut |done| {
+                    if is_there {
+                        watch.show(first + done, total);
+                    }
+                })
             };
             let arrays = match self {
                 Self::Pixels { .. } => make()?, // as quick to make as to read
@@ -168,7 +174,12 @@ impl Judge {
         .to_string()
     }
 
-    fn arrays(&self, images: &Pictures, job: &Job) -> anyhow::Result<Arrays> {
+    fn arrays(
+        &self,
+        images: &Pictures,
+        job: &Job,
+        progress: &mut dyn FnMut(u64),
+    ) -> anyhow::Result<Arrays> {
         if let Self::Pixels { channels } = self {
             return Ok(vec![("features", array(pixel_features(images, *channels)?))]);
         }
@@ -186,6 +197,7 @@ impl Judge {
                 Self::Own { network, .. } => append(&mut features, network.features(&batch)?)?,
                 Self::Pixels { .. } => {}
             }
+            progress(done as u64);
         }
         let features = features.map(|features| ("features", array(features)));
         let logits = logits.map(|logits| ("logits", array(logits)));
@@ -264,7 +276,7 @@ impl Court {
         let real = match reference {
             Reference::Pictures(pictures) => {
                 let side = Side::kept(pictures)?;
-                halfstep_sample::say!("{} images of {}", side.len(), side.name());
+                halfstep_sample::say!("{} of {}", counted(side.len(), "image"), side.name());
                 let features = judge.say(&side, job)?.features;
                 let statistics = Statistics::of(&features)?;
                 Real::new(Some(features), statistics)
@@ -275,8 +287,8 @@ impl Court {
             ),
             Reference::Statistics(statistics) if Some(statistics.mean.len()) != judge.dim() => {
                 bail!(
-                    "--reference: statistics of {} features, and the network makes {}: they are of another one",
-                    statistics.mean.len(),
+                    "--reference: statistics of {}, and the network makes {}: they are of another one",
+                    counted(statistics.mean.len(), "feature"),
                     judge.dim().unwrap_or_default()
                 )
             }

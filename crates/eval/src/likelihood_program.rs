@@ -9,7 +9,7 @@ use halfstep_core::PredictionType;
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
 use halfstep_eval::{ProbabilityFlow, bits_per_dim};
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, UNet, UNetDenoiser};
-use halfstep_sample::{ClassNames, GammaTable, load_dataset, output};
+use halfstep_sample::{ClassNames, GammaTable, counted, load_dataset, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
@@ -65,7 +65,9 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
     let subject = Subject::new(&model, sha256, load_dataset(&data, Progress::Shown)?, calibration)?;
     let most = subject.dataset.len().saturating_sub(kept).max(1);
     let count = match args.count.map(|count| count as usize) {
-        Some(count) if count > most => bail!("--count {count}: there are {most} images"),
+        Some(count) if count > most => {
+            bail!("--count {count}: the dataset has {}", counted(most, "image"))
+        }
         count => count.unwrap_or(IMAGES.min(most)),
     };
     let steps = args.steps.map(|steps| steps as usize);
@@ -196,10 +198,11 @@ impl<'a> Subject<'a> {
         let schedule = &self.model.schedule;
         let (from, to) = (schedule.at(0), schedule.at(schedule.len() - 1));
         halfstep_sample::say!(
-            "density of {count} images of {} by the probability-flow ODE, {steps} steps, {} network calls \
-             there and back",
+            "density of {} of {} by the probability-flow ODE, {}, {} there and back",
+            counted(count, "image"),
             self.dataset.name(),
-            4 * steps
+            counted(steps, "step"),
+            counted(4 * steps, "network call")
         );
         let flow = ProbabilityFlow {
             from,

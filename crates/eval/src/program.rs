@@ -1,8 +1,10 @@
 //! What the program does, in the order it does it.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use halfstep_sample::output;
+use anyhow::{Context, bail};
+use halfstep_sample::{check_ending, output, place};
 
 use crate::args::Args;
 use crate::job::{Job, Stopped};
@@ -10,7 +12,7 @@ use crate::{compare, likelihood_program, sweep};
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.json {
-        output::check_file(path)?;
+        check_json(args, path)?;
     }
     let job = Job::of(args)?;
     let outcome = match (&args.sweep, args.likelihood) {
@@ -27,5 +29,26 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(job.stop.exit_code()))
         }
         outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Finds out before any work what would fail after it, and keeps what is read from being written over.
+fn check_json(args: &Args, path: &Path) -> anyhow::Result<()> {
+    check_ending(path, "json").context("--json")?;
+    output::check_file(path).context("--json")?;
+    let read = [
+        ("--samples", args.samples.as_deref()),
+        ("--reference", args.reference.as_deref().map(Path::new)),
+        ("--inception", args.inception.as_deref()),
+        ("--features", args.features.as_deref()),
+    ];
+    match read.iter().find(|(_, read)| read.is_some_and(|read| place(read) == place(path))) {
+        Some((flag, _)) => {
+            bail!(
+                "--json {}: would be written over what {flag} reads; name another file",
+                path.display()
+            )
+        }
+        None => Ok(()),
     }
 }

@@ -102,7 +102,8 @@ fn of_npz(path: &Path) -> anyhow::Result<Reference> {
         );
     }
     let statistics = Statistics::from_npz(path)?;
-    halfstep_sample::say!("{name}: statistics of {} features", statistics.mean.len());
+    let features = halfstep_sample::counted(statistics.mean.len(), "feature");
+    halfstep_sample::say!("{name}: statistics of {features}");
     Ok(Reference::Statistics(statistics))
 }
 

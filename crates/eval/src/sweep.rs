@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use halfstep_data::{DataConfig, Progress, Split};
 use halfstep_eval::Pictures;
-use halfstep_sample::{SamplerKind, output};
+use halfstep_sample::{SamplerKind, counted, output};
 use halfstep_train::{Config, Stage, Sweep, SweepRow, load_config, write_report};
 
 use crate::args::Args;
@@ -38,10 +38,10 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
     note(&judge, images, reference_images)?;
     note_sizes(&full, &real)?;
     halfstep_sample::say!(
-        "{} ways of the teacher and {} students, {images} images each, against {name}; drawn images are \
-         kept in {}",
-        ways.len(),
-        students.len(),
+        "{} of the teacher and {}, {} each, against {name}; drawn images are kept in {}",
+        counted(ways.len(), "way"),
+        counted(students.len(), "student"),
+        counted(images, "image"),
         job.cache.dir().display()
     );
     let court = Court::open(judge, real, job)?;
@@ -176,7 +176,10 @@ fn teacher_ways(
             (true, true) => "--sweep",
         };
         teacher.way(Some(kind), Some(steps)).with_context(|| {
-            format!("{flags}: {kind} cannot draw this teacher in {steps} steps; take others")
+            format!(
+                "{flags}: {kind} cannot draw this teacher in {}; take others",
+                counted(steps, "step")
+            )
         })?;
     }
     Ok(ways)
@@ -256,8 +259,8 @@ fn of_real(
     let pictures = Pictures::from_dataset(&data.load(Progress::Shown)?);
     if pictures.len() < images {
         halfstep_sample::say!(
-            "note: {} images were held back, fewer than are drawn of each model: they are not measured",
-            pictures.len()
+            "note: {} held back, fewer than are drawn of each model: not measured",
+            counted(pictures.len(), "image")
         );
         return Ok(None);
     }

@@ -13,6 +13,9 @@ use halfstep_sample::{GridKind, OdeVariable, SamplerKind, name_or_path_arg, path
 /// pipeline folder holding a UNet2DModel.
 ///
 /// Image k depends on (--seed, k) alone, not on --batch-size or --count.
+///
+/// --dir, --npz and --raw are written as images are drawn. After a stop the same command goes on where it
+/// was; so does one with a larger --count.
 #[derive(Debug, Parser)]
 #[command(name = "sample", version, after_help = EXAMPLES)]
 pub struct Args {
@@ -20,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub model: PathBuf,
 
-    /// Write a grid of the images as PNG; small images are enlarged by a whole factor
+    /// Write a grid of the images as PNG or JPEG, by the ending; small images are enlarged by a whole factor
     #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub out: Option<PathBuf>,
 
@@ -36,8 +39,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub raw: Option<PathBuf>,
 
-    /// Start from tensor `noise`, f32 of shape (B,C,H,W), of a safetensors file
-    #[arg(long, value_name = "FILE", conflicts_with = "count", value_parser = path_arg())]
+    /// Remove what a drawing with other settings, or of more images, left in --dir or unfinished beside --npz
+    /// and --raw; no other file
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Start from tensor `noise`, f32 of shape (B,C,H,W), of a safetensors file; with --count from the first
+    /// of them
+    #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub noise: Option<PathBuf>,
 
     /// How to walk from noise to image [default: as the model says: its DPM-Solver, or ddim]
@@ -101,7 +110,7 @@ pub struct Args {
 
     /// Compare samplers on the same noises: a picture (rows samplers, columns --steps-list) and a
     /// table of network calls, seconds and distance to the converged image
-    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', value_enum, conflicts_with_all = ["sampler", "steps", "nfe", "timesteps", "dir", "npz", "raw", "noise", "grid", "scale"], help_heading = COMPARING)]
+    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', value_enum, conflicts_with_all = ["sampler", "steps", "nfe", "timesteps", "dir", "npz", "raw", "overwrite", "noise", "grid", "scale"], help_heading = COMPARING)]
     pub compare: Option<Vec<SamplerKind>>,
 
     /// Steps of each column of --compare [default: 4,8,16,32]
@@ -118,7 +127,7 @@ pub struct Args {
 
     /// Estimate the Gamma that Analytic-DPM needs, over the data the model was trained on: digits,
     /// mnist, fashion_mnist, cifar10 or a folder of pictures. Saved in the model folder
-    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "noise", "sampler", "steps", "nfe", "grid_kind", "timesteps", "eta", "variance", "ode_variable", "rtol", "atol", "last_clip", "clip", "threshold", "compat", "count", "grid", "scale", "class"], help_heading = GAMMA, value_parser = name_or_path_arg())]
+    #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "overwrite", "noise", "sampler", "steps", "nfe", "grid_kind", "timesteps", "eta", "variance", "ode_variable", "rtol", "atol", "last_clip", "clip", "threshold", "compat", "count", "grid", "scale", "class"], help_heading = GAMMA, value_parser = name_or_path_arg())]
     pub estimate_gamma: Option<String>,
 
     /// Images at every time for --estimate-gamma [default: 256]
@@ -133,8 +142,8 @@ pub struct Args {
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 
-    /// Number of images [default: as many as the grid holds]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Number of images [default: as many as --noise or the grid holds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_IMAGES))]
     pub count: Option<u32>,
 
     /// Columns x rows of the grid [default: 8x8, or as near to a square as --count allows]
@@ -169,6 +178,9 @@ pub struct Args {
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub completions: Option<Shell>,
 }
+
+/// More than anybody draws: a slip of the finger.
+const MOST_IMAGES: i64 = 100_000_000;
 
 const SAMPLING: &str = "Sampling";
 const COMPARING: &str = "Comparing samplers";
@@ -245,7 +257,7 @@ fn number(text: &str, holds: impl Fn(f64) -> bool, what: &str) -> Result<f64, St
 /// `--grid 8x4`: 8 columns, 4 rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GridSize {
-    /// Images a row.
+    /// Images per row.
     pub columns: usize,
     /// Rows.
     pub rows: usize,
@@ -256,6 +268,11 @@ impl GridSize {
     pub fn for_count(count: usize) -> Self {
         let columns = picture::square_columns(count);
         Self { columns, rows: count.div_ceil(columns) }
+    }
+
+    /// How many of `count` images it shows.
+    pub fn shown(self, count: u64) -> u64 {
+        count.min((self.columns * self.rows) as u64)
     }
 }
 

@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
 use halfstep_model::{ModelFolder, SelectedDevice};
 use halfstep_sample::{
-    Draw, Family, GridRule, Images, SampleError, Sampler, SamplerKind, StepNoise, open_model,
-    open_model_checked, output, picture,
+    Draw, Family, GridRule, Images, PictureFormat, SampleError, Sampler, SamplerKind, StepNoise,
+    Watch, counted, open_model, open_model_checked, output, picture,
 };
 
 use crate::args::Args;
 use crate::choose::{self, Choice};
 use crate::learned_from::refuse_among_pictures;
-use crate::program::{classes, image_shape, progress_bar};
+use crate::program::{classes, image_shape};
 use crate::table::{Cell, Comparison, Row};
 
 /// Numbers of steps, unless `--steps-list` says otherwise.
@@ -28,8 +29,9 @@ const REFERENCE_STEPS: usize = 256;
 /// What draws the converged images of deterministic samplers.
 const ODE_REFERENCE: &str = "dpm-solver++-2m";
 
-pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<()> {
+pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<ExitCode> {
     let out = args.out.as_deref().unwrap_or(Path::new("compare.png"));
+    PictureFormat::of(out).context("--out")?;
     output::check_file(out)?;
     refuse_among_pictures(&args.model, &[("--out", Some(out))])?;
     choose::check_flags(args, samplers)?;
@@ -50,10 +52,9 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<()> {
     bench.announce(samplers, &students, &columns);
     bench.warm_up()?;
     let comparison = bench.measure(&plan, &columns)?;
-    output::write_png(out, comparison.picture(picture::comfortable_scale(bench.shape[1]))?)?;
-    print!("{}", comparison.table());
-    halfstep_sample::answer!("\n{}", out.display());
-    Ok(())
+    output::write_picture(out, comparison.picture(picture::comfortable_scale(bench.shape[1]))?)?;
+    halfstep_sample::answer!("{}\n{}", comparison.table(), out.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 struct Student<'a> {
@@ -127,13 +128,13 @@ impl<'a> Bench<'a> {
 
     fn announce(&self, samplers: &[SamplerKind], students: &[Student<'_>], columns: &[usize]) {
         halfstep_sample::say!(
-            "comparing {} samplers and {} students of {} in {columns:?} steps: {} images a cell, \
-             converged images in {} steps, seed {}, on {}",
-            samplers.len(),
-            students.len(),
+            "comparing {} and {} of {} in {columns:?} steps: {} per cell, converged images in {}, \
+             seed {}, on {}",
+            counted(samplers.len(), "sampler"),
+            counted(students.len(), "student"),
             self.args.model.display(),
-            self.count,
-            self.reference_steps,
+            counted(self.count, "image"),
+            counted(self.reference_steps, "step"),
             self.args.seed,
             self.device.description
         );
@@ -162,7 +163,7 @@ impl<'a> Bench<'a> {
             let mut cells = Vec::new();
             for &column in columns {
                 let choice = Choice::with_steps(self.args, self.teacher, kind, column)
-                    .with_context(|| format!("{kind} in {column} steps"))?;
+                    .with_context(|| format!("{kind} in {}", counted(column, "step")))?;
                 let reference = self.reference(kind, choice.sampler.as_ref(), &mut plan)?;
                 let steps = (!own).then_some(column);
                 cells.push(Planned { model: self.teacher, choice, column, steps, reference });
@@ -227,7 +228,7 @@ impl<'a> Bench<'a> {
 
     fn cell(&self, planned: &Planned<'_>, label: &str, reference: &Images) -> anyhow::Result<Cell> {
         let started = Instant::now();
-        let what = format!("{label}, {} steps", planned.choice.grid.len() - 1);
+        let what = format!("{label}, {}", counted(planned.choice.grid.len() - 1, "step"));
         let cell = match self.draw(planned.model, &planned.choice, &what) {
             Ok((images, calls)) => Cell {
                 steps: planned.steps,
@@ -267,16 +268,15 @@ impl<'a> Bench<'a> {
             classes: &self.classes,
             device: &self.device.device,
         };
-        let bar = progress_bar();
-        bar.set_prefix(format!("{what:32} "));
+        let mut watch = Watch::labelled(what, "network calls");
+        watch.show(0, 0);
         let mut calls = 0;
         let images = draw.images(0..self.count, &mut |done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
+            watch.show(done, total);
             calls = done;
             ControlFlow::Continue(())
         });
-        bar.finish_and_clear();
+        drop(watch);
         Ok((images?, calls / self.count.div_ceil(u64::from(self.args.batch_size))))
     }
 }

@@ -60,52 +60,56 @@ pub fn quietly(_: u64, _: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+/// Where images start from.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Start<'a> {
+    /// The noise of (seed, k).
+    #[default]
+    Seed,
+    /// Image k of these.
+    Given(&'a Images),
+}
+
 impl Draw<'_> {
     /// Draws images `which`, from their own noise.
     ///
     /// # Errors
-    /// [`SampleError`], among them [`SampleError::NotFinite`] (no NaN reaches a picture) and
-    /// [`SampleError::Stopped`] if `progress` breaks.
+    /// As [`Draw::batches`].
     pub fn images(
         &self,
         which: Range<u64>,
         progress: &mut DrawProgress<'_>,
     ) -> Result<Images, SampleError> {
-        let each = self.shape.iter().product();
-        self.run(which, &|batch| noise(self.seed, Purpose::InitNoise, batch, each), progress)
+        let mut images = Images::empty(self.shape);
+        self.batches(which, Start::Seed, progress, &mut |_, batch| {
+            images.append(batch);
+            Ok(())
+        })?;
+        Ok(images)
     }
 
-    /// Draws from given start noise; image k of it is image k.
+    /// Draws images `which` in batches of [`Draw::batch_size`] and gives each batch to `keep` with the
+    /// number of its first image: no more than a batch is in memory.
     ///
     /// # Errors
-    /// As [`Draw::images`].
-    pub fn images_from(
-        &self,
-        start: &Images,
-        progress: &mut DrawProgress<'_>,
-    ) -> Result<Images, SampleError> {
-        let each: usize = self.shape.iter().product();
-        let slice = |batch: Range<u64>| {
-            start.values[batch.start as usize * each..batch.end as usize * each].to_vec()
-        };
-        self.run(0..start.len() as u64, &slice, progress)
-    }
-
-    fn run(
+    /// [`SampleError`], among them [`SampleError::NotFinite`] (no NaN reaches a picture),
+    /// [`SampleError::Stopped`] if `progress` breaks, and what `keep` returns.
+    pub fn batches(
         &self,
         which: Range<u64>,
-        start_noise: &dyn Fn(Range<u64>) -> Vec<f32>,
+        start: Start<'_>,
         progress: &mut DrawProgress<'_>,
-    ) -> Result<Images, SampleError> {
+        keep: &mut dyn FnMut(u64, Images) -> Result<(), SampleError>,
+    ) -> Result<(), SampleError> {
         let batch_size = self.batch_size.max(1) as u64;
         let batches = (which.end - which.start).div_ceil(batch_size);
         let calls = Cell::new(0);
-        let mut images = Images::empty(self.shape);
         for number in 0..batches {
             let first = which.start + number * batch_size;
             let batch = first..(first + batch_size).min(which.end);
             let before = calls.get();
-            let drawn = self.batch(batch.clone(), start_noise(batch), &calls, &mut |step| {
+            let noise = self.start_noise(start, batch.clone());
+            let drawn = self.batch(batch, noise, &calls, &mut |step| {
                 let made = calls.get();
                 let each = match self.sampler.calls(self.grid) {
                     Some(each) => each as u64,
@@ -116,9 +120,16 @@ impl Draw<'_> {
                     ControlFlow::Break(()) => Err(SampleError::Stopped),
                 }
             })?;
-            images.append(drawn);
+            keep(first, drawn)?;
         }
-        Ok(images)
+        Ok(())
+    }
+
+    fn start_noise(&self, start: Start<'_>, which: Range<u64>) -> Vec<f32> {
+        match start {
+            Start::Seed => noise(self.seed, Purpose::InitNoise, which, self.shape.iter().product()),
+            Start::Given(noises) => noises.part(which.start as usize..which.end as usize).values,
+        }
     }
 
     fn batch(

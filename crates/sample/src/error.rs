@@ -93,6 +93,34 @@ pub enum SampleError {
         "images of {0} channels cannot be written as PNG; 1 to 4 (grey, RGB, either with alpha) can. `--raw` takes any"
     )]
     Channels(usize),
+    /// A picture of many images that is larger than its format or memory allows.
+    #[error(
+        "a grid of {columns}x{rows} images is a picture of {width}x{height} pixels, too large to be \
+         written; take fewer of them or a smaller scale"
+    )]
+    GridTooLarge {
+        /// Images per row.
+        columns: usize,
+        /// Rows.
+        rows: usize,
+        /// Pixels.
+        width: u64,
+        /// Pixels.
+        height: u64,
+    },
+    /// What is to be written is more than there is room for.
+    #[error(
+        "{}: needs {} on its disk, which has {} free",
+        path.display(), indicatif::HumanBytes(*needed), indicatif::HumanBytes(*free)
+    )]
+    DiskFull {
+        /// The first of the files and folders on that disk.
+        path: PathBuf,
+        /// Bytes of all of them.
+        needed: u64,
+        /// Bytes.
+        free: u64,
+    },
     /// A file that cannot be read or written.
     #[error("{}: {problem}", path.display())]
     File {

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use halfstep_data::{Dataset, Progress};
 use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
 use halfstep_sample::{
-    ClassNames, GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch,
+    ClassNames, GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch, counted,
     open_model_checked, output,
 };
 
@@ -146,11 +146,13 @@ fn announce(job: &GammaJob<'_>, estimate: &GammaEstimate<'_>, device: &SelectedD
     let (times, samples) = (estimate.schedule.len(), job.samples);
     let calls = times * samples.div_ceil(job.batch_size.max(1));
     halfstep_sample::say!(
-        "estimating Gamma of {} at {times} times from {samples} images of {} each: {} images in \
-         {calls} network calls, seed {}, on {}",
+        "estimating Gamma of {} at {} from {} of {} each: {} in {}, seed {}, on {}",
         job.model.display(),
+        counted(times, "time"),
+        counted(samples, "image"),
         estimate.dataset.name(),
-        times * samples,
+        counted(times * samples, "image"),
+        counted(calls, "network call"),
         job.seed,
         device.description
     );

@@ -1,5 +1,7 @@
 //! Drawn images in host memory.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use crate::error::SampleError;
@@ -57,9 +59,15 @@ impl Images {
 
     /// The first `count` images, or all if there are fewer.
     pub fn first(&self, count: usize) -> Self {
-        let [n, c, h, w] = self.shape;
-        let count = count.min(n);
-        Self { values: self.values[..count * c * h * w].to_vec(), shape: [count, c, h, w] }
+        self.part(0..count.min(self.len()))
+    }
+
+    /// Images `which` of these, a range within `0..len`.
+    pub fn part(&self, which: Range<usize>) -> Self {
+        let [_, c, h, w] = self.shape;
+        let each = c * h * w;
+        let values = self.values[which.start * each..which.end * each].to_vec();
+        Self { values, shape: [which.len(), c, h, w] }
     }
 
     /// Mean squared difference to other images, over all images, channels and pixels. This is the

@@ -9,6 +9,7 @@ mod learned_from;
 mod named_data;
 mod outputs;
 mod program;
+mod settings;
 mod table;
 
 use std::process::ExitCode;

@@ -1,14 +1,16 @@
-//! Files: PNG, npz, raw safetensors, start noise. Each is written whole or not at all.
+//! Files: pictures, raw safetensors, start noise. Each is written whole or not at all.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
 
+use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageFormat, RgbImage, RgbaImage};
-use npyz::WriterBuilder;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::error::SampleError;
+use crate::formats::PictureFormat;
 use crate::images::Images;
+use crate::kept::{FileFormat, png_name};
 
 /// How the names of our temporary files begin.
 pub const TEMPORARY: &str = ".halfstep-";
@@ -83,6 +85,25 @@ pub fn write_png(path: &Path, picture: RgbImage) -> Result<(), SampleError> {
     write_png_image(path, &DynamicImage::ImageRgb8(picture))
 }
 
+/// A picture in the format of the file's ending: [`PictureFormat::of`].
+///
+/// # Errors
+/// [`SampleError::File`].
+pub fn write_picture(path: &Path, picture: RgbImage) -> Result<(), SampleError> {
+    match PictureFormat::of(path)? {
+        PictureFormat::Png => write_png(path, picture),
+        PictureFormat::Jpeg => {
+            let mut bytes = Vec::new();
+            let encoder = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
+            picture.write_with_encoder(encoder).map_err(|error| SampleError::file(path, error))?;
+            write_file(path, &bytes)
+        }
+    }
+}
+
+/// Small images enlarged have sharp edges, which lower qualities smear.
+const JPEG_QUALITY: u8 = 95;
+
 fn write_png_image(path: &Path, picture: &DynamicImage) -> Result<(), SampleError> {
     let mut bytes = Cursor::new(Vec::new());
     picture
@@ -91,7 +112,7 @@ fn write_png_image(path: &Path, picture: &DynamicImage) -> Result<(), SampleErro
     write_file(path, bytes.get_ref())
 }
 
-/// One PNG an image, at its own size: `DIR/000000.png`, numbered from `first`.
+/// One PNG per image, at its own size: `DIR/000000.png`, numbered from `first`.
 ///
 /// # Errors
 /// [`SampleError::File`], [`SampleError::Channels`].
@@ -100,7 +121,7 @@ pub fn write_png_files(dir: &Path, images: &Images, first: u64) -> Result<(), Sa
     let pixels = images.to_pixels();
     let each = c * h * w;
     for k in 0..n {
-        let path = dir.join(format!("{:06}.png", first + k as u64));
+        let path = dir.join(png_name(first + k as u64));
         let bytes = pixels[k * each..(k + 1) * each].to_vec();
         let (width, height) = (w as u32, h as u32);
         let picture = match c {
@@ -116,40 +137,12 @@ pub fn write_png_files(dir: &Path, images: &Images, first: u64) -> Result<(), Sa
     Ok(())
 }
 
-/// uint8 `[N, H, W, C]` as the only array, `arr_0`, of an npz: what the field's scoring tools read.
-///
-/// # Errors
-/// [`SampleError::File`].
-pub fn write_npz(path: &Path, images: &Images) -> Result<(), SampleError> {
-    let [n, c, h, w] = images.shape;
-    let write = || -> std::io::Result<Vec<u8>> {
-        let mut bytes = Cursor::new(Vec::new());
-        let mut npz = npyz::npz::NpzWriter::new(&mut bytes);
-        let mut array = npz
-            .array::<u8>("arr_0", Default::default())?
-            .default_dtype()
-            .shape(&[n as u64, h as u64, w as u64, c as u64])
-            .begin_nd()?;
-        array.extend(images.to_pixels())?;
-        array.finish()?;
-        drop(npz);
-        Ok(bytes.into_inner())
-    };
-    let bytes =
-        write().map_err(|error| SampleError::file(path, format!("cannot write: {error}")))?;
-    write_file(path, &bytes)
-}
-
-/// f32 `[B, C, H, W]` as tensor `samples` of a safetensors file, as the sampler left them.
+/// Images as [`FileFormat::Raw`].
 ///
 /// # Errors
 /// [`SampleError::File`].
 pub fn write_raw(path: &Path, images: &Images) -> Result<(), SampleError> {
-    let bytes: Vec<u8> = images.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let file = TensorView::new(Dtype::F32, images.shape.to_vec(), &bytes)
-        .and_then(|view| safetensors::serialize([("samples", view)], None))
-        .map_err(|error| SampleError::file(path, error))?;
-    write_file(path, &file)
+    write_file(path, &FileFormat::Raw.whole(images))
 }
 
 /// Start noise: tensor `noise`, f32 `[B, C, H, W]`, of a safetensors file.

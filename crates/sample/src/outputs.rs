@@ -1,9 +1,14 @@
 //! Where the images go.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use halfstep_sample::{Images, SampleError, output, picture};
+use anyhow::{Context, bail};
+use halfstep_sample::kept::{Drawing, FileFormat, Keep, KeptError, Place};
+use halfstep_sample::{
+    Images, Named, PictureFormat, SampleError, check_ending, check_room, clash, counted, output,
+    picture, place,
+};
+use indicatif::HumanBytes;
 
 use crate::args::{Args, GridSize};
 
@@ -13,85 +18,269 @@ pub struct Outputs {
     grid: Option<PathBuf>,
     /// `--scale`
     scale: Option<u32>,
-    dir: Option<PathBuf>,
-    npz: Option<PathBuf>,
-    raw: Option<PathBuf>,
+    /// `--dir`, `--npz`, `--raw`
+    places: Vec<(&'static str, Place)>,
+    /// `--overwrite`
+    overwrite: bool,
 }
 
 impl Outputs {
-    pub fn of(args: &Args) -> Self {
-        let nothing_else = args.dir.is_none() && args.npz.is_none() && args.raw.is_none();
-        Self {
-            grid: args.out.clone().or_else(|| nothing_else.then(|| "grid.png".into())),
-            scale: args.scale,
-            dir: args.dir.clone(),
-            npz: args.npz.clone(),
-            raw: args.raw.clone(),
-        }
-    }
-
     /// Where pictures go, by flag: files that a folder of training pictures would take for its own.
-    pub fn pictures(&self) -> [(&'static str, Option<&Path>); 2] {
-        [("--out", self.grid.as_deref()), ("--dir", self.dir.as_deref())]
+    pub fn pictures(&self) -> Vec<(&'static str, Option<&Path>)> {
+        let dirs = self.places.iter().filter(|(_, place)| matches!(place, Place::Folder(_)));
+        let dirs = dirs.map(|(flag, place)| (*flag, Some(place.path())));
+        std::iter::once(("--out", self.grid.as_deref())).chain(dirs).collect()
     }
 
-    /// Finds out before drawing what would fail after it.
-    pub fn check(&self, channels: usize) -> Result<(), SampleError> {
-        for path in [&self.grid, &self.npz, &self.raw].into_iter().flatten() {
-            output::check_file(path)?;
-        }
-        if let Some(dir) = &self.dir {
-            output::check_dir(dir)?;
-        }
-        match self.grid.is_some() || self.dir.is_some() {
-            true => picture::check_channels(channels),
-            false => Ok(()),
-        }
-    }
-
-    /// Says if the grid will not show every image.
-    pub fn announce(&self, layout: GridSize, count: usize) {
-        let shown = layout.columns * layout.rows;
-        if self.grid.is_some() && shown < count {
-            halfstep_sample::say!(
-                "note: the grid shows the first {shown} of {count} images; see --grid"
-            );
-        }
-    }
-
-    /// Tries every output, whatever becomes of the others, and names those that were written.
-    /// Returns the first error.
-    pub fn write(&self, images: &Images, layout: GridSize) -> Result<(), SampleError> {
-        let attempts = [
-            (&self.grid, write_grid as Writer),
-            (&self.dir, |path, images, _, _| output::write_png_files(path, images, 0)),
-            (&self.npz, |path, images, _, _| output::write_npz(path, images)),
-            (&self.raw, |path, images, _, _| output::write_raw(path, images)),
+    /// # Errors
+    /// For names that promise another format, and for two outputs in one place.
+    pub fn of(args: &Args) -> anyhow::Result<Self> {
+        let file = |flag, format, path: &PathBuf| (flag, Place::File(format, path.clone()));
+        let places = [
+            args.dir.as_ref().map(|dir| ("--dir", Place::Folder(dir.clone()))),
+            args.npz.as_ref().map(|path| file("--npz", FileFormat::Npz, path)),
+            args.raw.as_ref().map(|path| file("--raw", FileFormat::Raw, path)),
         ];
-        let scale = self.scale.unwrap_or_else(|| picture::comfortable_scale(images.shape[2]));
-        let mut result = Ok(());
-        for (path, write) in attempts {
-            let Some(path) = path else { continue };
-            let written = write(path, images, layout, scale);
-            if written.is_ok() {
-                // The images are on the disk whether or not anybody reads their names.
-                let _ = writeln!(std::io::stdout(), "{}", path.display());
+        let places: Vec<_> = places.into_iter().flatten().collect();
+        let grid = args.out.clone().or_else(|| places.is_empty().then(|| "grid.png".into()));
+        let outputs = Self { grid, scale: args.scale, places, overwrite: args.overwrite };
+        outputs.check_names(args.noise.as_deref())?;
+        Ok(outputs)
+    }
+
+    fn check_names(&self, noise: Option<&Path>) -> anyhow::Result<()> {
+        for (flag, place) in &self.places {
+            match place {
+                Place::Folder(_) => Ok(()),
+                Place::File(FileFormat::Npz, path) => check_ending(path, "npz"),
+                Place::File(FileFormat::Raw, path) => check_ending(path, "safetensors"),
             }
-            result = result.and(written);
+            .context(*flag)?;
         }
-        result
+        if let Some(grid) = &self.grid {
+            PictureFormat::of(grid).context("--out")?;
+        }
+        let (grid, noise) = (self.grid.as_deref(), noise);
+        let mut files: Vec<Named<'_>> = grid.map(|path| ("--out", path)).into_iter().collect();
+        files.extend(noise.map(|path| ("--noise", path)));
+        let (dirs, others): (Vec<_>, Vec<_>) =
+            self.places.iter().partition(|(_, place)| matches!(place, Place::Folder(_)));
+        files.extend(others.iter().map(|(flag, place)| (*flag, place.path())));
+        let clash = clash(&files).or_else(|| dirs.iter().find_map(|dir| folder_clash(dir, &files)));
+        match clash {
+            Some(((a, path), (b, other))) => bail!(
+                "{a} {} and {b} {}: one would be written over or into the other; give each a place of its own",
+                path.display(),
+                other.display()
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Finds out before drawing what would fail after it. `layout` is the grid's.
+    pub fn check(&self, [c, h, w]: [usize; 3], layout: GridSize) -> anyhow::Result<()> {
+        if let Some(path) = &self.grid {
+            output::check_file(path)?;
+            let (columns, rows) = (layout.columns, layout.rows);
+            picture::check_grid([h, w], [columns, rows], self.scale(h), PictureFormat::of(path)?)
+                .context("--grid, --scale, --count")?;
+        }
+        for (_, place) in &self.places {
+            match place {
+                Place::Folder(dir) => output::check_dir(dir)?,
+                Place::File(_, path) => output::check_file(path)?,
+            }
+        }
+        let pictures = self.places.iter().any(|(_, place)| matches!(place, Place::Folder(_)));
+        if self.grid.is_some() || pictures {
+            picture::check_channels(c)?;
+        }
+        Ok(())
+    }
+
+    /// Whether images are kept as they are drawn.
+    pub fn keeps(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    fn scale(&self, height: usize) -> u32 {
+        self.scale.unwrap_or_else(|| picture::comfortable_scale(height))
+    }
+
+    /// How many of `count` images are to be drawn: those that the grid shows if nothing else is written.
+    /// Says if the grid will not show every image.
+    pub fn of_use(&self, count: u64, layout: GridSize) -> u64 {
+        let shown = layout.shown(count);
+        if self.grid.is_some() && shown < count {
+            let first = if shown == 1 { "image".to_owned() } else { format!("{shown} images") };
+            halfstep_sample::say!("note: the grid shows the first {first} of {count}; see --grid");
+        }
+        if self.places.is_empty() { shown } else { count }
+    }
+
+    /// Opens every place, goes on after the images that are there, and says what the rest takes.
+    ///
+    /// # Errors
+    /// For images of another drawing, unless they may be removed, and for a disk that is too small. Nothing
+    /// is written or removed then.
+    pub fn begin(&self, drawing: &Drawing, layout: GridSize) -> anyhow::Result<Writing> {
+        let mut cleared = Vec::new();
+        let mut wanted = Vec::new();
+        for (flag, place) in &self.places {
+            let kept = match place.images(drawing) {
+                Err(KeptError::Other { .. } | KeptError::More { .. }) if self.overwrite => {
+                    cleared.push(place);
+                    0
+                }
+                kept => kept.map_err(|error| advised(error, flag))?,
+            };
+            wanted.push((place, place.bytes(drawing, kept)));
+        }
+        say_sizes(&wanted);
+        // Before an earlier drawing is removed, although that makes room.
+        let needed: Vec<_> = wanted.iter().map(|(place, bytes)| (place.path(), *bytes)).collect();
+        check_room(&needed).context("--count")?;
+        for place in cleared {
+            place.clear()?;
+            halfstep_sample::say!("the earlier drawing in {} is removed", place.path().display());
+        }
+        let open = |(flag, place): &(&'static str, Place)| {
+            let kept = place.begin(drawing).map_err(|error| advised(error, flag))?;
+            anyhow::Ok((place.path().to_path_buf(), kept))
+        };
+        let places = self.places.iter().map(open).collect::<Result<_, _>>()?;
+        let grid = self.grid.clone().map(|path| Grid {
+            path,
+            layout,
+            scale: self.scale(drawing.shape[1]),
+            images: Images::empty(drawing.shape),
+        });
+        Ok(Writing { count: drawing.count, grid, places })
     }
 }
 
-/// Writes images to a path; only a grid has a layout and a scale.
-type Writer = fn(&Path, &Images, GridSize, u32) -> Result<(), SampleError>;
+/// `--dir` may hold other outputs, but no picture that would be taken for one of its images; it may not be
+/// within an output or one itself.
+fn folder_clash<'a>(
+    (flag, folder): &'a (&'static str, Place),
+    files: &[Named<'a>],
+) -> Option<(Named<'a>, Named<'a>)> {
+    let dir = folder.path();
+    let clashes = |(flag, file): &&Named<'_>| {
+        let (dir, file) = (place(dir), place(file));
+        dir.starts_with(&file) || *flag == "--out" && file.parent() == Some(&dir)
+    };
+    files.iter().find(clashes).map(|file| ((*flag, dir), *file))
+}
 
-fn write_grid(
-    path: &Path,
-    images: &Images,
+/// What to do about it.
+fn advised(error: KeptError, flag: &str) -> anyhow::Error {
+    let advice = match &error {
+        KeptError::Other { .. } => {
+            "give another place, or add --overwrite to remove the earlier drawing"
+        }
+        KeptError::More { .. } => {
+            "ask for as many, give another place, or add --overwrite to remove the earlier drawing"
+        }
+        KeptError::Foreign { .. } => "give another folder, or move them away",
+        KeptError::InUse { .. } | KeptError::File(_) => {
+            return anyhow::Error::new(error).context(flag.to_owned());
+        }
+    };
+    anyhow::anyhow!("{flag}: {error}; {advice}")
+}
+
+fn say_sizes(wanted: &[(&Place, u64)]) {
+    let size = |(place, bytes): &(&Place, u64)| {
+        let most = if matches!(place, Place::Folder(_)) { "at most " } else { "" };
+        format!("{most}{} in {}", HumanBytes(*bytes), place.path().display())
+    };
+    let sizes: Vec<String> = wanted.iter().map(size).collect();
+    if !sizes.is_empty() {
+        halfstep_sample::say!("on the disk: {}", sizes.join(", "));
+    }
+}
+
+/// Outputs that are being written.
+pub struct Writing {
+    count: u64,
+    grid: Option<Grid>,
+    places: Vec<(PathBuf, Box<dyn Keep>)>,
+}
+
+/// A picture of the first images, which are held until it is written.
+struct Grid {
+    path: PathBuf,
     layout: GridSize,
     scale: u32,
-) -> Result<(), SampleError> {
-    let shown = images.first(layout.columns * layout.rows);
-    output::write_png(path, picture::grid(&shown, layout.columns, scale)?)
+    images: Images,
+}
+
+impl Grid {
+    fn write(&self) -> Result<(), SampleError> {
+        let picture = picture::grid(&self.images, self.layout.columns, self.scale)?;
+        output::write_picture(&self.path, picture)
+    }
+}
+
+impl Writing {
+    /// How many images every place has.
+    pub fn kept(&self) -> u64 {
+        self.places.iter().map(|(_, place)| place.images()).min().unwrap_or(0)
+    }
+
+    /// The images to draw, in whole batches so that they come out as if drawn without a stop: those that
+    /// the grid shows, and those that a place misses.
+    pub fn missing(&self, batch_size: u64) -> Vec<std::ops::Range<u64>> {
+        let shown = self.grid.as_ref().map_or(0, |grid| grid.layout.shown(self.count));
+        let shown = shown.next_multiple_of(batch_size).min(self.count);
+        let kept = if self.places.is_empty() { self.count } else { self.kept() };
+        let from = if kept == self.count { kept } else { kept - kept % batch_size };
+        let ranges = [0..shown.min(from), from..self.count];
+        ranges.into_iter().filter(|range| !range.is_empty()).collect()
+    }
+
+    /// Keeps a batch wherever it is missing.
+    pub fn take(&mut self, first: u64, images: Images) -> Result<(), SampleError> {
+        for (_, place) in &mut self.places {
+            place.add(first, &images)?;
+        }
+        if let Some(grid) = &mut self.grid {
+            let wanted = grid.layout.shown(self.count).saturating_sub(first);
+            grid.images.append(images.first(wanted as usize));
+        }
+        Ok(())
+    }
+
+    /// Finishes every output, whatever becomes of the others, and names those that are done. Returns the
+    /// first error.
+    pub fn finish(self) -> Result<(), SampleError> {
+        let mut result = Ok(());
+        let mut done = |path: &Path, finished: Result<(), SampleError>| {
+            if finished.is_ok() {
+                halfstep_sample::answer!("{}", path.display());
+            }
+            let first = std::mem::replace(&mut result, Ok(()));
+            result = first.and(finished);
+        };
+        if let Some(grid) = self.grid {
+            done(&grid.path, grid.write());
+        }
+        for (path, place) in self.places {
+            done(&path, place.finish());
+        }
+        result
+    }
+
+    /// `128 of 500 images are kept`, and how to go on. Where nothing is kept, that.
+    pub fn say_kept(&self) {
+        match self.places.is_empty() {
+            true => halfstep_sample::say!("nothing was written."),
+            false => halfstep_sample::say!(
+                "{} of {} are kept. Run the same command again to continue.",
+                self.kept(),
+                counted(self.count, "image")
+            ),
+        }
+    }
 }

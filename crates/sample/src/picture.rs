@@ -10,6 +10,7 @@ use embedded_graphics::text::{Baseline, Text};
 use image::{Rgb, RgbImage};
 
 use crate::error::SampleError;
+use crate::formats::PictureFormat;
 use crate::images::Images;
 
 /// Pixels between tiles and around them, which are not enlarged, and their colour: as torchvision's
@@ -30,6 +31,32 @@ pub fn comfortable_scale(height: usize) -> u32 {
 pub fn square_columns(count: usize) -> usize {
     let root = count.isqrt();
     (root + usize::from(root * root < count)).max(1)
+}
+
+/// A picture takes 3 bytes a pixel: 1.5 GB.
+const MOST_PIXELS: u64 = 1 << 29;
+
+/// Checks, before anything is drawn, that a grid of images of `[height, width]` can be a picture of this
+/// format.
+///
+/// # Errors
+/// [`SampleError::GridTooLarge`].
+pub fn check_grid(
+    [height, width]: [usize; 2],
+    [columns, rows]: [usize; 2],
+    scale: u32,
+    format: PictureFormat,
+) -> Result<(), SampleError> {
+    let side = |images: usize, pixels: usize| {
+        let cell = (pixels as u64).saturating_mul(scale.into()).saturating_add(GAP.into());
+        (images as u64).saturating_mul(cell).saturating_add(GAP.into())
+    };
+    let (width, height) = (side(columns, width), side(rows, height));
+    let longest = u64::from(format.longest_side());
+    if width.max(height) > longest || width.saturating_mul(height) > MOST_PIXELS {
+        return Err(SampleError::GridTooLarge { columns, rows, width, height });
+    }
+    Ok(())
 }
 
 /// A grid, filled row by row, `columns` wide; images enlarged `scale` times by repeating pixels.
@@ -224,6 +251,16 @@ mod tests {
         assert_eq!(picture.get_pixel(2, 2).0, [255; 3]);
         assert_eq!(picture.get_pixel(0, 0).0, [0; 3]);
         assert_eq!(picture.get_pixel(23, 13).0, [0; 3], "the sixth cell is empty");
+    }
+
+    #[test]
+    fn a_grid_too_large_for_its_format_or_memory_is_refused() {
+        let check = |grid, scale, format| check_grid([8, 8], grid, scale, format);
+        check([100, 100], 8, PictureFormat::Png).unwrap();
+        check([1000, 1], 64, PictureFormat::Png).unwrap();
+        assert!(check([1000, 1], 64, PictureFormat::Jpeg).is_err(), "65535 pixels at most");
+        let error = check([65_536, 65_536], 8, PictureFormat::Png).unwrap_err().to_string();
+        assert!(error.contains("65536x65536") && error.contains("4325378x4325378"), "{error}");
     }
 
     #[test]

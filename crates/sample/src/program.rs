@@ -7,27 +7,28 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
 use halfstep_model::{ClassInput, ImageSize, ModelFolder, SelectedDevice, TimeEmbeddingType};
+use halfstep_sample::kept::{Drawing, Settings};
 use halfstep_sample::{
-    ClassNames, Draw, GammaTable, Images, Sampler, StepNoise, open_model_checked, output,
+    ClassNames, Draw, GammaTable, Images, SampleError, Sampler, Start, StepNoise, StopFlag, Watch,
+    counted, open_model_checked, output,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{Args, GridSize};
 use crate::choose::Choice;
 use crate::compare;
 use crate::gamma_program::{self, GammaJob};
 use crate::learned_from::refuse_among_pictures;
-use crate::outputs::Outputs;
+use crate::outputs::{Outputs, Writing};
+use crate::settings::settings;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(dataset) = &args.estimate_gamma {
         return gamma_program::run(&gamma_job(args, dataset));
     }
     match &args.compare {
-        Some(samplers) => compare::run(args, samplers)?,
-        None => draw(args)?,
+        Some(samplers) => compare::run(args, samplers),
+        None => draw(args),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn gamma_job<'a>(args: &'a Args, dataset: &'a str) -> GammaJob<'a> {
@@ -43,27 +44,32 @@ fn gamma_job<'a>(args: &'a Args, dataset: &'a str) -> GammaJob<'a> {
     }
 }
 
-fn draw(args: &Args) -> anyhow::Result<()> {
-    let outputs = Outputs::of(args);
+fn draw(args: &Args) -> anyhow::Result<ExitCode> {
+    let outputs = Outputs::of(args)?;
     refuse_among_pictures(&args.model, &outputs.pictures())?;
+    let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
     let device = args.device.select()?;
     let model = open_model_checked(&args.model, &device)?;
-    let Choice { sampler, grid } = Choice::of(args, &model)?;
-    refuse_no_logarithm(args, &model, &grid)?;
+    let choice = Choice::of(args, &model)?;
+    refuse_no_logarithm(args, &model, &choice.grid)?;
     let shape = image_shape(&args.model, &model)?;
-    outputs.check(shape[0])?;
     let classes = classes(args, &model)?;
-    let start = args.noise.as_deref().map(|path| output::read_noise(path, shape)).transpose()?;
+    let start = start(args, shape)?;
     let layout = layout(args, start.as_ref());
-    let count = start.as_ref().map_or(count(args, layout), Images::len);
+    outputs.check(shape, layout)?;
+    let count = outputs.of_use(count(args, start.as_ref(), layout), layout);
+    let settings = match outputs.keeps() {
+        true => settings(args, &model, &choice, &classes, start.as_ref(), &device)?,
+        false => Settings::default(), // weights take long to hash
+    };
 
-    announce(args, &device, shape, count, &steps(sampler.as_ref(), &grid));
-    outputs.announce(layout, count);
+    announce(args, &device, shape, count, &steps(choice.sampler.as_ref(), &choice.grid));
+    let writing = outputs.begin(&Drawing { settings, count, shape }, layout)?;
     let draw = Draw {
         unet: &model.unet,
         prediction_type: model.prediction_type(),
-        sampler: sampler.as_ref(),
-        grid: &grid,
+        sampler: choice.sampler.as_ref(),
+        grid: &choice.grid,
         schedule: &model.schedule,
         seed: args.seed,
         step_noise: StepNoise::Fresh,
@@ -72,27 +78,53 @@ fn draw(args: &Args) -> anyhow::Result<()> {
         classes: &classes,
         device: &device.device,
     };
-    let bar = progress_bar();
-    let mut progress = |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-        ControlFlow::Continue(())
-    };
-    let images = match &start {
-        Some(start) => draw.images_from(start, &mut progress)?,
-        None => draw.images(0..count as u64, &mut progress)?,
-    };
-    bar.finish_and_clear();
-    Ok(outputs.write(&images, layout)?)
+    write(&draw, start.as_ref(), writing, &stop)
+}
+
+/// Draws what is missing, and writes it as it goes.
+fn write(
+    draw: &Draw<'_>,
+    start: Option<&Images>,
+    mut writing: Writing,
+    stop: &StopFlag,
+) -> anyhow::Result<ExitCode> {
+    let start = start.map_or(Start::Seed, Start::Given);
+    let missing = writing.missing(draw.batch_size as u64);
+    if missing.is_empty() {
+        halfstep_sample::say!("all images are there already; nothing was drawn.");
+    }
+    for range in missing {
+        let (first, end) = (range.start, range.end);
+        let mut watch = Watch::new("images");
+        watch.show(first, end);
+        let mut progress = |done: u64, calls: u64| {
+            // A step of a batch is a part of its images.
+            watch.show(first + (end - first) * done / calls.max(1), end);
+            if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let mut keep = |first, images| writing.take(first, images);
+        let drawn = draw.batches(range, start, &mut progress, &mut keep);
+        drop(watch);
+        if let Err(error) = drawn {
+            writing.say_kept();
+            return match error {
+                SampleError::Stopped => Ok(ExitCode::from(stop.exit_code())),
+                error => Err(error.into()),
+            };
+        }
+    }
+    writing.finish()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `50 steps of ddim`, `17 steps of heun (33 network calls)`.
 fn steps(sampler: &dyn Sampler, grid: &[TimePoint]) -> String {
     let (name, num_steps) = (sampler.name(), grid.len() - 1);
+    let steps = counted(num_steps, "step");
     match sampler.calls(grid) {
         None => format!("as many steps as needed of {name}"),
-        Some(calls) if calls == num_steps => format!("{num_steps} steps of {name}"),
-        Some(calls) => format!("{num_steps} steps of {name} ({calls} network calls)"),
+        Some(calls) if calls == num_steps => format!("{steps} of {name}"),
+        Some(calls) => format!("{steps} of {name} ({})", counted(calls, "network call")),
     }
 }
 
@@ -148,6 +180,19 @@ pub fn classes(args: &Args, model: &ModelFolder) -> anyhow::Result<Vec<u32>> {
     }
 }
 
+/// `--noise`
+fn start(args: &Args, shape: [usize; 3]) -> anyhow::Result<Option<Images>> {
+    let start = args.noise.as_deref().map(|path| output::read_noise(path, shape)).transpose()?;
+    match (&start, args.count, &args.noise) {
+        (Some(start), Some(count), Some(path)) if start.len() < count as usize => bail!(
+            "--count {count}: {} holds the noise of {}; take at most as many",
+            path.display(),
+            counted(start.len(), "image")
+        ),
+        _ => Ok(start),
+    }
+}
+
 fn layout(args: &Args, start: Option<&Images>) -> GridSize {
     match (args.grid, args.count, start) {
         (Some(grid), _, _) => grid,
@@ -157,23 +202,22 @@ fn layout(args: &Args, start: Option<&Images>) -> GridSize {
     }
 }
 
-fn count(args: &Args, layout: GridSize) -> usize {
-    args.count.map_or(layout.columns * layout.rows, |count| count as usize)
+/// As many as are asked for, or as there are noises, or as the grid holds.
+fn count(args: &Args, start: Option<&Images>, layout: GridSize) -> u64 {
+    match (args.count, start) {
+        (Some(count), _) => count.into(),
+        (None, Some(start)) => start.len() as u64,
+        (None, None) => (layout.columns * layout.rows) as u64,
+    }
 }
 
-fn announce(args: &Args, device: &SelectedDevice, shape: [usize; 3], count: usize, steps: &str) {
+fn announce(args: &Args, device: &SelectedDevice, shape: [usize; 3], count: u64, steps: &str) {
     let [c, h, w] = shape;
     halfstep_sample::say!(
-        "drawing {count} images of {c}x{h}x{w} from {} in {steps}, seed {}, on {}",
+        "drawing {} of {c}x{h}x{w} from {} in {steps}, seed {}, on {}",
+        counted(count, "image"),
         args.model.display(),
         args.seed,
         device.description
     );
-}
-
-pub fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template(
-        "{prefix}{bar:40} {pos}/{len} network calls, {per_sec}, {eta} left",
-    );
-    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use halfstep_sample::picture::TableCell;
-use halfstep_sample::{Images, SampleError, picture};
+use halfstep_sample::{Images, SampleError, counted, picture};
 use image::RgbImage;
 
 /// Images of a cell in the picture, two rows of two.
@@ -54,7 +54,7 @@ impl Cell {
         let caption = match (&self.refused, self.steps) {
             (Some(_), _) => "refused".to_owned(),
             (None, Some(_)) => String::new(),
-            (None, None) => format!("{} calls", self.calls),
+            (None, None) => counted(self.calls, "call"),
         };
         TableCell { images: self.images.as_ref(), caption }
     }
@@ -64,7 +64,7 @@ impl Comparison {
     /// Rows of samplers, columns of steps.
     pub fn picture(&self, scale: u32) -> Result<RgbImage, SampleError> {
         let columns: Vec<String> =
-            self.columns.iter().map(|steps| format!("{steps} steps")).collect();
+            self.columns.iter().map(|&steps| counted(steps, "step")).collect();
         let rows: Vec<(&str, Vec<TableCell<'_>>)> = self
             .rows
             .iter()
@@ -96,9 +96,12 @@ impl Comparison {
         let _ = writeln!(
             text,
             "\nDistance: mean squared difference, pixels in [-1, 1], to the converged images of the same \
-             {} noises: in {} steps of {}, or of the sampler itself where it is stochastic (along the same \
-             noise path). Seconds are for all {} images.",
-            self.count, self.reference_steps, self.ode_reference, self.count
+             {}: in {} of {}, or of the sampler itself where it is stochastic (along the same noise path). \
+             Seconds are for {} together.",
+            counted(self.count, "noise"),
+            counted(self.reference_steps, "step"),
+            self.ode_reference,
+            counted(self.count, "image")
         );
         for (number, note) in notes.iter().enumerate() {
             let _ = writeln!(text, "({}) {note}", number + 1);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Without a terminal a line is printed this often.
 const QUIET_INTERVAL: Duration = Duration::from_secs(30);
@@ -11,19 +11,42 @@ const QUIET_INTERVAL: Duration = Duration::from_secs(30);
 /// dropped.
 pub struct Watch {
     bar: ProgressBar,
+    label: String,
     things: &'static str,
     started: Option<(Instant, u64)>,
     last_line: Instant,
+    /// Print lines: there is no bar.
+    lines: bool,
+    /// One at the end too.
+    last: bool,
 }
 
 impl Watch {
-    /// Of `things`: "images".
+    /// Of `things`: "images". Without a terminal there is a line at the end as well.
     pub fn new(things: &'static str) -> Self {
-        let template = format!("{{bar:40}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} left");
-        let style = ProgressStyle::with_template(&template);
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::no_length().with_style(style);
-        Self { bar, things, started: None, last_line: Instant::now() }
+        let mut watch = Self::labelled("", things);
+        watch.last = true;
+        watch
+    }
+
+    /// Of `things` of a part of the work that the label names, for which no line is printed if it is short.
+    pub fn labelled(label: &str, things: &'static str) -> Self {
+        let template = "{prefix}{bar:40} {pos}/{len} {things}, {rate}, {eta} left";
+        let bar = ProgressBar::no_length().with_style(bar_style(template, things));
+        if !label.is_empty() {
+            bar.set_prefix(format!("{label:32} "));
+        }
+        let lines = bar.is_hidden();
+        let last_line = Instant::now();
+        Self { bar, label: label.to_owned(), things, started: None, last_line, lines, last: false }
+    }
+
+    /// Shows nothing to anybody.
+    pub fn hidden() -> Self {
+        let mut watch = Self::labelled("", "");
+        watch.bar.set_draw_target(ProgressDrawTarget::hidden());
+        watch.lines = false;
+        watch
     }
 
     /// So many of them are done. What was done before the first call cost no time, and is said.
@@ -34,17 +57,18 @@ impl Watch {
         let Some((start, first)) = self.started else {
             self.started = Some((Instant::now(), done));
             self.bar.reset_eta();
-            if done > 0 {
+            if done > 0 && done < total {
                 self.bar.suspend(|| crate::say!("continuing after {done} of {total} {things}"));
             }
             return;
         };
-        if self.bar.is_hidden() && self.last_line.elapsed() > QUIET_INTERVAL {
+        let is_due = self.last_line.elapsed() > QUIET_INTERVAL || self.last && done >= total;
+        if self.lines && is_due {
             self.last_line = Instant::now();
-            let rate = (done - first) as f64 / start.elapsed().as_secs_f64();
-            let left = Duration::try_from_secs_f64((total - done) as f64 / rate);
-            let left = HumanDuration(left.unwrap_or(Duration::MAX));
-            crate::say!("{done} of {total} {things}, {rate:.1} {things}/s, {left} left");
+            self.lines = done < total;
+            self.last = true;
+            let seconds = start.elapsed().as_secs_f64();
+            crate::say!("{}", line(&self.label, things, first..done, total, seconds));
         }
     }
 }
@@ -52,5 +76,72 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// `128 of 500 images, 12.5 images/s, 30 seconds left`; `made` took so many seconds.
+fn line(label: &str, things: &str, made: std::ops::Range<u64>, total: u64, seconds: f64) -> String {
+    let rate = made.end.saturating_sub(made.start) as f64 / seconds.max(1e-9);
+    let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+    let rate_shown = per_second(rate, things);
+    let one = things.strip_suffix('s').filter(|_| total == 1);
+    let things = one.unwrap_or(things);
+    let so_far = format!("{label}{} of {total} {things}, {rate_shown}", made.end);
+    if made.end >= total {
+        return so_far;
+    }
+    let left = Duration::try_from_secs_f64((total - made.end) as f64 / rate);
+    format!("{so_far}, {} left", HumanDuration(left.unwrap_or(Duration::MAX)))
+}
+
+/// The style of a bar. In its template `{rate}` stands for the speed with its unit, such as `12.5 images/s`,
+/// and `{things}` for their name, such as `images`.
+pub fn bar_style(template: &str, things: &'static str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = move |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+        // A bar that cannot be written is not seen.
+        let _ = to.write_str(&per_second(state.per_sec(), things));
+    };
+    let name = move |_: &ProgressState, to: &mut dyn std::fmt::Write| {
+        let _ = to.write_str(things);
+    };
+    style.with_key("rate", rate).with_key("things", name)
+}
+
+/// Three digits and the unit.
+fn per_second(rate: f64, things: &str) -> String {
+    let decimals = match rate {
+        rate if rate >= 99.95 => 0,
+        rate if rate >= 9.995 => 1,
+        rate if rate >= 0.9995 => 2,
+        _ => 3,
+    };
+    format!("{rate:.decimals$} {things}/s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_how_far_how_fast_and_how_long_still() {
+        let of = |made, seconds| line("", "images", made, 500, seconds);
+        let of_one = || line("", "images", 0..1, 1, 0.5);
+        assert_eq!(of(0..125, 10.0), "125 of 500 images, 12.5 images/s, 30 seconds left");
+        assert_eq!(of(100..110, 100.0), "110 of 500 images, 0.100 images/s, 65 minutes left");
+        assert_eq!(of(0..500, 1.0), "500 of 500 images, 500 images/s");
+        assert_eq!(of_one(), "1 of 1 image, 2.00 images/s");
+        let stalled = line("preview", "steps", 0..0, 4, 1.0);
+        assert!(stalled.starts_with("preview: 0 of 4 steps, 0.000 steps/s, "), "{stalled}");
+    }
+
+    #[test]
+    fn rates_have_a_unit() {
+        let shown = [1.9291, 0.04, 12.34, 1666.4].map(|rate| per_second(rate, "images"));
+        assert_eq!(shown, ["1.93 images/s", "0.040 images/s", "12.3 images/s", "1666 images/s"]);
+        let bar = ProgressBar::new(10).with_style(bar_style("{rate} {things}", "steps"));
+        bar.set_position(1);
+        assert!(ProgressStyle::with_template("{prefix}{bar:40} {pos}/{len} {things}").is_ok());
     }
 }

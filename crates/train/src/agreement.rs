@@ -7,7 +7,7 @@ use halfstep_model::{ModelFolder, UNet};
 use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, StopFlag, student_grid};
 
 use crate::error::TrainError;
-use crate::progress::drawing_bar;
+use crate::progress::drawing_watch;
 
 /// Draws the same noises with different models. *Teacher agreement* is the mean squared distance
 /// between a model's N-step images and the teacher's full-grid images, pixels in `[-1, 1]`.
@@ -106,16 +106,15 @@ pub(crate) fn draw_images(
         classes: &options.classes,
         device,
     };
-    let bar = drawing_bar(label, options.quiet);
+    let mut watch = drawing_watch(label, options.quiet);
+    watch.show(0, 0);
     let images = draw.images(0..options.count as u64, &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+        watch.show(done, total);
         match options.stop.is_raised() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
     });
-    bar.finish_and_clear();
     Ok(images?)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use halfstep_data::{DataConfig, Dataset, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
-use halfstep_sample::{Images, output, picture};
+use halfstep_sample::{Images, counted, output, picture};
 
 use crate::config::Config;
 use crate::error::TrainError;
@@ -99,16 +99,20 @@ impl Card<'_> {
         let (name, steps) = (&self.config.name, self.steps());
         let provenance = &self.model.halfstep.provenance;
         let [c, h, w] = self.dataset.shape();
-        let data =
-            format!("{} images of {c}x{h}x{w} from {}", self.dataset.len(), self.dataset.name());
+        let data = format!(
+            "{} of {c}x{h}x{w} from {}",
+            counted(self.dataset.len(), "image"),
+            self.dataset.name()
+        );
         let what = match self.stage {
             Stage::Teacher if provenance.train_steps == 0 => {
                 "A diffusion model that was trained elsewhere, as it came.".to_owned()
             }
             Stage::Teacher => format!("A diffusion model of {data}."),
             Stage::Round { .. } => format!(
-                "Draws in {steps} network calls what its teacher draws in {}. Made by progressive \
-                 distillation (Salimans & Ho 2022) over {data}.",
+                "Draws in {} what its teacher draws in {}. Made by progressive distillation (Salimans & \
+                 Ho 2022) over {data}.",
+                counted(steps, "network call"),
                 self.config.distill.teacher_steps
             ),
         };
@@ -119,8 +123,9 @@ impl Card<'_> {
             None => String::new(),
         };
         format!(
-            "# {name}, {} in {steps} steps\n\n{what}\n{original}\n![Images that it drew, none chosen](grid.png)\n",
-            self.role()
+            "# {name}, {} in {}\n\n{what}\n{original}\n![Images that it drew, none chosen](grid.png)\n",
+            self.role(),
+            counted(steps, "step")
         )
     }
 
@@ -167,7 +172,11 @@ impl Card<'_> {
         let grid = match self.stage {
             Stage::Teacher => String::new(),
             Stage::Round { .. } => format!(
-                "\nIt knows the times of its {steps} steps and no others: give it this many, and eta 0.\n"
+                "\nIt knows {} and no others: give it this many steps, and eta 0.\n",
+                match steps {
+                    1 => "the time of its only step".to_owned(),
+                    _ => format!("the times of its {steps} steps"),
+                }
             ),
         };
         format!("## In Python\n\n```python\n{code}```\n{grid}")
@@ -224,10 +233,11 @@ impl Card<'_> {
         let (steps, all) = (row.num_steps, self.config.distill.teacher_steps);
         writeln!(
             text,
-            "Mean squared distance, pixels in [-1, 1], to the teacher's images in {all} steps, from the \
-             same {} start noises:\n\n| model | steps | distance |\n|---|---:|---:|\n\
+            "Mean squared distance, pixels in [-1, 1], to the teacher's images in {}, from the \
+             same {}:\n\n| model | steps | distance |\n|---|---:|---:|\n\
              | this student | {steps} | {own:.5} |\n| its teacher, DDIM | {steps} | {teacher:.5} |",
-            self.config.distill.agreement_images
+            counted(all, "step"),
+            counted(self.config.distill.agreement_images, "start noise")
         )
     }
 
@@ -240,7 +250,9 @@ impl Card<'_> {
         let learned = match provenance.train_steps {
             0 => "nothing here; who trained it says on what".to_owned(),
             steps => format!(
-                "{steps} optimiser steps of {batch_size} images, {}, on {}",
+                "{} of {}, {}, on {}",
+                counted(steps, "optimiser step"),
+                counted(batch_size, "image"),
                 human_time(provenance.train_seconds),
                 self.device
             ),

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use halfstep_model::{DeviceBackend, Precision, SelectedDevice, UNetConfig};
-use halfstep_sample::{MATRIX_UNITS, ROUNDING, largest, relative_difference as difference};
+use halfstep_sample::{
+    MATRIX_UNITS, ROUNDING, counted, largest, relative_difference as difference,
+};
 
 use crate::config::Config;
 use crate::error::TrainError;
@@ -155,7 +157,7 @@ fn compare(found: &Outcome, expected: &Outcome, tolerances: &Tolerances) -> Vec<
     });
     let (worst, name) = gradients.fold((0.0, String::new()), worse);
     let gradients = Line {
-        what: format!("gradients of {} parameters", expected.gradients.len()),
+        what: format!("gradients of {}", counted(expected.gradients.len(), "parameter")),
         difference: worst,
         at: name,
         tolerance: tolerances.gradient,
@@ -167,7 +169,7 @@ fn compare(found: &Outcome, expected: &Outcome, tolerances: &Tolerances) -> Vec<
     });
     let (worst, step) = losses.fold((0.0, String::new()), worse);
     let losses = Line {
-        what: format!("losses of {} training steps", expected.losses.len()),
+        what: format!("losses of {}", counted(expected.losses.len(), "training step")),
         difference: worst,
         at: step,
         tolerance: tolerances.loss,

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use halfstep_data::{Outline, list_classes};
 use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
+use halfstep_sample::counted;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -115,7 +116,12 @@ impl PlanText {
         let teacher = &config.teacher;
         let parameters = UNet::zeroed(unet, device)?.num_params();
         Ok(Self {
-            title: format!("{}: {} images from {}", config.name, data.len, config.data.describe()),
+            title: format!(
+                "{}: {} from {}",
+                config.name,
+                counted(data.len, "image"),
+                config.data.describe()
+            ),
             classes: match unet.class_input() {
                 ClassInput::None => String::new(),
                 _ => list_classes(&data.class_names, LISTED),
@@ -136,9 +142,9 @@ impl PlanText {
 fn describe_teacher(config: &Config) -> Result<String, TrainError> {
     let teacher = &config.teacher;
     let learning = format!(
-        "{} steps of {} images, lr {:e}, weighting {}, EMA {}",
-        teacher.train_steps,
-        teacher.batch_size,
+        "{} of {}, lr {:e}, weighting {}, EMA {}",
+        counted(teacher.train_steps, "step"),
+        counted(teacher.batch_size, "image"),
         teacher.learning_rate,
         config.teacher_weighting().name(),
         teacher.ema.decay
@@ -164,10 +170,10 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
     let exceptions: Vec<String> =
         rounds.iter().filter_map(|&num_steps| describe_exception(config, num_steps)).collect();
     format!(
-        "{} sampling steps, {} steps of {} images a round, lr {:e} to 0{}, weighting {}{}",
+        "{} sampling steps, {} of {} per round, lr {:e} to 0{}, weighting {}{}",
         grid.join(" -> "),
-        distill.train_steps,
-        distill.batch_size,
+        counted(distill.train_steps, "step"),
+        counted(distill.batch_size, "image"),
         distill.learning_rate,
         match exceptions.as_slice() {
             [] => String::new(),
@@ -182,7 +188,7 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
 fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
     let (distill, round) = (&config.distill, config.round(num_steps));
     let steps =
-        (round.train_steps != distill.train_steps).then(|| format!("{} steps", round.train_steps));
+        (round.train_steps != distill.train_steps).then(|| counted(round.train_steps, "step"));
     let rate = (round.learning_rate != distill.learning_rate)
         .then(|| format!("lr {:e}", round.learning_rate));
     let warmup = (round.warmup_steps != distill.warmup_steps)

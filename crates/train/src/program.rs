@@ -143,8 +143,8 @@ fn report(summary: &Summary, out: &Path) {
     let rows = match summary.rounds.last() {
         Some(last) if last.stage > 0 => {
             format!(
-                "rows: teacher full grid, teacher {0} steps, student {0} steps; same noises",
-                last.num_steps
+                "rows: teacher full grid, teacher {0}, student {0}; same noises",
+                halfstep_sample::counted(last.num_steps, "step")
             )
         }
         _ => "teacher, full grid".to_owned(),

@@ -2,35 +2,25 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use halfstep_sample::{Watch, bar_style};
+use indicatif::ProgressBar;
 
 /// A bar that counts optimiser steps, with rate and time left; hidden when the output is not a
 /// terminal (indicatif's rule) or `quiet`.
 pub(crate) fn training_bar(label: &str, total: u64, done: u64, quiet: bool) -> ProgressBar {
-    bar(
-        "{prefix:12} {bar:30} {pos}/{len} steps  {per_sec}  {eta} left  {msg}",
-        label,
-        total,
-        done,
-        quiet,
-    )
-}
-
-/// A bar that counts network calls.
-pub(crate) fn drawing_bar(label: &str, quiet: bool) -> ProgressBar {
-    bar("{prefix:12} {bar:30} {pos}/{len} network calls  {per_sec}  {eta} left", label, 0, 0, quiet)
-}
-
-fn bar(template: &str, label: &str, total: u64, done: u64, quiet: bool) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar =
-        ProgressBar::new(total).with_style(style).with_prefix(label.to_owned()).with_position(done);
+    let template = "{prefix:12} {bar:30} {pos}/{len} {things}  {rate}  {eta} left  {msg}";
+    let bar = ProgressBar::new(total).with_style(bar_style(template, "steps"));
+    let bar = bar.with_prefix(label.to_owned()).with_position(done);
     bar.reset_eta();
     bar
+}
+
+/// Watches network calls: a bar or, without a terminal, a line now and then.
+pub(crate) fn drawing_watch(label: &str, quiet: bool) -> Watch {
+    if quiet { Watch::hidden() } else { Watch::labelled(label, "network calls") }
 }
 
 /// `4m 05s`, `2h 10m`, `3d 4h`.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use halfstep_model::read_text;
+use halfstep_sample::counted;
 use halfstep_sample::output::write_file;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -145,16 +146,16 @@ impl Sweep {
     pub fn caption(&self) -> String {
         let network = self.network.as_ref().map_or(String::new(), |name| format!(" of {name}"));
         let real = match self.reference_images {
-            Some(count) => format!("{count} images of {}", self.reference),
+            Some(count) => format!("{} of {}", counted(count, "image"), self.reference),
             None => self.reference.clone(),
         };
         let floor = self.held_back.map_or(String::new(), |distance| {
             format!(" As many real images that were not trained on are at {distance:.4}.")
         });
         format!(
-            "{}{network}, {} images of each model from the same noises (seed {}) against {real}.{floor}",
+            "{}{network}, {} of each model from the same noises (seed {}) against {real}.{floor}",
             self.measure.title(),
-            self.images,
+            counted(self.images, "image"),
             self.seed
         )
     }

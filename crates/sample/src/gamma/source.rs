@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::SampleError;
+use crate::say::counted;
 
 /// All that the numbers of a [`GammaTable`](super::GammaTable) depend on, up to rounding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +53,11 @@ impl GammaSource {
     /// What of `other` is not as here, in words; `None` if they give the same numbers.
     pub fn difference(&self, other: &Self) -> Option<String> {
         if self.samples != other.samples {
-            return Some(format!("it takes {} images a time, not {}", other.samples, self.samples));
+            return Some(format!(
+                "it takes {} per time, not {}",
+                counted(other.samples, "image"),
+                self.samples
+            ));
         }
         if self.seed != other.seed {
             return Some(format!("its seed is {}, not {}", other.seed, self.seed));
@@ -127,7 +132,7 @@ mod tests {
             assert!(difference.contains(words), "{difference}");
         };
         assert_eq!(one.difference(&GammaSource { dataset: "x".into(), ..one.clone() }), None);
-        says(GammaSource { samples: 20, ..one.clone() }, "20 images a time, not 10");
+        says(GammaSource { samples: 20, ..one.clone() }, "20 images per time, not 10");
         says(GammaSource { seed: 2, ..one.clone() }, "seed is 2, not 1");
         let other = GammaSource { dataset_sha256: "e".into(), ..one.clone() };
         says(other.clone(), "digits has other images");

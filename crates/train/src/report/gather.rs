@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use halfstep_model::{HalfstepFile, read_text};
+use halfstep_sample::counted;
 use halfstep_sample::output::write_file;
 
 use super::{Nearest, Preview, ReportData, Row, StageProgress, StageState, html, sweep, utc};
@@ -129,10 +130,9 @@ fn rows(folder: &Path, config: &Config) -> Vec<Row> {
         Some(Row { label, note: note.to_owned(), png })
     };
     let (full, rounds) = (config.distill.teacher_steps, config.rounds());
-    let steps = |n: usize| if n == 1 { "1 step".to_owned() } else { format!("{n} steps") };
-    let teacher =
-        |n: usize, note| row(measure::Row::Teacher(n), format!("teacher, {}", steps(n)), note);
-    let student = |&n: &usize| row(measure::Row::Student(n), format!("student, {}", steps(n)), "");
+    let named = |who: &str, n: usize| format!("{who}, {}", counted(n, "step"));
+    let teacher = |n: usize, note| row(measure::Row::Teacher(n), named("teacher", n), note);
+    let student = |&n: &usize| row(measure::Row::Student(n), named("student", n), "");
     let first = teacher(full, "what students are measured against");
     let undistilled = rounds.iter().rev().find_map(|&n| teacher(n, "not distilled"));
     first.into_iter().chain(rounds.iter().filter_map(student)).chain(undistilled).collect()

@@ -35,7 +35,7 @@ pub(super) fn key_result(summary: &[RoundResult]) -> Option<Markup> {
 }
 
 fn steps(count: usize) -> String {
-    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
+    halfstep_sample::counted(count, "step")
 }
 
 /// `: 7.7 times as far`

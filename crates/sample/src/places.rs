@@ -1,0 +1,86 @@
+//! Files by where they are, whatever the spelling of their paths.
+
+use std::path::{Path, PathBuf};
+
+/// A file or folder that a flag names: `("--out", path)`.
+pub type Named<'a> = (&'a str, &'a Path);
+
+/// The place of a file that need not exist: absolute, without `..`, links to folders followed. A link in
+/// the place of the file itself is not, because a file that is written there replaces the link.
+pub fn place(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let place = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => folder(parent).join(name),
+        _ => folder(&path),
+    };
+    // There two names that differ by their case alone are one.
+    match cfg!(any(windows, target_os = "macos")) {
+        true => place.to_string_lossy().to_lowercase().into(),
+        false => place,
+    }
+}
+
+/// The place of a folder, of which the last parts need not exist.
+fn folder(path: &Path) -> PathBuf {
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => folder(parent).join(name),
+        // `a/..` where there is no `a`.
+        (Some(parent), None) => {
+            let mut parent = folder(parent);
+            parent.pop();
+            parent
+        }
+        (None, _) => path.to_path_buf(),
+    }
+}
+
+/// The first two of `files` that are in one place, or one within the other as if that were a folder.
+pub fn clash<'a>(files: &[Named<'a>]) -> Option<(Named<'a>, Named<'a>)> {
+    let places: Vec<PathBuf> = files.iter().map(|(_, path)| place(path)).collect();
+    let pairs = (0..files.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    let mut pairs = pairs
+        .filter(|&(a, b)| places[a].starts_with(&places[b]) || places[b].starts_with(&places[a]));
+    pairs.next().map(|(a, b)| (files[a], files[b]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_has_many_spellings() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("a")).unwrap();
+        let place_of = |path: &str| place(&dir.path().join(path));
+        for other in ["./x", "a/../x", "a/./../x", "new/../x", "a/../new/../x", "x/"] {
+            assert_eq!(place_of(other), place_of("x"), "{other}");
+        }
+        assert_ne!(place_of("a/x"), place_of("x"));
+        let here = std::env::current_dir().unwrap().canonicalize().unwrap();
+        assert_eq!(place(Path::new("x")), place(&here.join("x")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_linked_folder_is_the_folder_and_a_linked_file_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("a")).unwrap();
+        std::fs::write(at("file"), "").unwrap();
+        std::os::unix::fs::symlink(at("a"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("file"), at("other")).unwrap();
+        assert_eq!(place(&at("link/x")), place(&at("a/x")));
+        assert_ne!(place(&at("other")), place(&at("file")));
+    }
+
+    #[test]
+    fn two_files_in_one_place_clash_and_so_does_a_file_with_what_is_in_it() {
+        let named = |paths: [&'static str; 3]| paths.map(|path| ("--out", Path::new(path)));
+        assert_eq!(clash(&named(["a", "b", "ab"])), None);
+        assert_eq!(clash(&named(["a", "b", "./a"])).unwrap().1.1, Path::new("./a"));
+        assert_eq!(clash(&named(["a", "b/c", "b"])).unwrap().0.1, Path::new("b/c"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Everything that the images of a drawing depend on.
+
+use halfstep_data::hash::sha256;
+use halfstep_model::{ModelFolder, ModelOutline, SelectedDevice};
+use halfstep_sample::kept::Settings;
+use halfstep_sample::{GammaTable, Images, SamplerKind, Takes};
+use serde_json::{Value, json};
+
+use crate::args::Args;
+use crate::choose::Choice;
+
+/// Images were drawn by a program of this number. To be raised with every change of what is drawn, such as
+/// that of a sampler or a kernel: a drawing that was stopped before is then not continued.
+const MAKING: u32 = 1;
+
+/// Of `choice` on this model. Devices round differently. The batch size is no part of it: another one
+/// changes images by rounding at most.
+pub fn settings(
+    args: &Args,
+    model: &ModelFolder,
+    choice: &Choice,
+    classes: &[u32],
+    start: Option<&Images>,
+    device: &SelectedDevice,
+) -> anyhow::Result<Settings> {
+    let name = choice.sampler.name();
+    let times: Vec<f64> = choice.grid.iter().map(|point| point.t).collect();
+    let steps = choice.grid.len().saturating_sub(1);
+    let settings = Settings::default()
+        .with("made by", MAKING)
+        .with("model", ModelOutline::read(&args.model)?.sha256()?)
+        .with("scheduler", sha256(json!(model.scheduler).to_string().as_bytes()))
+        .with("sampler", name)
+        .with("steps", steps)
+        .with("network calls", choice.sampler.calls(&choice.grid))
+        .with("times", sha256(json!(times).to_string().as_bytes()))
+        .with("gamma", gamma(args, name)?)
+        .with("seed", args.seed)
+        .with("classes", classes)
+        .with("noise", start.map(|noise| of_numbers(&noise.values)))
+        .with("device", device.kind());
+    Ok(with_flags(settings, args))
+}
+
+/// Of the sampler: what they are not given for comes from the model.
+fn with_flags(settings: Settings, args: &Args) -> Settings {
+    settings
+        .with("eta", args.eta.filter(|eta| *eta > 0.0))
+        .with("variance", args.variance.map(|variance| format!("{variance:?}")))
+        .with("ODE variable", args.ode_variable.map(|variable| format!("{variable:?}")))
+        .with("rtol", args.rtol)
+        .with("atol", args.atol)
+        .with("last clip", args.last_clip)
+        .with("clip", args.clip)
+        .with("threshold", args.threshold)
+        .with("compat", args.compat.map(|library| format!("{library:?}")))
+}
+
+/// The hash of Gamma's table where the sampler draws by it.
+fn gamma(args: &Args, sampler: &str) -> anyhow::Result<Value> {
+    let takes = sampler.parse::<SamplerKind>().is_ok_and(|kind| kind.takes(Takes::Gamma));
+    match takes {
+        true => Ok(sha256(&std::fs::read(GammaTable::path(&args.model))?).into()),
+        false => Ok(Value::Null),
+    }
+}
+
+fn of_numbers(values: &[f32]) -> String {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    sha256(&bytes)
+}

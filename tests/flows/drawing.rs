@@ -1,0 +1,358 @@
+//! `sample` writes as it draws, goes on after a stop, and mixes nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use halfstep_data::{Purpose, noise};
+use halfstep_model::ImageSize;
+
+use crate::support::{contents, failure, output, program, tiny_model};
+
+fn save(dir: &Path) -> PathBuf {
+    let folder = dir.join("model");
+    tiny_model(None, None).save(&folder).unwrap();
+    folder
+}
+
+fn sample(model: &Path, args: &[&str]) -> Command {
+    let mut command = program("sample");
+    command.arg("--model").arg(model).args(["--device", "cpu"]).args(args);
+    command
+}
+
+/// All four outputs below `out`: many small batches.
+fn everything(model: &Path, out: &Path) -> Command {
+    let mut command = sample(model, &["--steps", "8", "--count", "397", "--batch-size", "4"]);
+    command.args(["--grid", "3x2", "--out"]).arg(out.join("grid.png"));
+    command.arg("--dir").arg(out.join("images")).arg("--npz").arg(out.join("images.npz"));
+    command.arg("--raw").arg(out.join("images.safetensors"));
+    command
+}
+
+fn said(output: &std::process::Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// How many images the npz file that is being written has.
+fn kept(out: &Path) -> u64 {
+    let record = std::fs::read_to_string(out.join(".images.npz.partial.json")).unwrap_or_default();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap_or_default();
+    record["images"].as_u64().unwrap_or(0)
+}
+
+/// Starts it and waits until more than so many images are kept.
+fn begun(command: &mut Command, out: &Path, images: u64) -> Child {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while kept(out) <= images {
+        assert!(child.try_wait().unwrap().is_none(), "it ended after {} images", kept(out));
+        assert!(start.elapsed() < Duration::from_secs(300), "nothing is kept");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child
+}
+
+/// Without the locks, which hold nothing.
+fn results(out: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = contents(out);
+    files.retain(|(path, _)| !path.ends_with(".drawing.lock"));
+    files
+}
+
+#[cfg(unix)]
+#[test]
+fn a_drawing_that_is_killed_and_stopped_ends_byte_for_byte_like_one_that_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path());
+    let (straight, broken) = (dir.path().join("straight"), dir.path().join("broken"));
+    output(&mut everything(&model, &straight), 0);
+
+    let mut command = everything(&model, &broken);
+    // After the first two batches, of which no place misses more than the last.
+    let mut child = begun(&mut command, &broken, 4);
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    let killed = kept(&broken);
+    assert!(killed > 4 && killed < 397);
+    assert!(!broken.join("images.npz").exists(), "nothing has its name before it is whole");
+
+    let child = begun(&mut everything(&model, &broken), &broken, killed);
+    output(Command::new("kill").args(["-INT", &child.id().to_string()]), 0);
+    let stopped = child.wait_with_output().unwrap();
+    assert_eq!(stopped.status.code(), Some(130));
+    let text = said(&stopped);
+    assert!(text.contains("continuing after") && text.contains("are kept. Run the same"), "{text}");
+    assert!(kept(&broken) > killed && kept(&broken) < 397);
+
+    let text = said(&output(&mut everything(&model, &broken), 0));
+    assert!(text.contains("continuing after"), "{text}");
+    let (straight, broken) = (results(&straight), results(&broken));
+    assert_eq!(straight.len(), 397 + 4, "pictures, their record, a grid and two files");
+    assert!(straight == broken);
+}
+
+#[test]
+fn a_finished_folder_is_left_alone_and_grows_with_a_larger_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path());
+    let out = dir.path().join("images");
+    let draw = |count: &str| {
+        let mut command = sample(&model, &["--steps", "2", "--count", count, "--batch-size", "2"]);
+        said(&output(command.arg("--dir").arg(&out), 0))
+    };
+    draw("6");
+    let six = results(&out);
+    let text = draw("6");
+    assert!(text.contains("all images are there already"), "{text}");
+    assert!(results(&out) == six);
+    let text = draw("9");
+    assert!(text.contains("continuing after 6 of 9 images"), "{text}");
+    let nine = results(&out);
+    let pictures = |files: &[(PathBuf, Vec<u8>)]| -> Vec<(PathBuf, Vec<u8>)> {
+        files
+            .iter()
+            .filter(|(path, _)| path.extension().is_some_and(|e| e == "png"))
+            .cloned()
+            .collect()
+    };
+    assert!(pictures(&nine).len() == 9 && pictures(&nine)[..6] == pictures(&six));
+}
+
+#[test]
+fn images_of_two_drawings_never_mix() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path());
+    let out = dir.path().join("images");
+    let draw = |args: &[&str]| {
+        let mut command = sample(&model, &["--steps", "2", "--dir"]);
+        command.arg(&out).args(args);
+        command
+    };
+    output(&mut draw(&["--count", "30"]), 0);
+    std::fs::write(out.join("notes.txt"), "mine").unwrap();
+    let before = contents(&out);
+    let refused: [(&[&str], &str); 4] = [
+        (&["--count", "10", "--seed", "1"], "seed: 0 -> 1"),
+        (&["--count", "10"], "has 30 images of this drawing, and 10 is asked for"),
+        (&["--count", "30", "--sampler", "ddpm"], "sampler: ddim -> ddpm"),
+        (&["--count", "30", "--clip", "true"], "clip: (not set) -> true"),
+    ];
+    for (args, says) in refused {
+        let message = failure(&mut draw(args));
+        assert!(message.contains(says) && message.contains("--overwrite"), "{says}: {message}");
+        assert!(contents(&out) == before, "{says}: refusing changes nothing");
+    }
+    // Other weights under the same name.
+    let other = dir.path().join("other");
+    tiny_model(Some(3), None).save(&other).unwrap();
+    let mut command = sample(&other, &["--steps", "2", "--count", "30", "--dir"]);
+    let message = failure(command.arg(&out));
+    assert!(message.contains("model: "), "{message}");
+
+    let text = said(&output(&mut draw(&["--count", "10", "--seed", "1", "--overwrite"]), 0));
+    assert!(text.contains("the earlier drawing in ") && text.contains(" is removed"), "{text}");
+    let names: Vec<String> =
+        contents(&out).into_iter().map(|(path, _)| path.display().to_string()).collect();
+    let drawn = (0..10).map(|k| format!("{k:06}.png"));
+    let hidden = [".drawing.json", ".drawing.lock"].map(str::to_owned).into_iter();
+    assert_eq!(names, hidden.chain(drawn).chain(["notes.txt".to_owned()]).collect::<Vec<_>>());
+
+    // A picture of the user's is not covered by any flag.
+    std::fs::write(out.join("cat.png"), "mine").unwrap();
+    let before = contents(&out);
+    for args in [&["--count", "10", "--seed", "1"][..], &["--count", "9", "--overwrite"][..]] {
+        let message = failure(&mut draw(args));
+        assert!(message.contains("cat.png") && message.contains("another folder"), "{message}");
+        assert!(contents(&out) == before);
+    }
+}
+
+#[test]
+fn a_file_begun_by_another_drawing_is_refused_until_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path());
+    let mut child = begun(&mut everything(&model, dir.path()), dir.path(), 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let npz = dir.path().join("images.npz");
+    let draw = |args: &[&str]| {
+        let mut command = sample(&model, &["--steps", "8", "--count", "397", "--seed", "1"]);
+        command.args(args).arg("--npz").arg(&npz);
+        command
+    };
+    let message = failure(&mut draw(&[]));
+    assert!(message.contains("seed: 0 -> 1") && message.contains("--overwrite"), "{message}");
+    assert!(kept(dir.path()) > 0 && !npz.exists());
+    output(&mut draw(&["--overwrite"]), 0);
+    assert!(npz.exists() && kept(dir.path()) == 0);
+    let straight = dir.path().join("straight.npz");
+    let mut command = sample(&model, &["--steps", "8", "--count", "397", "--seed", "1"]);
+    output(command.arg("--npz").arg(&straight), 0);
+    assert!(std::fs::read(npz).unwrap() == std::fs::read(straight).unwrap());
+}
+
+#[test]
+fn pictures_have_the_format_of_their_ending_or_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path());
+    let draw = |flag: &str, name: &str| {
+        let mut command = sample(&model, &["--steps", "1", "--count", "1", flag]);
+        command.arg(dir.path().join(name));
+        command
+    };
+    for (name, format) in [
+        ("a.jpg", image::ImageFormat::Jpeg),
+        ("b.JPEG", image::ImageFormat::Jpeg),
+        ("c.png", image::ImageFormat::Png),
+    ] {
+        output(&mut draw("--out", name), 0);
+        let bytes = std::fs::read(dir.path().join(name)).unwrap();
+        assert_eq!(image::guess_format(&bytes).unwrap(), format, "{name}");
+    }
+    let left = contents(dir.path());
+    for (flag, name, says) in [
+        ("--out", "g.gif", "ends in .gif"),
+        ("--out", "g", "has no ending"),
+        ("--npz", "g.png", "PNG pictures"),
+        ("--raw", "g.npz", "numpy's arrays"),
+    ] {
+        let message = failure(&mut draw(flag, name));
+        assert!(message.contains(flag) && message.contains(says), "{name}: {message}");
+        assert!(!message.contains("drawing 1"), "it is found out before: {message}");
+    }
+    let mut compare = sample(&model, &["--compare", "ddim", "--out", "compare.webp"]);
+    assert!(failure(&mut compare).contains("ends in .webp"));
+    assert!(contents(dir.path()) == left);
+}
+
+#[cfg(unix)]
+#[test]
+fn two_outputs_in_one_place_are_refused_however_it_is_spelt() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path());
+    std::fs::create_dir(dir.path().join("a")).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("a"), dir.path().join("link")).unwrap();
+    let left = contents(dir.path());
+    for args in [
+        ["--npz", "x", "--raw", "x"],
+        ["--npz", "x", "--raw", "./x"],
+        ["--npz", "a/../x", "--raw", "x"],
+        ["--npz", "a/x", "--raw", "link/x"],
+        ["--npz", "new/../x", "--raw", "x"],
+        ["--npz", "x", "--dir", "x"],
+        ["--npz", "x", "--dir", "x/y"],
+        ["--npz", "x", "--out", "x/y.png"],
+        ["--out", "x/grid.png", "--dir", "link/../x"],
+        ["--noise", "x", "--raw", "./x"],
+    ] {
+        let message = failure(sample(&model, &args).current_dir(dir.path()));
+        let named = args[0].starts_with("--") && message.contains(args[0]);
+        assert!(named && message.contains(args[2]), "{args:?}: {message}");
+        assert!(message.contains("a place of its own"), "{args:?}: {message}");
+        assert!(contents(dir.path()) == left, "{args:?}");
+    }
+    // Beside each other, and a file among the pictures, is fine.
+    let apart = ["--count", "1", "--steps", "1", "--dir", "x", "--npz", "x/y.npz", "--raw", "a/x"];
+    output(sample(&model, &apart).current_dir(dir.path()), 0);
+}
+
+#[test]
+fn counts_that_nobody_means_and_disks_that_are_too_small_are_refused_before_drawing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut model = tiny_model(None, None);
+    let folder = dir.path().join("model");
+    model.save(&folder).unwrap();
+    let npz = dir.path().join("x.npz");
+    let absurd = sample(&folder, &["--count", "4294967295", "--npz"]).arg(&npz).output().unwrap();
+    assert_eq!(absurd.status.code(), Some(2));
+    assert!(said(&absurd).contains("100000000"), "{}", said(&absurd));
+
+    // 4 MB an image, 100 million of them.
+    let config = halfstep_model::UNetConfig {
+        sample_size: Some(ImageSize::Square(1024)),
+        ..model.unet.config().clone()
+    };
+    let unet = halfstep_model::UNet::zeroed(&config, &burn::tensor::Device::flex()).unwrap();
+    model.unet = unet;
+    let large = dir.path().join("large");
+    model.save(&large).unwrap();
+    for (flag, name) in [("--npz", "x.npz"), ("--raw", "x.safetensors"), ("--dir", "x")] {
+        let path = dir.path().join(name);
+        let message = failure(sample(&large, &["--count", "100000000", flag]).arg(&path));
+        for says in ["on the disk: ", "TiB", "needs", "free", name] {
+            assert!(message.contains(says), "{says}: {message}");
+        }
+        assert!(!path.exists());
+    }
+    let message = failure(sample(&folder, &["--count", "100000000", "--out"]).arg("x.png"));
+    assert!(message.contains("10000x10000") && message.contains("--grid"), "{message}");
+    assert!(
+        contents(dir.path())
+            .iter()
+            .all(|(path, _)| { path.starts_with("model") || path.starts_with("large") })
+    );
+}
+
+/// No terminal: lines. What is one is not called many.
+#[test]
+fn progress_is_told_in_lines_with_units_and_correct_plurals() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path());
+    let draw = |steps: &str, count: &str, name: &str| {
+        let mut command = sample(&model, &["--steps", steps, "--count", count, "--npz"]);
+        said(&output(command.arg(dir.path().join(name)), 0))
+    };
+    let text = draw("1", "1", "a.npz");
+    for says in ["drawing 1 image of 1x8x8", "in 1 step of ddim", "1 of 1 image, ", " images/s\n"] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+    assert!(text.contains("on the disk: ") && text.contains(" B in "), "{text}");
+    let text = draw("2", "5", "b.npz");
+    for says in ["drawing 5 images of", "in 2 steps of ddim", "5 of 5 images, "] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+}
+
+#[test]
+fn a_count_takes_the_first_of_given_noises_and_not_more_than_there_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = save(dir.path());
+    let file = dir.path().join("noise.safetensors");
+    let values = noise(3, Purpose::InitNoise, 0..4, 64);
+    let images = halfstep_sample::Images { values, shape: [4, 1, 8, 8] };
+    let bytes = halfstep_sample::kept::FileFormat::Raw.whole(&images);
+    let view = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let view = view.tensor("samples").unwrap();
+    std::fs::write(&file, safetensors::serialize([("noise", view)], None).unwrap()).unwrap();
+    let draw = |args: &[&str], name: &str| {
+        let mut command = sample(&model, &["--steps", "2", "--batch-size", "2"]);
+        command.args(args).arg("--npz").arg(dir.path().join(name));
+        command
+    };
+    let file = file.to_str().unwrap();
+    output(&mut draw(&["--noise", file, "--count", "3"], "a.npz"), 0);
+    output(&mut draw(&["--seed", "3", "--count", "3"], "b.npz"), 0);
+    let bytes = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+    assert!(bytes("a.npz") == bytes("b.npz"));
+    let message = failure(&mut draw(&["--noise", file, "--count", "5"], "c.npz"));
+    assert!(message.contains("--count 5") && message.contains("of 4 images"), "{message}");
+}
+
+#[test]
+fn eval_writes_no_json_over_what_it_reads_nor_under_another_formats_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = dir.path().join("network.json");
+    std::fs::write(&network, "{}").unwrap();
+    let eval = |args: &[&str]| {
+        let mut command = program("eval");
+        command.args(["--samples", "x.npz", "--reference", "digits", "--features"]).arg(&network);
+        command.args(args).current_dir(dir.path());
+        command
+    };
+    let message = failure(&mut eval(&["--json", "./new/../network.json"]));
+    assert!(message.contains("--features reads"), "{message}");
+    let message = failure(&mut eval(&["--json", "a.png"]));
+    assert!(message.contains("--json") && message.contains("PNG pictures"), "{message}");
+    assert_eq!(std::fs::read_to_string(&network).unwrap(), "{}");
+}

@@ -40,9 +40,14 @@ pub fn averaged(network: &Path, to: &Path) {
 
 /// Raw samples of four images, and what was said.
 fn drawn(model: &Path, dir: &Path) -> (Vec<u8>, String) {
+    drawn_from(dir, model, dir)
+}
+
+/// The same with `here` as the current folder.
+fn drawn_from(here: &Path, model: &Path, dir: &Path) -> (Vec<u8>, String) {
     let raw = dir.join("raw.safetensors");
     let mut sample = program("sample");
-    sample.arg("--model").arg(model).arg("--raw").arg(&raw);
+    sample.current_dir(here).arg("--model").arg(model).arg("--raw").arg(&raw);
     sample.args(["--count", "4", "--steps", "4", "--device", "cpu"]);
     let said = String::from_utf8(output(&mut sample, 0).stderr).unwrap();
     (std::fs::read(raw).unwrap(), said)
@@ -90,6 +95,32 @@ fn a_checkpoint_of_diffusers_opens_as_its_moving_average() {
     assert!(of_pipeline == network && said.contains("unet_ema can be named instead"), "{said}");
 }
 
+/// What lies around a checkpoint is found by where it is, not by what it is called.
+#[test]
+fn a_checkpoint_opens_alike_by_any_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoint = checkpoint(dir.path());
+    std::fs::remove_dir_all(checkpoint.join("unet_ema")).unwrap();
+    let (expected, _) = drawn(&checkpoint, dir.path());
+    let (unet, run) = (checkpoint.join("unet"), dir.path().join("run"));
+    let opens = |here: &Path, model: &str| {
+        let (found, said) = drawn_from(here, Path::new(model), dir.path());
+        assert!(found == expected, "{model} in {}", here.display());
+        assert!(said.contains("run/scheduler/scheduler_config.json is taken"), "{model}: {said}");
+    };
+    opens(&run, "checkpoint-500");
+    opens(&checkpoint, ".");
+    opens(&checkpoint, "unet");
+    opens(&unet, ".");
+    opens(&unet, "..");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("checkpoint-500", run.join("latest")).unwrap();
+        opens(&run, "latest");
+        opens(&run, "latest/unet");
+    }
+}
+
 #[test]
 fn fields_that_are_not_ema_models_are_refused_as_before() {
     let dir = tempfile::tempdir().unwrap();
@@ -134,6 +165,29 @@ fn names_through_wrappers_of_pytorch_are_read_and_said() {
             line.contains(&format!("`{prefix}conv_in.bias` is read as `conv_in.bias`")),
             "{line}"
         );
+    }
+}
+
+/// diffusers' old names of an attention's layers lie within the wrappers.
+#[test]
+fn old_names_within_wrappers_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("model");
+    tiny_model(None, None).save(&folder).unwrap();
+    let (expected, _) = drawn(&folder, dir.path());
+    for wrapped in ["attentions.0._orig_mod.", "_orig_mod.attentions.0."] {
+        tiny_model(None, None).save(&folder).unwrap();
+        rename(&folder, |name| {
+            let mut name = name.replace("attentions.0.", wrapped);
+            let old_names =
+                [("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")];
+            for (old, new) in old_names {
+                name = name.replace(&format!(".{new}."), &format!(".{old}."));
+            }
+            Some(format!("module.{name}"))
+        });
+        let (found, said) = drawn(&folder, dir.path());
+        assert!(found == expected && said.contains("wrappers of PyTorch"), "{wrapped}: {said}");
     }
 }
 

@@ -252,6 +252,25 @@ fn two_outputs_in_one_place_are_refused_however_it_is_spelt() {
         assert!(message.contains("a place of its own"), "{args:?}: {message}");
         assert!(contents(dir.path()) == left, "{args:?}");
     }
+    // A link is replaced by what is written there; what is read through it is not.
+    std::fs::write(dir.path().join("noise"), "mine").unwrap();
+    std::os::unix::fs::symlink("noise", dir.path().join("n.link")).unwrap();
+    let args = ["--noise", "n.link", "--raw", "noise"];
+    let message = failure(sample(&model, &args).current_dir(dir.path()));
+    assert!(message.contains("n.link") && message.contains("a place of its own"), "{message}");
+    // Nor the model's own weights, by whatever way.
+    let weights = "unet/diffusion_pytorch_model.safetensors";
+    let linked = dir.path().join("linked");
+    std::fs::create_dir_all(linked.join("unet")).unwrap();
+    for file in ["unet/config.json", "scheduler", weights] {
+        std::os::unix::fs::symlink(model.join(file), linked.join(file)).unwrap();
+    }
+    let before = contents(&model);
+    for (model, raw) in [(&model, model.join(weights)), (&linked, model.join(weights))] {
+        let message = failure(sample(model, &["--raw"]).arg(&raw));
+        assert!(message.contains("over a file of --model"), "{message}");
+    }
+    assert!(contents(&model) == before);
     // Beside each other, and a file among the pictures, is fine.
     let apart = ["--count", "1", "--steps", "1", "--dir", "x", "--npz", "x/y.npz", "--raw", "a/x"];
     output(sample(&model, &apart).current_dir(dir.path()), 0);
@@ -285,6 +304,15 @@ fn counts_that_nobody_means_and_disks_that_are_too_small_are_refused_before_draw
         }
         assert!(!path.exists());
     }
+    // 32 cells in a row are 65984 pixels wide, and a JPEG is 65535 at most.
+    let columns: Vec<String> = (1..=32).map(|steps| steps.to_string()).collect();
+    let mut compare = sample(&large, &["--compare", "ddim", "--steps-list", &columns.join(",")]);
+    let message = failure(compare.arg("--out").arg(dir.path().join("x.jpg")));
+    for says in ["--steps-list", "1 row and 32 columns", "too large", ".png"] {
+        assert!(message.contains(says), "{says}: {message}");
+    }
+    assert!(!message.contains("comparing"), "it is found out before: {message}");
+
     let message = failure(sample(&folder, &["--count", "100000000", "--out"]).arg("x.png"));
     assert!(message.contains("10000x10000") && message.contains("--grid"), "{message}");
     assert!(
@@ -346,12 +374,29 @@ fn eval_writes_no_json_over_what_it_reads_nor_under_another_formats_name() {
     std::fs::write(&network, "{}").unwrap();
     let eval = |args: &[&str]| {
         let mut command = program("eval");
-        command.args(["--samples", "x.npz", "--reference", "digits", "--features"]).arg(&network);
+        command.args(["--samples", "x.npz", "--reference", "digits"]);
+        if !args.contains(&"--features") {
+            command.arg("--features").arg(&network);
+        }
         command.args(args).current_dir(dir.path());
         command
     };
     let message = failure(&mut eval(&["--json", "./new/../network.json"]));
     assert!(message.contains("--features reads"), "{message}");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&network, dir.path().join("link")).unwrap();
+        let message = failure(&mut eval(&["--features", "link", "--json", "network.json"]));
+        assert!(message.contains("--features reads"), "{message}");
+    }
+    let model = save(dir.path());
+    let scheduler = model.join("scheduler/scheduler_config.json");
+    let before = std::fs::read(&scheduler).unwrap();
+    let mut eval_model = program("eval");
+    eval_model.arg("--model").arg(&model).args(["--reference", "digits", "--json"]);
+    let message = failure(eval_model.arg(&scheduler));
+    assert!(message.contains("--model reads"), "{message}");
+    assert!(std::fs::read(&scheduler).unwrap() == before);
     let message = failure(&mut eval(&["--json", "a.png"]));
     assert!(message.contains("--json") && message.contains("PNG pictures"), "{message}");
     assert_eq!(std::fs::read_to_string(&network).unwrap(), "{}");

@@ -155,7 +155,7 @@ fn flags_that_do_not_go_together_are_refused() {
         &["--model", "m", "--reference", "digits", "--samplers", "ddim"],
         &["--model", "m", "--reference", "digits", "--inception", "a", "--features", "b"],
         &["--model", "m", "--reference", "digits", "--likelihood", "ode", "--reference-count", "5"],
-        &["--model", "m", "--reference", "digits", "--count", "3"],
+        &["--model", "m", "--reference", "digits", "--count", "0"],
         &["--model", "m"],
         &["--reference", "digits"],
     ] {

@@ -202,8 +202,17 @@ fn few_images_are_noted_first_and_measured_as_far_as_they_go() {
         message.contains("at least 2 images of each side; --reference has 1 image"),
         "{message}"
     );
+    for (flag, side) in [("--count", "the generated side"), ("--reference-count", "--reference")] {
+        let one_of = ["--model", text(&model), flag, "1", "--reference", text(&three)];
+        let message = failure(&mut eval(&at("cache"), &one_of));
+        assert!(message.contains(&format!("{side} has 1 image")), "{message}");
+    }
     let cache = at("cache");
     assert!(!cache.exists() || contents(&cache).is_empty());
+
+    let two = ["--model", text(&model), "--count", "2", "--reference", text(&three)];
+    let (_, _, said) = numbers(&mut eval(&at("cache"), &two), &at("two.json"));
+    assert!(said.contains("at least 4 images of each side; the generated side has 2"), "{said}");
 
     let args = [&measured[..], &[text(&three)]].concat();
     let (numbers, table, said) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));

@@ -179,6 +179,10 @@ fn a_run_does_not_go_on_with_another_teacher() {
     ModelFolder { unet, ..other }.save(&moved).unwrap();
     let message = failure(&mut distil(&moved, &out, &[]));
     assert!(message.contains("another teacher in teacher.from"), "{message}");
+    let plan = output(distil(&moved, &out, &[]).arg("--dry-run"), 0);
+    let text = String::from_utf8(plan.stderr).unwrap();
+    assert!(text.contains("another teacher in teacher.from"), "{text}");
+    assert!(text.contains("another --out") && !text.contains("  done "), "{text}");
     std::fs::remove_file(out.join("original.sha256")).unwrap();
     let message = failure(&mut distil(&moved, &out, &[]));
     assert!(message.contains("original.sha256") && message.contains("missing"), "{message}");

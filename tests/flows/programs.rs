@@ -251,41 +251,57 @@ fn a_refused_config_leaves_no_folder_behind() {
     failure(train(&out, &["teacher.flip=true"]).arg("--dry-run"));
 }
 
+fn picture(folder: &Path, name: &str, grey: u8) {
+    std::fs::create_dir_all(folder).unwrap();
+    let picture = image::GrayImage::from_pixel(12, 10, image::Luma([grey]));
+    picture.save(folder.join(name)).unwrap();
+}
+
+/// The tiny job into `run` on two pictures in `pictures`, which are all in `dir`, where it is started.
+fn on_pictures(dir: &Path) -> Command {
+    picture(&dir.join("pictures"), "a.png", 10);
+    picture(&dir.join("pictures"), "b.png", 200);
+    let digits = std::fs::read_to_string(root().join("configs/digits.toml")).unwrap();
+    let folder = "kind = \"folder\"\ndir = \"pictures\"\nsize = 8\nchannels = 1";
+    let config = dir.join("pictures.toml");
+    std::fs::write(&config, digits.replace("kind = \"digits\"", folder)).unwrap();
+    let mut command = program("train");
+    command.current_dir(dir).arg("--config").arg(&config);
+    command.args(["--out", "run", "--quiet", "--device", "cpu"]);
+    for setting in TINY {
+        command.args(["--set", setting]);
+    }
+    command
+}
+
 #[test]
 fn other_images_under_the_same_settings_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let pictures = dir.path().join("pictures");
-    std::fs::create_dir(&pictures).unwrap();
-    let picture = |name: &str, grey: u8| {
-        image::GrayImage::from_pixel(12, 10, image::Luma([grey]))
-            .save(pictures.join(name))
-            .unwrap();
-    };
-    picture("a.png", 10);
-    picture("b.png", 200);
-    let config = dir.path().join("pictures.toml");
-    let digits = std::fs::read_to_string(root().join("configs/digits.toml")).unwrap();
-    let folder =
-        format!("kind = \"folder\"\ndir = \"{}\"\nsize = 8\nchannels = 1", pictures.display());
-    std::fs::write(&config, digits.replace("kind = \"digits\"", &folder)).unwrap();
-    let out = dir.path().join("run");
-    let run = || {
-        let mut command = program("train");
-        command
-            .arg("--config")
-            .arg(&config)
-            .arg("--out")
-            .arg(&out)
-            .args(["--quiet", "--device", "cpu"]);
-        for setting in TINY {
-            command.args(["--set", setting]);
-        }
-        command
-    };
-    output(&mut run(), 0);
-    picture("c.png", 100);
-    let message = failure(&mut run());
+    output(&mut on_pictures(dir.path()), 0);
+    picture(&dir.path().join("pictures"), "c.png", 100);
+    let message = failure(&mut on_pictures(dir.path()));
     assert!(message.contains("other images"), "{message}");
+    let plan = output(on_pictures(dir.path()).arg("--dry-run"), 0);
+    let text = String::from_utf8(plan.stderr).unwrap();
+    assert!(text.contains("other images") && text.contains("another --out"), "{text}");
+    assert!(!text.contains("  done "), "{text}");
+}
+
+/// `data.dir` is relative to where train was started, wherever sample is.
+#[test]
+fn nothing_is_drawn_among_the_pictures_of_a_run_from_another_folder() {
+    let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    output(&mut on_pictures(dir.path()), 0);
+    let sample = |path: &Path| {
+        let mut sample = program("sample");
+        sample.current_dir(&elsewhere).arg("--model").arg(dir.path().join("run/students/0004"));
+        sample.args(["--device", "cpu", "--count", "1", "--dir"]).arg(path);
+        sample
+    };
+    let message = failure(&mut sample(&dir.path().join("pictures/drawn")));
+    assert!(message.contains("lies in") && message.contains("learned from"), "{message}");
+    assert!(!dir.path().join("pictures/drawn").exists());
+    output(&mut sample(Path::new("pictures/drawn")), 0);
 }
 
 #[test]

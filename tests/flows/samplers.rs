@@ -104,6 +104,9 @@ fn grids_are_what_was_asked_for() {
     let heun = draw(&model, &["--sampler", "heun", "--steps", "5"]);
     assert_eq!(draw(&model, &["--sampler", "heun", "--nfe", "9"]), heun);
     assert_eq!(draw(&model, &["--sampler", "heun", "--nfe", "10"]), heun);
+    let leading = ["--grid-kind", "leading", "--sampler", "heun"];
+    let five = draw(&model, &[&leading[..], &["--steps", "5"]].concat());
+    assert_eq!(draw(&model, &[&leading[..], &["--nfe", "9"]].concat()), five);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The `[data]` section of a configuration file.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::folder::is_hidden;
 use crate::paths::within;
 use crate::{
     CIFAR10, DataError, Dataset, FASHION_MNIST, MNIST, Progress, cifar, digits, folder, mnist,
@@ -163,13 +164,12 @@ impl DataConfig {
         self
     }
 
-    /// The folder of pictures whose next reading would come upon something at `path`; `None` if nothing
-    /// there would be seen, such as what has a name that begins with a dot, or lies elsewhere.
+    /// The folder of pictures that would include `path` when it is read next; `None` for a path that lies
+    /// elsewhere or has a name that begins with a dot.
     pub fn would_see(&self, path: &Path) -> Option<&Path> {
         let Self::Folder { dir, .. } = self else { return None };
         let way = within(path, dir)?;
-        let hidden = |part: Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
-        (!way.components().any(hidden)).then_some(dir)
+        (!way.iter().any(is_hidden)).then_some(dir)
     }
 
     /// Reads the images into memory, fetching a published dataset first if it is not on disk.
@@ -202,18 +202,15 @@ impl DataConfig {
 
     /// What is known of the images without reading them; `None` for a folder of pictures.
     pub fn outline(&self) -> Option<Outline> {
-        let (shape, [train, test], allows_flip) = match self {
-            Self::Digits {} => ([1, 8, 8], [1797, 0], false),
-            Self::Cifar10 { .. } => ([3, 32, 32], [50_000, 10_000], true),
-            Self::Mnist { .. } => ([1, 28, 28], [60_000, 10_000], false),
-            Self::FashionMnist { .. } => ([1, 28, 28], [60_000, 10_000], true),
+        let digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+        let (shape, [train, test], allows_flip, classes) = match self {
+            Self::Digits {} => ([1, 8, 8], [1797, 0], false, digits),
+            Self::Cifar10 { .. } => ([3, 32, 32], [50_000, 10_000], true, cifar::CLASSES),
+            Self::Mnist { .. } => ([1, 28, 28], [60_000, 10_000], false, digits),
+            Self::FashionMnist { .. } => ([1, 28, 28], [60_000, 10_000], true, mnist::CLOTHES),
             Self::Folder { .. } => return None,
         };
-        let class_names: Vec<String> = match self {
-            Self::Cifar10 { .. } => cifar::CLASSES.map(String::from).to_vec(),
-            Self::FashionMnist { .. } => mnist::CLOTHES.map(String::from).to_vec(),
-            _ => (0..10).map(|digit| digit.to_string()).collect(),
-        };
+        let class_names = classes.map(String::from).to_vec();
         Some(Outline {
             shape,
             len: if self.split() == Some(Split::Test) { test } else { train },

@@ -177,15 +177,23 @@ impl Dataset {
     }
 
     fn hashed(&self) -> String {
+        let labels = self.labels.iter().flatten().copied();
+        self.hash_of(std::iter::once(&self.pixels[..]), labels)
+    }
+
+    /// The identity that these images would have with their bytes and labels in this order.
+    fn hash_of<'a>(
+        &self,
+        pixels: impl Iterator<Item = &'a [u8]>,
+        labels: impl Iterator<Item = u32>,
+    ) -> String {
         let mut hasher = Sha256::new();
         hasher.update(b"halfstep dataset 1\n");
         for value in self.shape.into_iter().chain([self.len()]) {
             hasher.update((value as u64).to_le_bytes());
         }
-        hasher.update(&self.pixels);
-        for label in self.labels.iter().flatten() {
-            hasher.update(label.to_le_bytes());
-        }
+        pixels.for_each(|part| hasher.update(part));
+        labels.for_each(|label| hasher.update(label.to_le_bytes()));
         hash::hex(&hasher.finalize())
     }
 

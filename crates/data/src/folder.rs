@@ -10,7 +10,8 @@ use std::{fs, io};
 use crate::picture::format::{Content, READ, has_ending_of_picture};
 use crate::picture::{self, Colour};
 use crate::{DataError, Dataset, Progress, natural};
-use passed_over::{is_hidden, is_left_by_systems};
+pub(crate) use passed_over::is_hidden;
+use passed_over::is_left_by_systems;
 
 pub use passed_over::PassedOver;
 pub use walk::{PictureFiles, find_pictures};

@@ -60,7 +60,7 @@ pub use folder::{PassedOver, PictureFiles, find_pictures, read_folder};
 pub use mnist::{FASHION_MNIST, MNIST};
 pub use nearest::Nearest;
 pub use order::EpochOrder;
-pub use paths::{HomeError, expand_home, relative_to};
+pub use paths::{HomeError, expand_home, in_one_case, relative_to, resolved};
 pub use picture::{Colour, picture_sides, read_picture, read_square};
 pub use progress::Progress;
 pub use release::{Packing, PublishedFile, Release};

@@ -63,12 +63,24 @@ pub fn relative_to(path: &Path) -> String {
 /// The way from `folder` to `path` if that lies in it or is it; links are followed as far as there is
 /// anything. Neither needs to exist.
 pub(crate) fn within(path: &Path, folder: &Path) -> Option<PathBuf> {
-    resolved(path).strip_prefix(resolved(folder)).ok().map(Path::to_path_buf)
+    let [path, folder] = [path, folder].map(|path| in_one_case(resolved(path)));
+    path.strip_prefix(folder).ok().map(Path::to_path_buf)
+}
+
+/// Whether two names that differ by their case alone are one on this system.
+const IGNORES_CASE: bool = cfg!(any(windows, target_os = "macos"));
+
+/// The path as it compares with others: in lower case where names that differ by their case alone are one.
+pub fn in_one_case(path: PathBuf) -> PathBuf {
+    match IGNORES_CASE {
+        true => path.to_string_lossy().to_lowercase().into(),
+        false => path,
+    }
 }
 
 /// The absolute path without links and `..`: of its front by the system, of what is not there yet by its
 /// words.
-fn resolved(path: &Path) -> PathBuf {
+pub fn resolved(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let there =
         |front: &Path| front.canonicalize().map(|real| (real, front.components().count())).ok();
@@ -143,6 +155,7 @@ mod tests {
         ] {
             assert_eq!(way(path), Some(expected.into()), "{path}");
         }
+        assert_eq!(way("DATA/run"), IGNORES_CASE.then(|| "run".into()));
         for path in ["", "data2", "data/../run", "data/new/../../run", "run"] {
             assert_eq!(way(path), None, "{path}");
         }

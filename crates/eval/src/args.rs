@@ -77,12 +77,12 @@ pub struct Args {
 
     /// Generated images, evenly taken from --samples [default: all of --samples; 10000 for --model, 2000 for
     /// each of --sweep; 100 for --likelihood]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub count: Option<u32>,
 
     /// Real images, evenly taken from --reference [default: all]
     #[arg(long, value_name = "N", conflicts_with = "likelihood",
-        value_parser = clap::value_parser!(u32).range(4..))]
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub reference_count: Option<u32>,
 
     /// Read a folder of pictures as training does: of each the central square, resized to the size of the

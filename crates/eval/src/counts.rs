@@ -22,7 +22,7 @@ pub fn is_enough_for_score(generated: usize) -> bool {
 }
 
 /// What will be missing among the measures of `generated` images against `real` ones, and why, a sentence
-/// each. `real` is `None` where nothing but statistics is known of them.
+/// each. `real` is `None` if only statistics are given.
 ///
 /// # Errors
 /// If there is no distance at all.

@@ -47,6 +47,11 @@ pub enum EvalError {
     /// NaN or infinity in features or statistics.
     #[error("{0} hold NaN or infinity")]
     NotFinite(&'static str),
+    /// Published statistics that no samples have.
+    #[error(
+        "`sigma` is no covariance: {0}; make the statistics again, with numpy.cov(features, rowvar=False)"
+    )]
+    NoCovariance(String),
     /// The caller asked for it.
     #[error("stopped")]
     Stopped,

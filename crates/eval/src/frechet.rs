@@ -22,6 +22,13 @@ pub struct Statistics {
 /// Of published statistics: more than any network that they are made with has.
 const MOST_FEATURES: u64 = 16_384;
 
+/// How far the two halves of a covariance may differ, in parts of its largest entry: some programs sum
+/// products in f32.
+const ASYMMETRY: f64 = 1e-5;
+
+/// How far below 0 rounding may leave a distance, in parts of its terms.
+const ROUNDING: f64 = 1e-6;
+
 /// Samples whose products are summed at once: 64 MiB at D = 2048.
 const CHUNK: usize = 4096;
 
@@ -75,7 +82,8 @@ impl Statistics {
     /// Of statistics that another program made: `mean` of length D, `covariance` row-major `[D, D]`.
     ///
     /// # Errors
-    /// [`EvalError::Dimensions`] if they do not fit; [`EvalError::NotFinite`].
+    /// [`EvalError::Dimensions`] if they do not fit; [`EvalError::NotFinite`]; [`EvalError::NoCovariance`]
+    /// if the matrix is not symmetric.
     pub fn from_parts(mean: Vec<f64>, covariance: &[f64]) -> Result<Self, EvalError> {
         let dim = mean.len();
         if covariance.len() != dim * dim {
@@ -85,6 +93,7 @@ impl Statistics {
             return Err(EvalError::NotFinite("statistics"));
         }
         let covariance = Mat::from_fn(dim, dim, |row, column| covariance[row * dim + column]);
+        check_symmetry(&covariance)?;
         Ok(Self { mean, covariance })
     }
 
@@ -112,6 +121,24 @@ impl Statistics {
     }
 }
 
+/// Whether a matrix equals its transpose, as far as f32 shows.
+fn check_symmetry(matrix: &Mat<f64>) -> Result<(), EvalError> {
+    let dim = matrix.nrows();
+    let entries = || (0..dim).flat_map(|column| (0..dim).map(move |row| (row, column)));
+    let largest = entries().map(|at| matrix[at].abs()).fold(0.0, f64::max);
+    let differs = |(row, column): &(usize, usize)| {
+        (matrix[(*row, *column)] - matrix[(*column, *row)]).abs() > ASYMMETRY * largest
+    };
+    match entries().find(differs) {
+        None => Ok(()),
+        Some((row, column)) => Err(EvalError::NoCovariance(format!(
+            "entry [{row}, {column}] is {}, and [{column}, {row}] is {}",
+            matrix[(row, column)],
+            matrix[(column, row)]
+        ))),
+    }
+}
+
 /// All values of an array of at most `most` floats, or what is wrong with it.
 fn numbers<R: Read>(array: NpyFile<R>, most: u64) -> Result<Vec<f64>, String> {
     let count = array.shape().iter().try_fold(1u64, |all, &n| all.checked_mul(n));
@@ -133,14 +160,15 @@ fn numbers<R: Read>(array: NpyFile<R>, most: u64) -> Result<Vec<f64>, String> {
 }
 
 /// `|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^(1/2) C2 C1^(1/2))^(1/2))`, never below 0: what rounding leaves
-/// there is 0. With the features of [`Inception`](crate::Inception) it is the FID.
+/// there is 0, and more than rounding is an error. With the features of [`Inception`](crate::Inception) it is the FID.
 ///
 /// The product under the root is symmetric and has the eigenvalues of C1 C2, whose square root other
 /// programs take of an unsymmetric matrix: no complex parts, and nothing has to be added to covariances
 /// of fewer samples than features. Both roots are of eigenvalues; those below 0 are rounding, and are 0.
 ///
 /// # Errors
-/// [`EvalError::Dimensions`]; [`EvalError::NotFinite`] if the eigenvalues cannot be found.
+/// [`EvalError::Dimensions`]; [`EvalError::NotFinite`] if the eigenvalues cannot be found;
+/// [`EvalError::NoCovariance`] if the distance is clearly negative, which that of two covariances is not.
 pub fn frechet_distance(one: &Statistics, other: &Statistics) -> Result<f64, EvalError> {
     if one.mean.len() != other.mean.len() {
         return Err(EvalError::Dimensions(one.mean.len(), other.mean.len()));
@@ -153,8 +181,20 @@ pub fn frechet_distance(one: &Statistics, other: &Statistics) -> Result<f64, Eva
         .self_adjoint_eigenvalues(Side::Lower)
         .map_err(|_| EvalError::NotFinite("covariances"))?;
     let roots: f64 = eigenvalues.iter().map(|value| value.max(0.0).sqrt()).sum();
-    let distance = means + trace(&one.covariance) + trace(&other.covariance) - 2.0 * roots;
+    let traces = [trace(&one.covariance), trace(&other.covariance)];
+    let distance = means + traces[0] + traces[1] - 2.0 * roots;
+    let terms = means + traces[0].abs() + traces[1].abs();
+    if distance < -rounding(one.mean.len()) * terms {
+        let problem = format!("the Frechet distance to it would be {distance:.3e}, below 0");
+        return Err(EvalError::NoCovariance(problem));
+    }
     Ok(if distance <= 0.0 { 0.0 } else { distance })
+}
+
+/// Of `dim` features. An eigenvalue that is 0 is found within the precision of f64, and its root within
+/// the root of that: with many features and few samples these add up to more than [`ROUNDING`].
+fn rounding(dim: usize) -> f64 {
+    ROUNDING.max(dim as f64 * f64::EPSILON.sqrt())
 }
 
 /// Of a symmetric matrix without negative eigenvalues.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use halfstep_model::{ModelFolder, ModelOutline, SelectedDevice};
-use halfstep_sample::{StopFlag, check_drawing, say_notes};
+use halfstep_sample::{StopFlag, check_drawing, load_noted};
 
 use crate::args::Args;
 use crate::cache::Cache;
@@ -42,8 +42,7 @@ impl Job {
     /// The model of a folder, on the device. What its user should know is said; with the first one the device is
     /// checked.
     pub fn open(&self, dir: &Path, outline: &ModelOutline) -> anyhow::Result<ModelFolder> {
-        say_notes(dir, outline);
-        let model = outline.load(&self.device.device)?;
+        let model = load_noted(dir, outline, &self.device.device)?;
         if !self.checked.replace(true) {
             check_drawing(&model, &self.device)?;
         }

@@ -35,7 +35,7 @@ pub use frechet::{Statistics, frechet_distance};
 pub use inception::{Answers, Inception};
 pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
 pub use likelihood::{BoundParts, Decoder, ProbabilityFlow, Walk, bits_per_dim};
-pub use npz::npz_arrays;
+pub use npz::{listed_arrays, npz_arrays};
 pub use pictures::{Batch, ImageSizes, Pictures};
 pub use pixels::pixel_features;
 pub use precision_recall::{Manifold, PrecisionRecall, precision_recall};

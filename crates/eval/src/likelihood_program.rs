@@ -122,7 +122,7 @@ impl<'a> Subject<'a> {
         }
         let labels = config.class_input() != ClassInput::None;
         if labels && dataset.labels().is_none() {
-            bail!("--reference: {} has no classes, and the model is told them", dataset.name());
+            bail!("--reference: {} has no classes, but the model needs them", dataset.name());
         }
         let (dataset, calibration) = match ClassNames::of(model) {
             Some(classes) => {

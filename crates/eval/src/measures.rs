@@ -210,7 +210,7 @@ pub fn table(measures: &[Measure]) -> String {
     format!("| {:width$} | |\n|{:-<2$}|---:|\n{3}", "", "", width + 2, rows.collect::<String>())
 }
 
-/// Five decimals. Less than nothing by less than they show is nothing, without a sign.
+/// Five decimals. A negative value that rounds to zero is printed without its sign.
 fn fixed(value: f64) -> String {
     let text = format!("{value:.5}");
     match text.strip_prefix('-') {

@@ -49,11 +49,11 @@ fn names<R: Read + Seek>(archive: &NpzArchive<R>) -> Vec<String> {
 
 /// ``has no array `a`; it has `b` and `c` ``
 pub(crate) fn lacks(path: &Path, array: &str, names: &[String]) -> EvalError {
-    EvalError::pictures(path, format!("has no array {array}; {}", listed(names)))
+    EvalError::pictures(path, format!("has no array {array}; {}", listed_arrays(names)))
 }
 
-/// What an npz file has, in words.
-fn listed(names: &[String]) -> String {
+/// The arrays that an npz file has, in words: ``it has `a`, `b` ``.
+pub fn listed_arrays(names: &[String]) -> String {
     let told: Vec<String> = names.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
     match names.len() {
         0 => "it has none at all".to_owned(),

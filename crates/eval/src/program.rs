@@ -1,10 +1,11 @@
 //! What the program does, in the order it does it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use halfstep_sample::{check_ending, output, place};
+use halfstep_model::ModelFiles;
+use halfstep_sample::{check_ending, output, writes_over};
 
 use crate::args::Args;
 use crate::job::{Job, Stopped};
@@ -36,13 +37,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn check_json(args: &Args, path: &Path) -> anyhow::Result<()> {
     check_ending(path, "json").context("--json")?;
     output::check_file(path).context("--json")?;
-    let read = [
+    let flags = [
         ("--samples", args.samples.as_deref()),
         ("--reference", args.reference.as_deref().map(Path::new)),
         ("--inception", args.inception.as_deref()),
         ("--features", args.features.as_deref()),
     ];
-    match read.iter().find(|(_, read)| read.is_some_and(|read| place(read) == place(path))) {
+    let named = flags.into_iter().filter_map(|(flag, read)| Some((flag, read?.to_path_buf())));
+    let mut read = named.chain(of_model(args));
+    match read.find(|(_, read)| writes_over(path, read)) {
         Some((flag, _)) => {
             bail!(
                 "--json {}: would be written over what {flag} reads; name another file",
@@ -51,4 +54,12 @@ fn check_json(args: &Args, path: &Path) -> anyhow::Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// The files of `--model`. One that is none has none: loading it says so.
+fn of_model(args: &Args) -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let files = args.model.as_deref().and_then(|model| ModelFiles::of(model).ok());
+    let files =
+        files.into_iter().flat_map(|files| files.weights.into_iter().chain(files.scheduler));
+    files.map(|file| ("--model", file))
 }

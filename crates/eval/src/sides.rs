@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use halfstep_data::{DataConfig, Progress};
-use halfstep_eval::{ImageSizes, Pictures, Statistics, npz_arrays};
+use halfstep_eval::{ImageSizes, Pictures, Statistics, listed_arrays, npz_arrays};
 use serde_json::json;
 
 use crate::args::Args;
@@ -97,8 +97,8 @@ fn of_npz(path: &Path) -> anyhow::Result<Reference> {
     }
     if !has_statistics {
         bail!(
-            "{name}: has neither images (`arr_0`) nor statistics (`mu` and `sigma`); it has: {}",
-            arrays.join(", ")
+            "{name}: has neither images (`arr_0`) nor statistics (`mu` and `sigma`); {}",
+            listed_arrays(&arrays)
         );
     }
     let statistics = Statistics::from_npz(path)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use halfstep_data::{DataConfig, Progress, Split};
 use halfstep_eval::Pictures;
+use halfstep_model::read_text;
 use halfstep_sample::{SamplerKind, counted, output};
 use halfstep_train::{Config, Stage, Sweep, SweepRow, load_config, write_report};
 
@@ -115,7 +116,7 @@ fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyho
         None => config.data.clone(),
     };
     let path = run.join("dataset.sha256");
-    let learned = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let learned = read_text(&path).with_context(|| path.display().to_string())?;
     let dataset = halfstep_sample::load_dataset(&data, Progress::Shown)?.known_as(learned.trim());
     if learned.trim() != dataset.sha256() {
         bail!(

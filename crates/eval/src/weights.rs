@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use halfstep_model::{ModelNote, unwrapped};
+use halfstep_model::{ModelNote, NamedTwice, unwrapped_once};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::{Dtype, SafeTensors};
 
@@ -38,7 +38,7 @@ impl Weights {
         });
         let wrong = |problem| EvalError::Weights { path: path.to_path_buf(), problem };
         let tensors = tensors.map_err(wrong)?;
-        let plain = plain_names(&tensors).map_err(wrong)?;
+        let plain = plain_names(&tensors).map_err(|error| wrong(error.to_string()))?;
         let (path, network) = (path.to_path_buf(), network.to_owned());
         Ok(Self { tensors, path, device: device.clone(), network, plain })
     }
@@ -107,19 +107,12 @@ impl Weights {
     }
 }
 
-/// From names without PyTorch's wrappers to those of the file.
-fn plain_names(tensors: &HashMap<String, Values>) -> Result<BTreeMap<String, String>, String> {
-    let mut plain = BTreeMap::new();
-    for name in tensors.keys() {
-        let inside = unwrapped(name);
-        if inside == *name {
-            continue;
-        }
-        if let Some(other) = plain.insert(inside.clone(), name.clone()) {
-            return Err(format!("has `{inside}` twice, as `{other}` and as `{name}`"));
-        }
-    }
-    Ok(plain)
+/// From names without PyTorch's wrappers to those of the file, where these differ.
+fn plain_names(tensors: &HashMap<String, Values>) -> Result<BTreeMap<String, String>, NamedTwice> {
+    let mut names: Vec<String> = tensors.keys().cloned().collect();
+    names.sort_unstable(); // one file, one message
+    let wrapped = unwrapped_once(names)?.into_iter().filter(|(name, plain)| name != plain);
+    Ok(wrapped.map(|(name, plain)| (plain, name)).collect())
 }
 
 fn of_safetensors(bytes: &[u8]) -> Result<HashMap<String, Values>, String> {

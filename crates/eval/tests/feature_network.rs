@@ -127,7 +127,15 @@ fn wrappers_in_names_of_tensors_are_left_out() {
     assert!(note.contains("`module._orig_mod.0.bias` is read as `0.bias`"), "{note}");
     found(&wrapped, "module._orig_mod.0");
 
-    write(&["module.0.weight", "_orig_mod.0.weight", "0.bias"]);
-    let Err(error) = load("0") else { panic!("two tensors of one name were taken") };
-    assert!(error.to_string().contains("`0.weight` twice"), "{error}");
+    for (names, words) in [
+        (
+            ["module.0.weight", "_orig_mod.0.weight"],
+            "as `_orig_mod.0.weight` and as `module.0.weight`",
+        ),
+        (["0.weight", "module.0.weight"], "as `0.weight` and as `module.0.weight`"),
+    ] {
+        write(&[&names[..], &["0.bias"]].concat());
+        let Err(error) = load("0") else { panic!("{names:?} were taken") };
+        assert!(error.to_string().contains(&format!("has `0.weight` twice, {words}")), "{error}");
+    }
 }

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use halfstep_eval::{Pictures, Statistics};
+use halfstep_eval::{EvalError, Pictures, Statistics, frechet_distance};
 
 /// An npy file with this header and these bytes.
 fn npy(header: &str, data: &[u8]) -> Vec<u8> {
@@ -152,10 +152,37 @@ fn statistics_that_are_none_are_refused() {
         (both(&mu, &array("<f8", "(2, 2)", &[1.0, 0.0, f64::NAN, 1.0])), "NaN"),
         (both(&mu, &array("<f8", "(99999999, 99999999)", &[1.0])), "at most 16384"),
         (both(&mu, &array("<f8", "(2, 2)", &[1.0])), "a.npz"),
+        (
+            both(&mu, &array("<f8", "(2, 2)", &[1.0, 0.5, 0.25, 1.0])),
+            "`sigma` is no covariance: entry [1, 0] is 0.25, and [0, 1] is 0.5",
+        ),
     ] {
         let path = write(dir.path(), &bytes);
         let Err(error) = Statistics::from_npz(&path) else { panic!("{words}: was taken") };
         let message = error.to_string();
         assert!(message.contains(words) && message.contains("a.npz"), "{words}: {message}");
+    }
+}
+
+/// Halves that differ by rounding in f32 are one matrix.
+#[test]
+fn a_covariance_is_symmetric_as_far_as_f32_shows() {
+    let of = |below: f64| Statistics::from_parts(vec![0.0; 2], &[1.0, 0.5, below, 1.0]);
+    assert!(of(0.5 + 1e-7).is_ok());
+    assert!(matches!(of(0.501), Err(EvalError::NoCovariance(_))));
+}
+
+/// A covariance with its sign turned is symmetric, and no distance of 0.
+#[test]
+fn a_distance_clearly_below_nothing_is_an_error() {
+    let of = |sign: f64| {
+        let sigma = [2.0, 0.5, 0.5, 1.0].map(|value| sign * value);
+        Statistics::from_parts(vec![0.0; 2], &sigma).unwrap()
+    };
+    assert!(frechet_distance(&of(1.0), &of(1.0)).unwrap() < 1e-12);
+    for sides in [[of(-1.0), of(0.5)], [of(0.5), of(-1.0)]] {
+        let error = frechet_distance(&sides[0], &sides[1]).unwrap_err();
+        assert!(matches!(error, EvalError::NoCovariance(_)), "{error}");
+        assert!(error.to_string().contains("would be -1.500e0"), "{error}");
     }
 }

@@ -175,24 +175,24 @@ fn cpu() -> Result<SelectedDevice, DeviceError> {
 #[cfg(any(feature = "cuda", feature = "rocm"))]
 const GPU: &str = "GPU";
 
-/// A vendor's device. They are numbered by the vendor's library and not opened.
+/// A vendor's device. They are numbered by the vendor's library; only the one that is chosen is opened, or
+/// all to list them.
 #[cfg(any(feature = "cuda", feature = "rocm"))]
 fn vendors(
     choice: DeviceChoice,
     found: Vec<Device>,
     none: &str,
 ) -> Result<SelectedDevice, DeviceError> {
-    let index = choice.index.unwrap_or(0);
-    let device = nth(choice, found, |_| (choice.backend.to_string(), GPU), none)?;
-    let description = format!("{}: device {index}", choice.backend);
+    let device = nth(choice, found, vendors_name, none)?;
+    let description = format!("{choice}: {}", vendors_name(&device).0);
     Ok(SelectedDevice::accelerator(device, description))
 }
 
-/// The vendor's names of its devices, each of which is opened for it.
+/// The vendor's name of a device, which is opened for it.
 #[cfg(any(feature = "cuda", feature = "rocm"))]
-fn vendors_names(found: Vec<Device>) -> Vec<(String, &'static str)> {
-    let name = |device: &Device| device.identity().map(|identity| identity.name);
-    found.iter().map(|device| (name(device).unwrap_or_else(|| "unnamed".to_owned()), GPU)).collect()
+fn vendors_name(device: &Device) -> (String, &'static str) {
+    let name = device.identity().map(|identity| identity.name);
+    (name.unwrap_or_else(|| "unnamed".to_owned()), GPU)
 }
 
 #[cfg(feature = "cuda")]
@@ -207,7 +207,7 @@ fn cuda(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
 
 #[cfg(feature = "cuda")]
 fn cuda_names() -> Vec<(String, &'static str)> {
-    vendors_names(cuda_devices())
+    cuda_devices().iter().map(vendors_name).collect()
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -232,7 +232,7 @@ fn rocm(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
 
 #[cfg(feature = "rocm")]
 fn rocm_names() -> Vec<(String, &'static str)> {
-    vendors_names(rocm_devices())
+    rocm_devices().iter().map(vendors_name).collect()
 }
 
 #[cfg(not(feature = "rocm"))]
@@ -267,9 +267,14 @@ mod tests {
         };
         assert_eq!(of("cpu (flex, 8 threads)"), "cpu (flex)");
         let others =
-            ["cpu (ndarray)", "cuda: device 0", "wgpu: llvmpipe (LLVM 19, 256 bits) (Vulkan)"];
+            ["cpu (ndarray)", "cuda: NVIDIA H100", "wgpu: llvmpipe (LLVM 19, 256 bits) (Vulkan)"];
         assert!(others.iter().all(|other| of(other) == *other));
-        assert_eq!(of("wgpu:1: NVIDIA H200 (Vulkan)"), "wgpu: NVIDIA H200 (Vulkan)");
+        for (numbered, kind) in [
+            ("wgpu:1: NVIDIA H200 (Vulkan)", "wgpu: NVIDIA H200 (Vulkan)"),
+            ("cuda:1: NVIDIA H100", "cuda: NVIDIA H100"),
+        ] {
+            assert_eq!(of(numbered), kind);
+        }
     }
 
     #[test]

@@ -37,23 +37,19 @@ impl Layout {
     /// [`ModelError::Folder`] if there is no network.
     pub fn of(dir: &Path) -> Result<Self, ModelError> {
         let (unet, passed_over) = network(dir)?;
-        let (places, around) = match unet == dir {
-            false => (vec![dir.join(SCHEDULER)], dir.join("..")),
-            true => (
-                vec![
-                    dir.join("scheduler_config.json"),
-                    dir.join(SCHEDULER),
-                    dir.join("..").join(SCHEDULER),
-                ],
-                dir.join("../.."),
-            ),
+        // Of `.`, `unet` and links the path has neither the name of the folder nor those around it.
+        let real = dir.canonicalize().map_err(ModelError::io(dir))?;
+        let whole: &Path = if unet == dir { real.parent().unwrap_or(&real) } else { &real };
+        let places = match unet == dir {
+            false => vec![dir.join(SCHEDULER)],
+            true => {
+                vec![dir.join("scheduler_config.json"), dir.join(SCHEDULER), whole.join(SCHEDULER)]
+            }
         };
-        let checkpoint = match unet == dir {
-            false => is_checkpoint(dir),
-            true => is_checkpoint(&dir.join("..")) || dir.parent().is_some_and(is_checkpoint),
-        };
+        let checkpoint = is_checkpoint(whole);
         let own = places.into_iter().find(|place| place.is_file());
-        let around = Some(around.join(SCHEDULER)).filter(|place| checkpoint && place.is_file());
+        let around = whole.parent().map(|pipeline| pipeline.join(SCHEDULER));
+        let around = around.filter(|place| checkpoint && place.is_file());
         let of_pipeline_around = own.is_none() && around.is_some();
         let scheduler = own.or(around);
         // A pipeline without its scheduler is damaged, not bare.
@@ -134,7 +130,8 @@ fn is_pipeline(dir: &Path) -> bool {
     dir.join("model_index.json").is_file()
 }
 
-/// Whether `dir` is what diffusers' training scripts save on the way: networks, and no pipeline.
+/// Whether `dir`, a resolved path, is what diffusers' training scripts save on the way: networks, and no
+/// pipeline.
 fn is_checkpoint(dir: &Path) -> bool {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let has_average = dir.join(AVERAGE).join("config.json").is_file();

@@ -60,7 +60,7 @@ pub use params::{flat_grads, flat_params, param_names, with_flat_params};
 pub use precision::{Precision, PrecisionError};
 pub use scheduler::SchedulerConfig;
 pub use scheduler_class::DpmSolver;
-pub use tensor_names::unwrapped;
+pub use tensor_names::{NamedTwice, unwrapped_once};
 pub use text::read_text;
 pub use unet::UNet;
 pub use weights::{first_not_finite, load_weights, save_weights};

@@ -59,8 +59,8 @@ impl ModelOutline {
     /// Reads a diffusers folder that holds a `UNet2DModel`: a pipeline's, an old pipeline's without
     /// sub-folders, a checkpoint's of its training scripts, or the network's own. A network that comes
     /// without a scheduler config is taken for one of `DDPMScheduler`'s defaults, as diffusers' training
-    /// scripts are. Of a checkpoint with `unet` and `unet_ema` the moving average is read. What is taken
-    /// for what is in [`notes`](Self::notes).
+    /// scripts are. Of a checkpoint with `unet` and `unet_ema` the moving average is read.
+    /// [`notes`](Self::notes) lists every such choice.
     ///
     /// # Errors
     /// [`ModelError`] naming the file or field that is missing, malformed or not supported.

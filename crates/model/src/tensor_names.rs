@@ -13,7 +13,7 @@ const WRAPPERS: [&str; 4] =
 
 /// A tensor's name without the wrappers: `module._orig_mod.conv_in.bias` is `conv_in.bias`. Those of a part of
 /// the network are left out too; `module`, which could be anything's name, at the beginning only.
-pub fn unwrapped(name: &str) -> String {
+pub(crate) fn unwrapped(name: &str) -> String {
     let mut at_beginning = true;
     let inside = |part: &&str| {
         let wrapper = WRAPPERS.contains(part) && (at_beginning || part.starts_with('_'));
@@ -23,18 +23,31 @@ pub fn unwrapped(name: &str) -> String {
     name.split('.').filter(inside).collect::<Vec<_>>().join(".")
 }
 
-/// From a file's names to those without wrappers.
+/// Two tensors of a file that are one without their wrappers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("has `{plain}` twice, as `{one}` and as `{other}`")]
+pub struct NamedTwice {
+    /// The name that both mean.
+    pub plain: String,
+    /// The one in the file.
+    pub one: String,
+    /// The other in the file.
+    pub other: String,
+}
+
+/// From a file's names to those without the wrappers of PyTorch's modules: `module._orig_mod.conv_in.bias` is
+/// `conv_in.bias`.
 ///
 /// # Errors
-/// Says which two names of the file mean the same tensor.
-pub(crate) fn unwrapped_once(
-    names: impl Iterator<Item = String>,
-) -> Result<BTreeMap<String, String>, String> {
+/// [`NamedTwice`] if two names of the file mean the same tensor.
+pub fn unwrapped_once(
+    names: impl IntoIterator<Item = String>,
+) -> Result<BTreeMap<String, String>, NamedTwice> {
     let (mut inside, mut outside) = (BTreeMap::new(), BTreeMap::new());
     for name in names {
         let plain = unwrapped(&name);
-        if let Some(other) = outside.insert(plain.clone(), name.clone()) {
-            return Err(format!("has `{plain}` twice, as `{other}` and as `{name}`"));
+        if let Some(one) = outside.insert(plain.clone(), name.clone()) {
+            return Err(NamedTwice { plain, one, other: name });
         }
         inside.insert(name, plain);
     }
@@ -111,7 +124,7 @@ mod tests {
     fn two_names_of_one_tensor_are_refused() {
         let of = |names: &[&str]| unwrapped_once(names.iter().map(ToString::to_string));
         assert_eq!(of(&["module.a", "b"]).unwrap().len(), 2);
-        let problem = of(&["b", "module.a", "_orig_mod.a"]).unwrap_err();
+        let problem = of(&["b", "module.a", "_orig_mod.a"]).unwrap_err().to_string();
         assert!(problem.contains("`module.a`") && problem.contains("`_orig_mod.a`"), "{problem}");
     }
 }

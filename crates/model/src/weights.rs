@@ -83,7 +83,7 @@ fn load_part(
 ) -> Result<(Vec<String>, Vec<String>), ModelError> {
     std::fs::File::open(path).map_err(ModelError::io(path))?;
     let wrong = |problem: String| ModelError::Weights { path: path.to_path_buf(), problem };
-    let mut store = store(path);
+    let mut store = SafetensorsStore::from_file(path);
     let tensors = store.get_all_tensors().map_err(|error| {
         wrong(match is_lfs_pointer(path) {
             true => {
@@ -92,11 +92,13 @@ fn load_part(
             false => format!("not a readable safetensors file: {error}"),
         })
     })?;
-    let inside = unwrapped_once(tensors.keys().cloned()).map_err(wrong)?;
+    let inside = unwrapped_once(tensors.keys().cloned());
+    let inside = inside.map_err(|error| wrong(error.to_string()))?;
     let mut named: Vec<_> = tensors.values().cloned().collect();
     for tensor in &mut named {
         tensor.name.clone_from(&inside[&tensor.name]);
     }
+    let (named, _) = todays_names().remap(named);
     let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
     let result = unet.apply(named, None, Some(Box::new(adapter)), true);
     if let Some(error) = result.errors.first() {
@@ -106,15 +108,15 @@ fn load_part(
     Ok((result.missing.into_iter().map(|(name, _)| name).collect(), result.unused))
 }
 
-/// A file of PyTorch's, whose names are today's diffusers'.
-fn store(path: &Path) -> SafetensorsStore {
+/// From diffusers' old names, without wrappers, to its own since.
+fn todays_names() -> KeyRemapper {
     let renamed = RENAMED.map(|(old, new)| {
         (format!(r"(attentions\.\d+)\.{old}\.(weight|bias)$"), format!("${{1}}.{new}.${{2}}"))
     });
     let Ok(remapper) = KeyRemapper::from_patterns(renamed.to_vec()) else {
         unreachable!("the patterns are regular expressions")
     };
-    SafetensorsStore::from_file(path).remap(remapper)
+    remapper
 }
 
 /// The first tensor in these files that is named through wrappers of PyTorch's: its name there, and the name

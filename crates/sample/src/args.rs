@@ -14,8 +14,9 @@ use halfstep_sample::{GridKind, OdeVariable, SamplerKind, name_or_path_arg, path
 ///
 /// Image k depends on (--seed, k) alone, not on --batch-size or --count.
 ///
-/// --dir, --npz and --raw are written as images are drawn. After a stop the same command goes on where it
-/// was; so does one with a larger --count.
+/// --dir, --npz and --raw are written as images are drawn; after a stop the same command goes on where it was.
+/// A larger --count adds images to --dir, and to files that are not finished. A finished --npz or --raw file is
+/// drawn anew by every command, and replaced when the new one is finished.
 #[derive(Debug, Parser)]
 #[command(name = "sample", version, after_help = EXAMPLES)]
 pub struct Args {
@@ -40,7 +41,7 @@ pub struct Args {
     pub raw: Option<PathBuf>,
 
     /// Remove what a drawing with other settings, or of more images, left in --dir or unfinished beside --npz
-    /// and --raw; no other file
+    /// and --raw; no other file. Finished --npz and --raw files are replaced without it
     #[arg(long)]
     pub overwrite: bool,
 

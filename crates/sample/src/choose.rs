@@ -8,7 +8,7 @@ use halfstep_core::{TimePoint, X0Clip};
 use halfstep_model::{ModelFiles, ModelFolder};
 use halfstep_sample::{
     AnalyticStatistics, DiffusersCompat, GammaTable, GridKind, GridRule, Sampler, SamplerKind,
-    SamplerOptions, Takes, Tolerance, diffusers_ddim_targets,
+    SamplerOptions, Takes, Tolerance, counted, diffusers_ddim_targets,
 };
 
 use crate::args::{Args, Compat};
@@ -49,8 +49,9 @@ impl Choice {
             let distilled = model.halfstep.distilled.as_ref();
             let (steps, times) =
                 distilled.map_or((0, &[][..]), |own| (own.num_steps, &own.timesteps));
+            let steps = counted(steps, "step");
             bail!(
-                "{path} is a student distilled for {steps} steps at times {times:?}; on another grid \
+                "{path} is a student distilled for {steps} at times {times:?}; on another grid \
                  it draws worse. Leave out --steps, --nfe, --grid-kind, --timesteps and --sampler, or \
                  add --force"
             );
@@ -180,11 +181,13 @@ fn steps_for_calls(
         let Choice { sampler, grid } = Choice::with_steps(args, model, kind, steps)?;
         Ok(sampler.calls(&grid).unwrap_or(usize::MAX))
     };
-    if calls(1)? > nfe {
+    // One step of leading or linspace starts where there is no noise, and is refused; two are not.
+    let least = if nfe > 1 && calls(1).is_err() { 2 } else { 1 };
+    if calls(least)? > nfe {
         bail!("--nfe {nfe}: not enough for a single step of --sampler {kind}");
     }
     // The calls grow with the steps; more steps than the schedule has do not fit either.
-    let (mut fits, mut too_many) = (1, nfe + 1);
+    let (mut fits, mut too_many) = (least, nfe + 1);
     while too_many - fits > 1 {
         let middle = fits.midpoint(too_many);
         match calls(middle) {

@@ -18,7 +18,7 @@ use crate::args::Args;
 use crate::choose::{self, Choice};
 use crate::learned_from::refuse_among_pictures;
 use crate::program::{classes, image_shape};
-use crate::table::{Cell, Comparison, Row};
+use crate::table::{Cell, Comparison, Row, SHOWN};
 
 /// Numbers of steps, unless `--steps-list` says otherwise.
 const STEPS: [u32; 4] = [4, 8, 16, 32];
@@ -31,7 +31,7 @@ const ODE_REFERENCE: &str = "dpm-solver++-2m";
 
 pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<ExitCode> {
     let out = args.out.as_deref().unwrap_or(Path::new("compare.png"));
-    PictureFormat::of(out).context("--out")?;
+    let format = PictureFormat::of(out).context("--out")?;
     output::check_file(out)?;
     refuse_among_pictures(&args.model, &[("--out", Some(out))])?;
     choose::check_flags(args, samplers)?;
@@ -46,13 +46,13 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<ExitCode> {
     }
     let students = students(args, &teacher, &device)?;
     let bench = Bench::new(args, &teacher, &device)?;
-    picture::check_channels(bench.shape[0])?;
     let columns = columns(args, &students);
     let plan = bench.plan(samplers, &students, &columns)?;
+    bench.check_picture(&plan, &columns, format).context("--compare, --steps-list")?;
     bench.announce(samplers, &students, &columns);
     bench.warm_up()?;
     let comparison = bench.measure(&plan, &columns)?;
-    output::write_picture(out, comparison.picture(picture::comfortable_scale(bench.shape[1]))?)?;
+    output::write_picture(out, comparison.picture(bench.scale())?)?;
     halfstep_sample::answer!("{}\n{}", comparison.table(), out.display());
     Ok(ExitCode::SUCCESS)
 }
@@ -202,6 +202,24 @@ impl<'a> Bench<'a> {
         Ok(kind.name())
     }
 
+    fn scale(&self) -> u32 {
+        picture::comfortable_scale(self.shape[1])
+    }
+
+    /// Finds out before drawing what would fail after it.
+    fn check_picture(
+        &self,
+        plan: &Plan<'_>,
+        columns: &[usize],
+        format: PictureFormat,
+    ) -> Result<(), SampleError> {
+        let [channels, height, width] = self.shape;
+        picture::check_channels(channels)?;
+        let labels: Vec<&str> = plan.rows.iter().map(|(label, _)| label.as_str()).collect();
+        let shown = self.count.min(SHOWN as u64) as usize;
+        picture::check_table([height, width], shown, &labels, columns.len(), self.scale(), format)
+    }
+
     fn measure(&self, plan: &Plan<'_>, columns: &[usize]) -> anyhow::Result<Comparison> {
         let mut references = BTreeMap::new();
         for (&name, choice) in &plan.references {
@@ -235,7 +253,7 @@ impl<'a> Bench<'a> {
                 calls,
                 seconds: started.elapsed().as_secs_f64(),
                 distance: images.mean_squared_difference(reference),
-                images: Some(images.first(crate::table::SHOWN)),
+                images: Some(images.first(SHOWN)),
                 refused: None,
             },
             Err(

@@ -6,7 +6,7 @@ use crate::error::SampleError;
 
 /// Bytes that are free for this user on the disk of `path`, which need not exist yet. `None` if the system
 /// does not tell.
-pub fn free(path: &Path) -> Option<u64> {
+fn free(path: &Path) -> Option<u64> {
     fs4::available_space(existing(path)).ok()
 }
 

@@ -66,7 +66,7 @@ pub enum Start<'a> {
     /// The noise of (seed, k).
     #[default]
     Seed,
-    /// Image k of these.
+    /// Image k of these, which are to be as many as the number of the last image that is drawn.
     Given(&'a Images),
 }
 
@@ -94,6 +94,9 @@ impl Draw<'_> {
     /// # Errors
     /// [`SampleError`], among them [`SampleError::NotFinite`] (no NaN reaches a picture),
     /// [`SampleError::Stopped`] if `progress` breaks, and what `keep` returns.
+    ///
+    /// # Panics
+    /// If [`Start::Given`] holds fewer images than `which` ends at.
     pub fn batches(
         &self,
         which: Range<u64>,

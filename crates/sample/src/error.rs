@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::say::counted;
+
 /// An error while sampling or writing pictures. Messages name the flag or file and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
@@ -102,6 +104,22 @@ pub enum SampleError {
         /// Images per row.
         columns: usize,
         /// Rows.
+        rows: usize,
+        /// Pixels.
+        width: u64,
+        /// Pixels.
+        height: u64,
+    },
+    /// A picture of many cells that is larger than its format or memory allows.
+    #[error(
+        "a table of {} and {} is a picture of {width}x{height} pixels, too large to be written; take fewer of \
+         them, or a .png, whose sides may be longer than those of a .jpg",
+        counted(*rows, "row"), counted(*columns, "column")
+    )]
+    TableTooLarge {
+        /// Numbers of steps.
+        columns: usize,
+        /// Samplers and students.
         rows: usize,
         /// Pixels.
         width: u64,

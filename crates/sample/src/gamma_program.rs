@@ -49,8 +49,7 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     let shape = image_shape(job.model, &model)?;
     let config = named_data::config(job.dataset, job.data_dir, shape)?;
     output::check_file(&GammaTable::path(job.model))?;
-    let learned = &model.halfstep.provenance.dataset_sha256;
-    let dataset = halfstep_sample::load_dataset(&config, Progress::Shown)?.known_as(learned);
+    let dataset = as_learned(&model, halfstep_sample::load_dataset(&config, Progress::Shown)?);
     refuse_other_data(job, &model, &dataset)?;
     let dataset = match ClassNames::of(&model) {
         Some(classes) => classes.label(dataset)?,
@@ -100,6 +99,14 @@ fn refuse_student(job: &GammaJob<'_>, model: &ModelFolder) -> anyhow::Result<()>
         );
     }
     Ok(())
+}
+
+/// With the classes as they were numbered when the model learned them, if it says from which images.
+fn as_learned(model: &ModelFolder, dataset: Dataset) -> Dataset {
+    match model.halfstep.provenance.dataset_sha256.as_str() {
+        "" => dataset,
+        learned => dataset.known_as(learned),
+    }
 }
 
 /// Gamma is an expectation over the data that the network learned.

@@ -62,7 +62,10 @@ impl Images {
         self.part(0..count.min(self.len()))
     }
 
-    /// Images `which` of these, a range within `0..len`.
+    /// Images `which` of these.
+    ///
+    /// # Panics
+    /// If the range goes beyond the images.
     pub fn part(&self, which: Range<usize>) -> Self {
         let [_, c, h, w] = self.shape;
         let each = c * h * w;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use halfstep_data::DataConfig;
+use halfstep_model::read_text;
 use serde::Deserialize;
 
 /// What is needed of a run's `config.toml`.
@@ -16,11 +17,14 @@ struct RunConfig {
 /// for data when it goes on. `written` are flags with their values.
 ///
 /// A model that lies in no run folder says nothing of where its pictures lie; then nothing is refused.
+///
+/// # Errors
+/// Also for a run whose `config.toml` cannot be read: then nobody knows where its pictures lie.
 pub fn refuse_among_pictures(
     model: &Path,
     written: &[(&str, Option<&Path>)],
 ) -> anyhow::Result<()> {
-    let Some(data) = data_of_run(model) else { return Ok(()) };
+    let Some(data) = data_of_run(model)? else { return Ok(()) };
     for (flag, path) in written {
         let Some(path) = path else { continue };
         if let Some(pictures) = data.would_see(path) {
@@ -28,7 +32,7 @@ pub fn refuse_among_pictures(
                 "{flag}: {} lies in {}, the folder of pictures that this model learned from; a run would take \
                  what is drawn for data. Draw into another folder",
                 path.display(),
-                pictures.display()
+                from_here(pictures).display()
             );
         }
     }
@@ -36,13 +40,28 @@ pub fn refuse_among_pictures(
 }
 
 /// What the run learns from whose folder holds the model: `RUN/teacher` or `RUN/students/0004`.
-fn data_of_run(model: &Path) -> Option<DataConfig> {
-    let model = model.canonicalize().ok()?;
+fn data_of_run(model: &Path) -> anyhow::Result<Option<DataConfig>> {
+    let Ok(model) = model.canonicalize() else { return Ok(None) };
     let config =
         |folder: &Path| folder.join("dataset.sha256").is_file().then(|| folder.join("config.toml"));
-    let path = model.ancestors().skip(1).take(2).find_map(config)?;
-    let config: RunConfig = toml::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
-    Some(config.data)
+    let path = model.ancestors().skip(1).take(2).find_map(config).filter(|path| path.exists());
+    let Some(path) = path else { return Ok(None) };
+    let unreadable = || {
+        format!(
+            "{}: does not say which pictures the model learned from, among which nothing may be drawn; bring the \
+             file back, or copy the model's folder out of the run and draw from there",
+            path.display()
+        )
+    };
+    let text = read_text(&path).with_context(unreadable)?;
+    let config: RunConfig = toml::from_str(&text).with_context(unreadable)?;
+    Ok(Some(config.data))
+}
+
+/// The path as short as it is from the current folder.
+fn from_here(path: &Path) -> &Path {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).ok().filter(|way| !way.as_os_str().is_empty()).unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -78,5 +97,23 @@ mod tests {
         }
         assert_eq!(refused("alone", "pictures/drawn"), None);
         assert_eq!(refused("not there", "pictures/drawn"), None);
+
+        // As an editor on Windows saves it.
+        let config = std::fs::read_to_string(at("run/config.toml")).unwrap();
+        std::fs::write(at("run/config.toml"), format!("\u{feff}{config}")).unwrap();
+        assert!(refused("run/teacher", "pictures/drawn").is_some());
+        assert_eq!(refused("run/teacher", "drawn"), None);
+        std::fs::write(at("run/config.toml"), &config[..config.len() / 2]).unwrap();
+        let message = refused("run/teacher", "drawn").expect("nobody knows where pictures lie");
+        assert!(message.contains("run/config.toml: does not say"), "{message}");
+        assert_eq!(refused("alone", "drawn"), None);
+    }
+
+    #[test]
+    fn a_path_is_said_from_the_current_folder() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(from_here(&here.join("a/b")), Path::new("a/b"));
+        assert_eq!(from_here(&here), here);
+        assert_eq!(from_here(Path::new("/elsewhere")), Path::new("/elsewhere"));
     }
 }

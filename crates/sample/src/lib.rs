@@ -46,7 +46,7 @@ pub use agreement::{
 pub use class_names::{ClassError, ClassNames};
 pub use dataset::{load_dataset, say_passed_over};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
-pub use disk::{check_room, free};
+pub use disk::check_room;
 pub use draw::{Draw, DrawProgress, Start, StepNoise, quietly};
 pub use error::SampleError;
 pub use formats::{PictureFormat, check_ending};
@@ -58,11 +58,11 @@ pub use grid::{
 pub use images::Images;
 pub use noise_path::NoisePath;
 pub use ode::{OdeVariable, RungeKutta, Tableau};
-pub use open_model::{open_model, open_model_checked, say_notes};
+pub use open_model::{load_noted, open_model, open_model_checked};
 pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
 pub use panics::{caught, note_panics};
 pub use path_args::{name_or_path_arg, path_arg};
-pub use places::{Named, clash, place};
+pub use places::{Named, clash, place, writes_over};
 pub use program_main::run_program;
 pub use registry::{GridRule, SamplerEntry, SamplerKind, Takes};
 pub use sampler::{Family, Jump, Sampler, StepInfo, Trajectory, draw_with, walk};

@@ -13,12 +13,25 @@ use crate::{SampleError, check_drawing};
 /// # Errors
 /// [`ModelError`], as [`ModelFolder::load`].
 pub fn open_model(dir: &Path, device: &Device) -> Result<ModelFolder, ModelError> {
-    let outline = ModelOutline::read(dir)?;
-    say_notes(dir, &outline);
+    load_noted(dir, &ModelOutline::read(dir)?, device)
+}
+
+/// The same of a folder that was read before.
+///
+/// # Errors
+/// [`ModelError`], as [`ModelOutline::load`].
+pub fn load_noted(
+    dir: &Path,
+    outline: &ModelOutline,
+    device: &Device,
+) -> Result<ModelFolder, ModelError> {
+    for note in &outline.notes {
+        crate::say!("note: {} {note}", dir.display());
+    }
     outline.load(device)
 }
 
-/// The same, and [`check_drawing`] on top.
+/// [`open_model`], and [`check_drawing`] on top.
 ///
 /// # Errors
 /// [`SampleError`].
@@ -26,11 +39,4 @@ pub fn open_model_checked(dir: &Path, device: &SelectedDevice) -> Result<ModelFo
     let model = open_model(dir, &device.device)?;
     check_drawing(&model, device)?;
     Ok(model)
-}
-
-/// A line for each of the folder's notes.
-pub fn say_notes(dir: &Path, outline: &ModelOutline) {
-    for note in &outline.notes {
-        crate::say!("note: {} {note}", dir.display());
-    }
 }

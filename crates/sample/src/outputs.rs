@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use halfstep_model::ModelFiles;
 use halfstep_sample::kept::{Drawing, FileFormat, Keep, KeptError, Place};
 use halfstep_sample::{
     Images, Named, PictureFormat, SampleError, check_ending, check_room, clash, counted, output,
-    picture, place,
+    picture, place, writes_over,
 };
 use indicatif::HumanBytes;
 
@@ -33,7 +34,8 @@ impl Outputs {
     }
 
     /// # Errors
-    /// For names that promise another format, and for two outputs in one place.
+    /// For names that promise another format, for two outputs in one place, and for one that would be written
+    /// over what is read.
     pub fn of(args: &Args) -> anyhow::Result<Self> {
         let file = |flag, format, path: &PathBuf| (flag, Place::File(format, path.clone()));
         let places = [
@@ -44,11 +46,13 @@ impl Outputs {
         let places: Vec<_> = places.into_iter().flatten().collect();
         let grid = args.out.clone().or_else(|| places.is_empty().then(|| "grid.png".into()));
         let outputs = Self { grid, scale: args.scale, places, overwrite: args.overwrite };
-        outputs.check_names(args.noise.as_deref())?;
+        outputs.check_formats()?;
+        outputs.check_places(args.noise.as_deref())?;
+        outputs.spare_model(&args.model)?;
         Ok(outputs)
     }
 
-    fn check_names(&self, noise: Option<&Path>) -> anyhow::Result<()> {
+    fn check_formats(&self) -> anyhow::Result<()> {
         for (flag, place) in &self.places {
             match place {
                 Place::Folder(_) => Ok(()),
@@ -60,13 +64,28 @@ impl Outputs {
         if let Some(grid) = &self.grid {
             PictureFormat::of(grid).context("--out")?;
         }
-        let (grid, noise) = (self.grid.as_deref(), noise);
-        let mut files: Vec<Named<'_>> = grid.map(|path| ("--out", path)).into_iter().collect();
-        files.extend(noise.map(|path| ("--noise", path)));
-        let (dirs, others): (Vec<_>, Vec<_>) =
-            self.places.iter().partition(|(_, place)| matches!(place, Place::Folder(_)));
-        files.extend(others.iter().map(|(flag, place)| (*flag, place.path())));
-        let clash = clash(&files).or_else(|| dirs.iter().find_map(|dir| folder_clash(dir, &files)));
+        Ok(())
+    }
+
+    /// `--out`, `--npz`, `--raw`
+    fn files(&self) -> Vec<Named<'_>> {
+        let grid = self.grid.as_deref().map(|path| ("--out", path));
+        let files = self.places.iter().filter(|(_, place)| matches!(place, Place::File(..)));
+        grid.into_iter().chain(files.map(|(flag, place)| (*flag, place.path()))).collect()
+    }
+
+    fn check_places(&self, noise: Option<&Path>) -> anyhow::Result<()> {
+        let (noise, written) = (noise.map(|path| ("--noise", path)), self.files());
+        let files: Vec<Named<'_>> = noise.into_iter().chain(written.iter().copied()).collect();
+        let mut dirs = self.places.iter().filter(|(_, place)| matches!(place, Place::Folder(_)));
+        let through_a_link = || {
+            let (flag, read) = noise?;
+            let over = written.iter().find(|(_, path)| writes_over(path, read))?;
+            Some(((flag, read), *over))
+        };
+        let clash = clash(&files)
+            .or_else(through_a_link)
+            .or_else(|| dirs.find_map(|dir| folder_clash(dir, &files)));
         match clash {
             Some(((a, path), (b, other))) => bail!(
                 "{a} {} and {b} {}: one would be written over or into the other; give each a place of its own",
@@ -75,6 +94,22 @@ impl Outputs {
             ),
             None => Ok(()),
         }
+    }
+
+    /// Nothing is written over the files of the model. One that is none has none: loading it says so.
+    fn spare_model(&self, model: &Path) -> anyhow::Result<()> {
+        let Ok(ModelFiles { weights, scheduler }) = ModelFiles::of(model) else { return Ok(()) };
+        let read: Vec<PathBuf> = weights.into_iter().chain(scheduler).collect();
+        for (flag, path) in self.files() {
+            if read.iter().any(|read| writes_over(path, read)) {
+                bail!(
+                    "{flag} {}: would be written over a file of --model {}; name another file",
+                    path.display(),
+                    model.display()
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Finds out before drawing what would fail after it. `layout` is the grid's.
@@ -129,7 +164,7 @@ impl Outputs {
         for (flag, place) in &self.places {
             let kept = match place.images(drawing) {
                 Err(KeptError::Other { .. } | KeptError::More { .. }) if self.overwrite => {
-                    cleared.push(place);
+                    cleared.push((flag, place));
                     0
                 }
                 kept => kept.map_err(|error| advised(error, flag))?,
@@ -140,8 +175,8 @@ impl Outputs {
         // Before an earlier drawing is removed, although that makes room.
         let needed: Vec<_> = wanted.iter().map(|(place, bytes)| (place.path(), *bytes)).collect();
         check_room(&needed).context("--count")?;
-        for place in cleared {
-            place.clear()?;
+        for (flag, place) in cleared {
+            place.clear().map_err(|error| advised(error, flag))?;
             halfstep_sample::say!("the earlier drawing in {} is removed", place.path().display());
         }
         let open = |(flag, place): &(&'static str, Place)| {
@@ -252,35 +287,106 @@ impl Writing {
         Ok(())
     }
 
-    /// Finishes every output, whatever becomes of the others, and names those that are done. Returns the
-    /// first error.
-    pub fn finish(self) -> Result<(), SampleError> {
-        let mut result = Ok(());
-        let mut done = |path: &Path, finished: Result<(), SampleError>| {
-            if finished.is_ok() {
-                halfstep_sample::answer!("{}", path.display());
-            }
-            let first = std::mem::replace(&mut result, Ok(()));
-            result = first.and(finished);
-        };
-        if let Some(grid) = self.grid {
-            done(&grid.path, grid.write());
+    /// Writes everything but the names of files. A file that has its name is not continued: none gets it
+    /// before all have what they need of the disk.
+    pub fn seal(&mut self) -> Result<(), SampleError> {
+        for (_, place) in &mut self.places {
+            place.seal()?;
         }
-        for (path, place) in self.places {
-            done(&path, place.finish());
+        match &self.grid {
+            Some(grid) => grid.write(),
+            None => Ok(()),
         }
-        result
     }
 
-    /// `128 of 500 images are kept`, and how to go on. Where nothing is kept, that.
-    pub fn say_kept(&self) {
+    /// After [`Writing::seal`]: files get their names, which are said as those that are done.
+    pub fn finish(self) -> Result<(), SampleError> {
+        if let Some(grid) = self.grid {
+            halfstep_sample::answer!("{}", grid.path.display());
+        }
+        for (path, place) in self.places {
+            place.finish()?;
+            halfstep_sample::answer!("{}", path.display());
+        }
+        Ok(())
+    }
+
+    /// `128 of 500 images are kept.`, and how to go on if that helps after this error. Where nothing is
+    /// kept, that.
+    pub fn say_kept(&self, error: &SampleError) {
         match self.places.is_empty() {
             true => halfstep_sample::say!("nothing was written."),
-            false => halfstep_sample::say!(
-                "{} of {} are kept. Run the same command again to continue.",
-                self.kept(),
-                counted(self.count, "image")
-            ),
+            false => halfstep_sample::say!("{}", kept_line(self.kept(), self.count, error)),
         }
+    }
+}
+
+fn kept_line(kept: u64, count: u64, error: &SampleError) -> String {
+    let are = if kept == 1 || count == 1 { "is" } else { "are" };
+    // These come again.
+    let again = match error {
+        SampleError::NotFinite { .. } | SampleError::TooManySteps { .. } => "",
+        _ => " Run the same command again to continue.",
+    };
+    format!("{kept} of {} {are} kept.{again}", counted(count, "image"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A place on a disk that is full.
+    struct Full;
+
+    impl Keep for Full {
+        fn images(&self) -> u64 {
+            2
+        }
+
+        fn add(&mut self, _: u64, _: &Images) -> Result<(), SampleError> {
+            Ok(())
+        }
+
+        fn seal(&mut self) -> Result<(), SampleError> {
+            Err(SampleError::Stopped)
+        }
+
+        fn finish(self: Box<Self>) -> Result<(), SampleError> {
+            Err(SampleError::Stopped)
+        }
+    }
+
+    #[test]
+    fn no_file_gets_its_name_while_another_lacks_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let drawing = Drawing { settings: Default::default(), count: 2, shape: [1, 1, 1] };
+        let path = dir.path().join("x.npz");
+        let place = Place::File(FileFormat::Npz, path.clone());
+        let images = Images { values: vec![0.0; 2], shape: [2, 1, 1, 1] };
+        let writing = |other: Option<Box<dyn Keep>>| {
+            let mut places = vec![(path.clone(), place.begin(&drawing).unwrap())];
+            places.extend(other.map(|other| (PathBuf::from("full"), other)));
+            let mut writing = Writing { count: 2, grid: None, places };
+            writing.take(0, images.clone()).unwrap();
+            writing
+        };
+        writing(Some(Box::new(Full))).seal().unwrap_err();
+        assert!(!path.exists());
+        assert_eq!(place.images(&drawing).unwrap(), 2, "it goes on");
+        let mut alone = writing(None);
+        alone.seal().unwrap();
+        alone.finish().unwrap();
+        assert!(std::fs::read(&path).unwrap() == FileFormat::Npz.whole(&images));
+    }
+
+    #[test]
+    fn what_is_kept_is_said_with_the_advice_that_helps() {
+        let stopped = |kept, count| kept_line(kept, count, &SampleError::Stopped);
+        let advice = "Run the same command again to continue.";
+        assert_eq!(stopped(128, 500), format!("128 of 500 images are kept. {advice}"));
+        assert_eq!(stopped(1, 500), format!("1 of 500 images is kept. {advice}"));
+        assert_eq!(stopped(0, 1), format!("0 of 1 image is kept. {advice}"));
+        let not_finite = SampleError::NotFinite { sampler: "ddim", step: 3 };
+        assert_eq!(kept_line(64, 500, &not_finite), "64 of 500 images are kept.");
     }
 }

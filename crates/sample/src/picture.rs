@@ -52,11 +52,15 @@ pub fn check_grid(
         (images as u64).saturating_mul(cell).saturating_add(GAP.into())
     };
     let (width, height) = (side(columns, width), side(rows, height));
-    let longest = u64::from(format.longest_side());
-    if width.max(height) > longest || width.saturating_mul(height) > MOST_PIXELS {
-        return Err(SampleError::GridTooLarge { columns, rows, width, height });
+    match fits([width, height], format) {
+        true => Ok(()),
+        false => Err(SampleError::GridTooLarge { columns, rows, width, height }),
     }
-    Ok(())
+}
+
+fn fits([width, height]: [u64; 2], format: PictureFormat) -> bool {
+    let longest = u64::from(format.longest_side());
+    width.max(height) <= longest && width.saturating_mul(height) <= MOST_PIXELS
 }
 
 /// A grid, filled row by row, `columns` wide; images enlarged `scale` times by repeating pixels.
@@ -109,8 +113,7 @@ pub fn table(
         Some(images) => four(images)?.dimensions(),
         None => (1, 1),
     };
-    let longest = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0) as u32;
-    let (left, top) = ((longest + 2) * LETTER.0, 2 * LETTER.1);
+    let (left, top) = table_margins(rows.iter().map(|(label, _)| *label));
     let (width, height) = (cell_w + TABLE_GAP, cell_h + TABLE_GAP);
     let mut canvas = Canvas(RgbImage::from_pixel(
         left + columns.len() as u32 * width,
@@ -136,6 +139,42 @@ pub fn table(
         }
     }
     Ok(canvas.0)
+}
+
+/// Checks, before anything is drawn, that a [`table`] can be a picture of this format. A cell shows `shown`
+/// images of `[height, width]`.
+///
+/// # Errors
+/// [`SampleError::TableTooLarge`].
+pub fn check_table(
+    [height, width]: [usize; 2],
+    shown: usize,
+    labels: &[&str],
+    columns: usize,
+    scale: u32,
+    format: PictureFormat,
+) -> Result<(), SampleError> {
+    let side = |images: usize, pixels: usize| {
+        let image = (pixels as u64).saturating_mul(scale.into()).saturating_add(GAP.into());
+        (images as u64).saturating_mul(image).saturating_add((GAP + TABLE_GAP).into())
+    };
+    let (left, top) = table_margins(labels.iter().copied());
+    let cell = [side(2, width), side(shown.min(4).div_ceil(2), height)];
+    let of = |cell: u64, count: usize, margin: u32| {
+        cell.saturating_mul(count as u64).saturating_add(margin.into())
+    };
+    let rows = labels.len();
+    let (width, height) = (of(cell[0], columns, left), of(cell[1], rows, top));
+    match fits([width, height], format) {
+        true => Ok(()),
+        false => Err(SampleError::TableTooLarge { columns, rows, width, height }),
+    }
+}
+
+/// Pixels left of a table's cells, where the rows' labels stand, and above them.
+fn table_margins<'a>(labels: impl Iterator<Item = &'a str>) -> (u32, u32) {
+    let longest = labels.map(str::len).max().unwrap_or(0) as u32;
+    ((longest + 2) * LETTER.0, 2 * LETTER.1)
 }
 
 /// Pixels between the cells of a table.
@@ -298,6 +337,28 @@ mod tests {
         let label =
             (0..left).any(|x| (top..top + cell).any(|y| picture.get_pixel(x, y).0 == [224; 3]));
         assert!(label, "the row has a label");
+    }
+
+    #[test]
+    fn the_size_of_a_table_is_known_before_and_refused_if_it_is_too_large() {
+        for count in [1, 2, 3, 4] {
+            let images = images(count, 1);
+            let cell = || TableCell { images: Some(&images), caption: String::new() };
+            let columns = ["4".to_owned(), "8".to_owned(), "16".to_owned()];
+            let rows = [("a label", vec![cell(), cell(), cell()])];
+            let (width, height) = table(&rows, &columns, 8).unwrap().dimensions();
+            // As many columns as make it too large for a JPEG.
+            let many = 65_535 / ((width - 81) as usize / 3) + 1;
+            let check =
+                |columns, format| check_table([2, 2], count, &["a label"], columns, 8, format);
+            check(many, PictureFormat::Png).unwrap();
+            let error = check(many, PictureFormat::Jpeg).unwrap_err();
+            let SampleError::TableTooLarge { width: all, height: tall, .. } = error else {
+                panic!("{error}")
+            };
+            let cells = u64::from(width - 81) / 3 * many as u64;
+            assert_eq!((all, tall), (81 + cells, height.into()), "{count} images");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use halfstep_data::{in_one_case, resolved};
+
 /// A file or folder that a flag names: `("--out", path)`.
 pub type Named<'a> = (&'a str, &'a Path);
 
@@ -9,32 +11,17 @@ pub type Named<'a> = (&'a str, &'a Path);
 /// the place of the file itself is not, because a file that is written there replaces the link.
 pub fn place(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let place = match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => folder(parent).join(name),
-        _ => folder(&path),
-    };
-    // There two names that differ by their case alone are one.
-    match cfg!(any(windows, target_os = "macos")) {
-        true => place.to_string_lossy().to_lowercase().into(),
-        false => place,
-    }
+    in_one_case(match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => resolved(&path),
+    })
 }
 
-/// The place of a folder, of which the last parts need not exist.
-fn folder(path: &Path) -> PathBuf {
-    if let Ok(found) = path.canonicalize() {
-        return found;
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => folder(parent).join(name),
-        // `a/..` where there is no `a`.
-        (Some(parent), None) => {
-            let mut parent = folder(parent);
-            parent.pop();
-            parent
-        }
-        (None, _) => path.to_path_buf(),
-    }
+/// Whether what is written to `output` replaces what is read from `input`: a file that is read through a link
+/// is the one that the link leads to.
+pub fn writes_over(output: &Path, input: &Path) -> bool {
+    let output = place(output);
+    output == place(input) || output == in_one_case(resolved(input))
 }
 
 /// The first two of `files` that are in one place, or one within the other as if that were a folder.
@@ -74,6 +61,13 @@ mod tests {
         std::os::unix::fs::symlink(at("file"), at("other")).unwrap();
         assert_eq!(place(&at("link/x")), place(&at("a/x")));
         assert_ne!(place(&at("other")), place(&at("file")));
+
+        // What is read through a link is the file that the link leads to.
+        for output in ["file", "other", "a/../file"] {
+            assert!(writes_over(&at(output), &at("other")), "{output}");
+        }
+        assert!(!writes_over(&at("other"), &at("file")), "the link is replaced");
+        assert!(!writes_over(&at("new"), &at("other")) && writes_over(&at("new"), &at("new")));
     }
 
     #[test]

@@ -106,12 +106,16 @@ fn write(
         let drawn = draw.batches(range, start, &mut progress, &mut keep);
         drop(watch);
         if let Err(error) = drawn {
-            writing.say_kept();
+            writing.say_kept(&error);
             return match error {
                 SampleError::Stopped => Ok(ExitCode::from(stop.exit_code())),
                 error => Err(error.into()),
             };
         }
+    }
+    if let Err(error) = writing.seal() {
+        writing.say_kept(&error);
+        return Err(error.into());
     }
     writing.finish()?;
     Ok(ExitCode::SUCCESS)

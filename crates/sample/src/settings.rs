@@ -42,18 +42,62 @@ pub fn settings(
     Ok(with_flags(settings, args))
 }
 
-/// Of the sampler: what they are not given for comes from the model.
+/// Of the sampler: what they are not given for comes from the model. Every flag is named, so that a new one
+/// has to be put where it belongs.
 fn with_flags(settings: Settings, args: &Args) -> Settings {
+    let Args {
+        // Settings of their own.
+        eta,
+        variance,
+        ode_variable,
+        rtol,
+        atol,
+        last_clip,
+        clip,
+        threshold,
+        compat,
+        // In the settings by what they come to: model, sampler, steps and times, seed, classes, noise, device.
+        model: _,
+        noise: _,
+        sampler: _,
+        steps: _,
+        nfe: _,
+        grid_kind: _,
+        timesteps: _,
+        seed: _,
+        class: _,
+        device: _,
+        force: _,
+        // Which images are drawn and where they go: nothing that an image depends on.
+        out: _,
+        dir: _,
+        npz: _,
+        raw: _,
+        overwrite: _,
+        count: _,
+        grid: _,
+        scale: _,
+        batch_size: _,
+        // Of other work.
+        compare: _,
+        steps_list: _,
+        student: _,
+        reference_steps: _,
+        estimate_gamma: _,
+        gamma_samples: _,
+        data_dir: _,
+        completions: _,
+    } = args;
     settings
-        .with("eta", args.eta.filter(|eta| *eta > 0.0))
-        .with("variance", args.variance.map(|variance| format!("{variance:?}")))
-        .with("ODE variable", args.ode_variable.map(|variable| format!("{variable:?}")))
-        .with("rtol", args.rtol)
-        .with("atol", args.atol)
-        .with("last clip", args.last_clip)
-        .with("clip", args.clip)
-        .with("threshold", args.threshold)
-        .with("compat", args.compat.map(|library| format!("{library:?}")))
+        .with("eta", eta.filter(|eta| *eta > 0.0))
+        .with("variance", variance.map(|variance| format!("{variance:?}")))
+        .with("ODE variable", ode_variable.map(|variable| format!("{variable:?}")))
+        .with("rtol", *rtol)
+        .with("atol", *atol)
+        .with("last clip", *last_clip)
+        .with("clip", *clip)
+        .with("threshold", *threshold)
+        .with("compat", compat.map(|library| format!("{library:?}")))
 }
 
 /// The hash of Gamma's table where the sampler draws by it.

@@ -122,6 +122,11 @@ fn per_second(rate: f64, things: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
     use super::*;
 
     #[test]
@@ -140,8 +145,62 @@ mod tests {
     fn rates_have_a_unit() {
         let shown = [1.9291, 0.04, 12.34, 1666.4].map(|rate| per_second(rate, "images"));
         assert_eq!(shown, ["1.93 images/s", "0.040 images/s", "12.3 images/s", "1666 images/s"]);
-        let bar = ProgressBar::new(10).with_style(bar_style("{rate} {things}", "steps"));
+    }
+
+    /// A terminal that keeps what is written to it.
+    #[derive(Clone, Debug, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            120
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_bar_shows_things_and_their_rate() {
+        let screen = Screen::default();
+        let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+        let style = bar_style("{prefix}{bar:10} {pos}/{len} {things}, {rate}, {eta} left", "steps");
+        let bar = ProgressBar::with_draw_target(Some(10), target).with_style(style);
+        bar.set_prefix("teacher ");
         bar.set_position(1);
-        assert!(ProgressStyle::with_template("{prefix}{bar:40} {pos}/{len} {things}").is_ok());
+        bar.abandon(); // which is drawn at once
+        let shown = screen.0.lock().unwrap().clone();
+        assert!(shown.contains("teacher ") && shown.contains(" 1/10 steps, "), "{shown:?}");
+        assert!(shown.contains(" steps/s, "), "{shown:?}");
     }
 }

@@ -171,13 +171,7 @@ impl Card<'_> {
         };
         let grid = match self.stage {
             Stage::Teacher => String::new(),
-            Stage::Round { .. } => format!(
-                "\nIt knows {} and no others: give it this many steps, and eta 0.\n",
-                match steps {
-                    1 => "the time of its only step".to_owned(),
-                    _ => format!("the times of its {steps} steps"),
-                }
-            ),
+            Stage::Round { .. } => format!("\n{}\n", times_of_student(steps)),
         };
         format!("## In Python\n\n```python\n{code}```\n{grid}")
     }
@@ -274,6 +268,14 @@ impl Card<'_> {
     }
 }
 
+fn times_of_student(steps: usize) -> String {
+    let known = match steps {
+        1 => "the time of its only step".to_owned(),
+        _ => format!("the times of its {steps} steps"),
+    };
+    format!("It knows {known} and no others: give it {}, and eta 0.", counted(steps, "step"))
+}
+
 /// What the output's error is measured over.
 fn measured_images(in_dataset: usize) -> String {
     let drawn = evaluate::IMAGES;
@@ -295,5 +297,16 @@ mod tests {
         assert_eq!(measured_images(1024), "1024 training images");
         assert_eq!(measured_images(600), "1024 noises over all 600 training images");
         assert_eq!(measured_images(1), "1024 noises over the 1 training image");
+    }
+
+    #[test]
+    fn a_student_is_to_be_given_its_own_steps() {
+        assert_eq!(
+            [1, 4].map(times_of_student),
+            [
+                "It knows the time of its only step and no others: give it 1 step, and eta 0.",
+                "It knows the times of its 4 steps and no others: give it 4 steps, and eta 0."
+            ]
+        );
     }
 }

@@ -68,17 +68,15 @@ impl Config {
 }
 
 /// Reads a configuration; a whole number may be written as a float, such as `2e3`. Errors are of the text
-/// as it stands.
+/// as it stands, unless that is in order where the first of them is.
 fn deserialize(text: &str) -> Result<Config, toml::de::Error> {
     let as_it_stands = match toml::from_str::<Config>(text) {
         Ok(config) => return Ok(config),
         Err(error) => error,
     };
-    let with_integers = || {
-        let table = with_whole_numbers(toml::from_str::<Table>(text).ok()?);
-        toml::from_str::<Config>(&toml::to_string(&table).ok()?).ok()
-    };
-    with_integers().ok_or(as_it_stands)
+    let Some(text) = with_whole_numbers(text) else { return Err(as_it_stands) };
+    let of_a_float = as_it_stands.message().starts_with("invalid type: floating point");
+    toml::from_str(&text).map_err(|error| if of_a_float { error } else { as_it_stands })
 }
 
 /// Applies one `a.b=c`. The value is TOML; what is not TOML is a string.
@@ -206,6 +204,21 @@ mod tests {
             assert!(message.contains("train_steps = "), "{wrong}: {message}");
             assert!(message.contains("such as 2000 or 2e3"), "{wrong}: {message}");
         }
+    }
+
+    /// That is what is wrong, and not the float.
+    #[test]
+    fn a_mistake_after_a_whole_float_is_the_one_that_is_said() {
+        let mut lines: Vec<&str> = DIGITS.lines().collect();
+        let at = lines.iter().position(|line| line.starts_with("train_steps = ")).unwrap();
+        lines[at] = "train_steps = 2e3\nwarmup_stepz = 5";
+        let message = refused(&lines.join("\n"), &[]);
+        assert!(message.contains("`warmup_stepz`"), "{message}");
+        assert!(message.contains("did you mean `warmup_steps`?"), "{message}");
+        // The line of the file, counted from 1.
+        assert!(message.contains(&format!("line {}", at + 2)), "{message}");
+        let message = refused(&lines.join("\n").replace("2e3", "2.5"), &[]);
+        assert!(message.contains("train_steps = 2.5"), "{message}");
     }
 
     #[test]

@@ -64,7 +64,7 @@ mod window;
 
 pub use agreement::{Agreement, AgreementOptions};
 pub use batches::{BatchSource, HostBatch, TrainingBatch};
-pub use changed_settings::changed_settings;
+pub use changed_settings::{changed_settings, changed_sources};
 pub use config::{
     Config, DistillConfig, LogConfig, ModelConfig, OptimizerConfig, RoundConfig, TeacherConfig,
     TimeSampling,

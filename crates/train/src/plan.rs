@@ -228,7 +228,7 @@ fn done(stages: &[StageLeft]) -> String {
     list.collect::<Vec<_>>().join(", ")
 }
 
-/// What is left of a run that has begun: `3500 steps of student 32, 4000 of student 16`.
+/// What is left of a run that has begun: `3500 steps of student 32, 4000 steps of student 16`.
 fn still_left(stages: &[StageLeft]) -> String {
     if !stages.iter().any(StageLeft::is_begun) {
         return String::new();

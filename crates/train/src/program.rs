@@ -8,7 +8,7 @@ use halfstep_data::{DataError, Outline, Progress};
 use halfstep_model::SelectedDevice;
 use halfstep_train::{
     Config, DeviceCheck, Outcome, Plan, Run, RunOptions, StopFlag, Summary, TrainError,
-    changed_settings, left_from_the_start, left_of, load_config, write_report,
+    changed_settings, changed_sources, left_from_the_start, left_of, load_config, write_report,
 };
 
 use crate::args::Args;
@@ -93,17 +93,18 @@ fn run_config(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the dataset is like. Published ones need not be there for it.
-fn outline(config: &Config) -> anyhow::Result<Outline> {
-    match config.data.outline() {
-        Some(outline) => Ok(outline),
-        None => Ok(halfstep_sample::load_dataset(&config.data, Progress::Shown)?.outline()),
+/// What the dataset is like, and its SHA-256 if it had to be read for that. Published ones need not be there.
+fn outline(config: &Config) -> anyhow::Result<(Outline, Option<String>)> {
+    if let Some(outline) = config.data.outline() {
+        return Ok((outline, None));
     }
+    let dataset = halfstep_sample::load_dataset(&config.data, Progress::Shown)?;
+    Ok((dataset.outline(), Some(dataset.sha256().to_owned())))
 }
 
 /// The device against the CPU, and nothing else.
 fn check_device(config: &Config, device: &SelectedDevice) -> anyhow::Result<ExitCode> {
-    let outline = outline(config)?;
+    let (outline, _) = outline(config)?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
     let check = DeviceCheck::run(config, &unet, device, CHECKED_STEPS)?;
     halfstep_sample::answer!("{check}\n{}", check.verdict());
@@ -112,11 +113,12 @@ fn check_device(config: &Config, device: &SelectedDevice) -> anyhow::Result<Exit
 
 /// The plan alone: of what is left, if the run has begun.
 fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Result<ExitCode> {
-    let outline = outline(config)?;
+    let (outline, sha256) = outline(config)?;
     config.validate_flip(outline.allows_flip, &config.data.describe())?;
     config.validate_classes(&outline.class_names)?;
     let unet = config.unet(outline.shape, outline.num_classes)?;
-    let changed = changed_settings(out, config)?;
+    let mut changed = changed_settings(out, config)?;
+    changed.extend(changed_sources(out, config, sha256.as_deref())?);
     let left = match changed.is_empty() {
         true => left_of(config, out)?,
         false => left_from_the_start(config),
@@ -124,7 +126,7 @@ fn dry_run(config: &Config, device: &SelectedDevice, out: &Path) -> anyhow::Resu
     announce(&Plan::new(config, &unet, &outline, left, device)?, out);
     if !changed.is_empty() {
         halfstep_sample::say!(
-            "  note     {} was begun with other settings, so that this run needs another --out:\n           {}",
+            "  note     {} was begun with other settings, images or teacher, so that this run needs another --out:\n           {}",
             out.display(),
             changed.join("\n           ")
         );

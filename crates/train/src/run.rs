@@ -233,17 +233,16 @@ fn refuse_earlier_order(out: &Path, dataset: &Dataset, sha256: &str) -> Result<(
     if begun.is_empty() || begun == sha256 {
         return Ok(());
     }
-    let earlier = dataset.clone().known_as(begun);
-    if earlier.sha256() != begun {
+    let Some(earlier) = dataset.earlier_order(begun) else {
         return Ok(()); // other images, which is for the folder to refuse
-    }
-    let listed = |dataset: &Dataset| list_classes(dataset.class_names(), 20);
+    };
+    let listed = |names: &[String]| list_classes(names, 20);
     let problem = format!(
         "was begun by an earlier version, which numbered the classes of these images otherwise ({}; now {}). \
          Finish it with that version, or use --out for another folder; its models know their classes' names, \
          and can be drawn from",
         listed(&earlier),
-        listed(dataset)
+        listed(dataset.class_names())
     );
     Err(TrainError::file(out, problem))
 }

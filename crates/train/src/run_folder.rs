@@ -14,6 +14,9 @@ use crate::stage::Stage;
 /// The file that says which images a run learns from.
 pub(crate) const DATASET: &str = "dataset.sha256";
 
+/// The file that says which teacher from a folder it distils.
+pub(crate) const ORIGINAL: &str = "original.sha256";
+
 /// A run folder, locked against a second run.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -51,7 +54,7 @@ impl RunFolder {
         folder.check_begun(original_sha256.is_some())?;
         folder.check_same(DATASET, "other images", dataset_sha256)?;
         if let Some(sha256) = original_sha256 {
-            folder.check_same("original.sha256", "another teacher in teacher.from", sha256)?;
+            folder.check_same(ORIGINAL, "another teacher in teacher.from", sha256)?;
         }
         folder.check_config(config)?;
         folder.sweep()?;
@@ -76,7 +79,7 @@ impl RunFolder {
     fn check_begun(&self, has_original: bool) -> Result<(), TrainError> {
         let begun =
             ["state", "teacher", "metrics.jsonl"].iter().any(|name| self.file(name).exists());
-        let original = has_original.then_some("original.sha256");
+        let original = has_original.then_some(ORIGINAL);
         for name in ["config.toml", DATASET].into_iter().chain(original) {
             let path = self.file(name);
             let empty = path.metadata().map_or(true, |file| file.len() == 0);
@@ -111,7 +114,8 @@ impl RunFolder {
 
     fn check_config(&self, config: &Config) -> Result<(), TrainError> {
         let path = self.file("config.toml");
-        let resolved = toml::to_string(config).map_err(|error| TrainError::file(&path, error))?;
+        let resolved = toml::to_string(&with_whole_places(config)?)
+            .map_err(|error| TrainError::file(&path, error))?;
         if path.exists() {
             let saved = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
             if saved == resolved {
@@ -168,6 +172,13 @@ impl RunFolder {
     }
 }
 
+/// With `data.dir` absolute: who reads it later may have started elsewhere.
+fn with_whole_places(config: &Config) -> Result<Config, TrainError> {
+    let Some(dir) = config.data.dir() else { return Ok(config.clone()) };
+    let whole = std::path::absolute(dir).map_err(|error| TrainError::file(dir, error))?;
+    Ok(Config { data: config.data.clone().in_dir(&whole), ..config.clone() })
+}
+
 /// Whether a model folder is there, which appears by a rename.
 pub(crate) fn has_model(folder: &Path) -> bool {
     folder.join("model_index.json").is_file()
@@ -218,6 +229,22 @@ mod tests {
         let problem = RunFolder::open(dir.path(), &changed, "1234", None).unwrap_err().to_string();
         assert!(problem.contains("precision: \"f32\" -> \"bf16\""), "{problem}");
         RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap();
+    }
+
+    /// What was begun with a relative one goes on.
+    #[test]
+    fn the_saved_configuration_says_the_whole_place_of_the_images() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(&["data={kind=\"mnist\", dir=\"some/mnist\"}"]);
+        let path = dir.path().join("config.toml");
+        let saved = || {
+            drop(RunFolder::open(dir.path(), &config, "1234", None).unwrap());
+            crate::load_config(&path, &[]).unwrap()
+        };
+        let whole = std::env::current_dir().unwrap().join("some/mnist");
+        assert_eq!(saved().data.dir(), Some(whole.as_path()));
+        std::fs::write(&path, toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!(saved().data.dir(), Some(whole.as_path()));
     }
 
     #[test]

@@ -1,23 +1,46 @@
 //! Whole numbers that are written as floats: `2e3`, `64.0`.
 
-use toml::{Table, Value};
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// Above this not every whole number is a float.
 const LARGEST: f64 = 9_007_199_254_740_992.0; // 2^53
 
-/// The table with every float that is a whole number as an integer, at any depth. A field that takes
-/// floats takes integers too.
-pub(crate) fn with_whole_numbers(table: Table) -> Table {
-    table.into_iter().map(|(key, value)| (key, whole(value))).collect()
+/// The text with every float that is a whole number as an integer, at any depth, and each line where it was.
+/// A field that takes floats takes integers too. `None` if the text is no TOML.
+pub(crate) fn with_whole_numbers(text: &str) -> Option<String> {
+    let table = DeTable::parse(text).ok()?;
+    let mut floats = Vec::new();
+    for value in table.get_ref().values() {
+        find_floats(value, &mut floats);
+    }
+    // From the end, so that the places before stay as they are.
+    floats.sort_by_key(|place| Reverse(place.start));
+    let mut whole = text.to_owned();
+    for place in floats {
+        if let Some(number) = whole_number(&text[place.clone()]) {
+            whole.replace_range(place, &number.to_string());
+        }
+    }
+    Some(whole)
 }
 
-fn whole(value: Value) -> Value {
-    match value {
-        Value::Float(x) if x.fract() == 0.0 && x.abs() <= LARGEST => Value::Integer(x as i64),
-        Value::Table(table) => Value::Table(with_whole_numbers(table)),
-        Value::Array(values) => Value::Array(values.into_iter().map(whole).collect()),
-        other => other,
+/// Where in the text they are.
+fn find_floats(value: &Spanned<DeValue<'_>>, floats: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::Float(_) => floats.push(value.span()),
+        DeValue::Array(values) => values.iter().for_each(|value| find_floats(value, floats)),
+        DeValue::Table(table) => table.values().for_each(|value| find_floats(value, floats)),
+        _ => {}
     }
+}
+
+fn whole_number(float: &str) -> Option<i64> {
+    let number: f64 = float.replace('_', "").parse().ok()?;
+    (number.fract() == 0.0 && number.abs() <= LARGEST).then_some(number as i64)
 }
 
 #[cfg(test)]
@@ -26,11 +49,11 @@ mod tests {
 
     #[test]
     fn whole_floats_become_integers_everywhere_and_nothing_else_changes() {
-        let table = |text: &str| toml::from_str::<Table>(text).unwrap();
-        let written =
-            "a = 2e3\nb = [8.0, 0.5]\nc.d = -1e0\ne = '3.0'\nf = 1e30\ng = inf\nh = 2024-01-01";
-        let meant =
-            "a = 2000\nb = [8, 0.5]\nc.d = -1\ne = '3.0'\nf = 1e30\ng = inf\nh = 2024-01-01";
-        assert_eq!(with_whole_numbers(table(written)), table(meant));
+        let written = "a = 2e3 # 2e3\nb = [8.0, 0.5]\n[[t]]\nc.d = -1e0\ne = '3.0'\nf = 1e30\n[[t]]\n\
+                       g = {x = +1_0.0, y = inf}\nh = 2024-01-01";
+        let meant = "a = 2000 # 2e3\nb = [8, 0.5]\n[[t]]\nc.d = -1\ne = '3.0'\nf = 1e30\n[[t]]\n\
+                     g = {x = 10, y = inf}\nh = 2024-01-01";
+        assert_eq!(with_whole_numbers(written).as_deref(), Some(meant));
+        assert_eq!(with_whole_numbers("a = "), None);
     }
 }

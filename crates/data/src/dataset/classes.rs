@@ -36,20 +36,21 @@ fn quoted(name: &str) -> String {
 }
 
 impl Dataset {
-    /// These images as they were numbered when `sha256` was their identity: as they are, or with the
-    /// classes in the order of their names' bytes (`10` before `2`), which earlier versions gave to the
-    /// classes of a folder.
+    /// These images as they were numbered when `sha256` was their identity: as they are, or as
+    /// [`Dataset::earlier_order`] finds.
     #[must_use]
     pub fn known_as(self, sha256: &str) -> Self {
-        if self.sha256() == sha256 {
-            return self;
+        match self.earlier(sha256) {
+            Some((names, order)) => self.reordered(names, order, sha256),
+            None => self,
         }
-        let mut names = self.class_names.clone();
-        names.sort_unstable();
-        match self.in_order(&names) {
-            Some(earlier) if earlier.sha256() == sha256 => earlier,
-            _ => self,
-        }
+    }
+
+    /// The classes' names in the order of their names' bytes (`10` before `2`), which earlier versions gave
+    /// to the classes of a folder, if `sha256` was the identity of these images then; `None` if it was not, or
+    /// if that order is today's.
+    pub fn earlier_order(&self, sha256: &str) -> Option<Vec<String>> {
+        self.earlier(sha256).map(|(names, _)| names)
     }
 
     /// The same images with the labels that a model gives them which calls its classes by `names`, in the
@@ -58,18 +59,16 @@ impl Dataset {
     /// # Errors
     /// [`DataError::Dataset`] naming a class that is not among `names`, or if there are no classes.
     pub fn labelled_by(mut self, names: &[String]) -> Result<Self, DataError> {
-        let number = |name: &String| names.iter().position(|other| other == name);
-        let mut numbers = Vec::new();
-        for name in &self.class_names {
-            let Some(number) = number(name) else {
+        let numbers = match numbers(&self.class_names, names) {
+            Ok(numbers) => numbers,
+            Err(name) => {
                 let (name, known) = (quoted(name), list_classes(names, 40));
-                let problem = format!("the model knows no class {name}; its classes are {known}");
+                let problem = format!("the model has no class {name}; its classes are {known}");
                 return Err(DataError::Dataset { name: self.name, problem });
-            };
-            numbers.push(number as u32);
-        }
+            }
+        };
         let Some(labels) = &mut self.labels else {
-            let problem = "has no classes, and the model is told them".to_owned();
+            let problem = "has no classes, but the model needs them".to_owned();
             return Err(DataError::Dataset { name: self.name, problem });
         };
         for label in labels {
@@ -81,22 +80,50 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Numbered in the order of `names`, the images class after class; `None` unless these are its names.
-    fn in_order(&self, names: &[String]) -> Option<Self> {
-        if names.len() != self.class_names.len() {
+    /// The earlier order whose identity is `sha256`: the classes' names, and the images class after class.
+    fn earlier(&self, sha256: &str) -> Option<(Vec<String>, Order)> {
+        let mut names = self.class_names.clone();
+        names.sort_unstable();
+        if names == self.class_names || self.sha256() == sha256 {
             return None;
         }
-        let relabelled = self.clone().labelled_by(names).ok()?;
-        let labels = relabelled.labels.as_deref()?;
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_by_key(|&i| labels[i]); // stable: within a class as before
-        Some(Self {
-            pixels: order.iter().flat_map(|&i| self.image(i)).copied().collect(),
-            labels: Some(order.iter().map(|&i| labels[i]).collect()),
-            sha256: OnceLock::new(),
-            ..relabelled
-        })
+        let order = self.in_order(&names)?;
+        let images = order.iter().map(|&(_, i)| self.image(i));
+        let labels = order.iter().map(|&(label, _)| label);
+        (self.hash_of(images, labels) == sha256).then_some((names, order))
     }
+
+    /// The images class after class, as `names` numbers their classes.
+    fn in_order(&self, names: &[String]) -> Option<Order> {
+        let numbers = numbers(&self.class_names, names).ok()?;
+        let labels = self.labels.as_deref()?.iter().map(|&label| numbers[label as usize]);
+        let mut order: Order = labels.zip(0..).collect();
+        order.sort_by_key(|&(label, _)| label); // stable: within a class as before
+        Some(order)
+    }
+
+    /// The images in this order, with its labels; `sha256` is their identity then.
+    fn reordered(self, names: Vec<String>, order: Order, sha256: &str) -> Self {
+        Self {
+            pixels: order.iter().flat_map(|&(_, i)| self.image(i)).copied().collect(),
+            labels: Some(order.iter().map(|&(label, _)| label).collect()),
+            class_names: names,
+            sha256: OnceLock::from(sha256.to_owned()),
+            ..self
+        }
+    }
+}
+
+/// Labels, and the positions of their images in a dataset.
+type Order = Vec<(u32, usize)>;
+
+/// The number of each of `classes` among `names`; the first that is not among them otherwise.
+fn numbers<'a>(classes: &'a [String], names: &[String]) -> Result<Vec<u32>, &'a str> {
+    let number = |class: &'a String| {
+        let found = names.iter().position(|name| name == class);
+        found.map(|number| number as u32).ok_or(class.as_str())
+    };
+    classes.iter().map(number).collect()
 }
 
 #[cfg(test)]
@@ -130,13 +157,33 @@ mod tests {
         let labels = Some(vec![0, 1, 2, 2]);
         let earlier = Dataset::new("x", [1, 1, 1], vec![1, 100, 20, 21], labels, Some(3)).unwrap();
         let found = counted().known_as(earlier.sha256());
-        assert_eq!(found.sha256(), earlier.sha256());
+        assert_eq!((found.sha256(), found.hashed().as_str()), (earlier.sha256(), earlier.sha256()));
         assert_eq!(found.class_names(), ["1", "10", "2"]);
         for sha256 in [counted().sha256(), "1234"] {
             assert_eq!(counted().known_as(sha256).sha256(), counted().sha256());
         }
+        assert_eq!(counted().earlier_order(earlier.sha256()), Some(names(&["1", "10", "2"])));
+        assert_eq!(counted().earlier_order(counted().sha256()), None);
         let plain = || Dataset::new("x", [1, 1, 1], vec![1, 2], None, None).unwrap();
         assert_eq!(plain().known_as("1234").sha256(), plain().sha256());
+    }
+
+    /// Earlier versions numbered these alike; images that are not class after class are no order of theirs.
+    #[test]
+    fn names_in_the_order_of_their_bytes_have_no_earlier_order() {
+        let of = |pixels: Vec<u8>, labels: Vec<u32>| {
+            Dataset::new("x", [1, 1, 1], pixels, Some(labels), Some(2)).unwrap()
+        };
+        let (mixed, sorted) = (of(vec![1, 0], vec![1, 0]), of(vec![0, 1], vec![0, 1]));
+        assert_eq!(mixed.earlier_order(sorted.sha256()), None);
+        assert_eq!(mixed.clone().known_as(sorted.sha256()).sha256(), mixed.sha256());
+    }
+
+    #[test]
+    fn what_a_model_needs_and_a_dataset_lacks_is_said() {
+        let plain = Dataset::new("x", [1, 1, 1], vec![1], None, None).unwrap();
+        let message = plain.labelled_by(&names(&["1"])).unwrap_err().to_string();
+        assert!(message.contains("has no classes, but the model needs them"), "{message}");
     }
 
     #[test]
@@ -145,6 +192,9 @@ mod tests {
         assert_eq!((found.labels(), found.num_classes()), (Some(&[3, 1, 1, 0][..]), Some(4)));
         assert_eq!(found.image(3), [100], "the images stay where they are");
         let message = counted().labelled_by(&names(&["1", "2"])).unwrap_err().to_string();
-        assert!(message.contains("no class 10; its classes are 0 1, 1 2"), "{message}");
+        assert!(
+            message.contains("the model has no class 10; its classes are 0 1, 1 2"),
+            "{message}"
+        );
     }
 }

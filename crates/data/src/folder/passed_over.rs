@@ -73,7 +73,8 @@ impl fmt::Display for PassedOver {
     }
 }
 
-pub(super) fn is_hidden(name: &OsStr) -> bool {
+/// Whether a file or folder of this name is passed over by its name alone.
+pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 

@@ -1,4 +1,4 @@
-//! The format of a picture, told by its first bytes. Names are not asked: a PNG called `a.jpg` is a PNG.
+//! The format of a picture, told by its first bytes. File names are ignored: a PNG called `a.jpg` is a PNG.
 
 use image::ImageFormat;
 

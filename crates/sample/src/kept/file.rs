@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::record::{Record, hidden, open_alone, remove};
-use super::{Drawing, FileFormat, Keep, KeptError};
+use super::{Drawing, FileFormat, Keep, KeptError, check_whole};
 use crate::error::SampleError;
 use crate::images::Images;
 use crate::say::counted;
@@ -19,6 +19,8 @@ pub(super) struct GrowingFile {
     images: u64,
     /// Of their bytes.
     crc: crc32fast::Hasher,
+    /// It lacks nothing but its name.
+    sealed: bool,
 }
 
 fn partial(path: &Path) -> PathBuf {
@@ -54,11 +56,12 @@ impl GrowingFile {
         if !folder.as_os_str().is_empty() {
             std::fs::create_dir_all(folder).map_err(|error| cannot_write(path, error))?;
         }
+        // Before the file is made: a record without one is of a drawing that was finished.
+        let found = Self::record_of(path)?;
         let file = open_alone(&partial(path), path)?;
-        let found = Record::read(&record(path))?;
         let crc = crc32fast::Hasher::new();
         let (path, drawing) = (path.to_path_buf(), drawing.clone());
-        let mut growing = Self { format, path, file, drawing, images: 0, crc };
+        let mut growing = Self { format, path, file, drawing, images: 0, crc, sealed: false };
         if let Some(found) = found {
             found.check(&growing.drawing, &growing.path)?;
             growing.take_up(&found);
@@ -108,12 +111,14 @@ impl GrowingFile {
     /// The head, and nothing after the images that are kept.
     fn lay_out(&mut self) -> std::io::Result<()> {
         let head = self.head();
-        self.file
-            .set_len(head.len() as u64 + self.images * self.format.each(self.drawing.shape))?;
+        self.file.set_len(self.end())?;
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&head)?;
-        self.file.seek(SeekFrom::End(0))?;
-        Ok(())
+        self.file.write_all(&head)
+    }
+
+    /// Where the next image stands: the same for any count and checksum.
+    fn end(&self) -> u64 {
+        self.head().len() as u64 + self.images * self.format.each(self.drawing.shape)
     }
 
     /// The record of the images that are on the disk.
@@ -135,7 +140,10 @@ impl Keep for GrowingFile {
             return Ok(());
         }
         let body = self.format.body(&images.part((self.images - first) as usize..images.len()));
+        let place = self.end();
+        self.sealed = false;
         let mut write = || -> std::io::Result<()> {
+            self.file.seek(SeekFrom::Start(place))?; // over what a failed write left
             self.file.write_all(&body)?;
             self.file.sync_data() // the bytes before the record
         };
@@ -145,21 +153,59 @@ impl Keep for GrowingFile {
         self.note()
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), SampleError> {
+    fn seal(&mut self) -> Result<(), SampleError> {
+        if self.sealed {
+            return Ok(());
+        }
+        check_whole(&self.path, self.images, self.drawing.count)?;
         let tail = self.format.tail(self.drawing.count, self.drawing.shape, &self.crc);
-        let head = self.head();
+        let (head, end) = (self.head(), self.end());
         let mut write = || -> std::io::Result<()> {
+            self.file.set_len(end)?;
+            self.file.seek(SeekFrom::Start(end))?;
             self.file.write_all(&tail)?;
             self.file.seek(SeekFrom::Start(0))?;
             self.file.write_all(&head)?; // now with the checksum
-            self.file.sync_all()?;
-            std::fs::rename(partial(&self.path), &self.path)
+            self.file.sync_all()
         };
         write().map_err(|error| cannot_write(&self.path, error))?;
+        self.sealed = true;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), SampleError> {
+        self.seal()?;
+        std::fs::rename(partial(&self.path), &self.path)
+            .map_err(|error| cannot_write(&self.path, error))?;
         Record::remove(&record(&self.path))
     }
 }
 
 fn cannot_write(path: &Path, error: std::io::Error) -> SampleError {
     SampleError::file(path, format!("cannot write: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    /// What is left in the file by a batch that was written half, before the disk was full.
+    #[test]
+    fn a_batch_that_was_written_half_is_written_again_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.npz");
+        let drawing = Drawing { settings: Settings::default(), count: 4, shape: [1, 1, 1] };
+        let images = |values: [f32; 2]| Images { values: values.to_vec(), shape: [2, 1, 1, 1] };
+        let (first, second) = (images([-1.0, 1.0]), images([1.0, -1.0]));
+        let mut growing = GrowingFile::begin(FileFormat::Npz, &path, &drawing).unwrap();
+        growing.add(0, &first).unwrap();
+        growing.file.write_all(&[9; 5]).unwrap();
+        growing.add(2, &second).unwrap();
+        growing.file.write_all(&[9; 500]).unwrap();
+        Box::new(growing).finish().unwrap();
+        let mut all = first;
+        all.append(second);
+        assert!(std::fs::read(path).unwrap() == FileFormat::Npz.whole(&all));
+    }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::record::{Record, open_alone, remove};
-use super::{Drawing, Keep, KeptError, Settings};
+use super::{Drawing, Keep, KeptError, Settings, check_whole};
 use crate::error::SampleError;
 use crate::images::Images;
 use crate::output::{TEMPORARY, write_png_files};
@@ -24,6 +24,7 @@ const BLOCK: u64 = 4096;
 pub(super) struct PictureFolder {
     dir: PathBuf,
     settings: Settings,
+    count: u64,
     images: u64,
     /// Pictures below this number are the drawing's: those that are there, and those being written.
     claimed: u64,
@@ -95,7 +96,8 @@ impl PictureFolder {
             remove_temporary(dir)?;
         }
         let (dir, settings) = (dir.to_path_buf(), drawing.settings.clone());
-        let folder = Self { dir, settings, images, claimed: content.end(), _lock: lock };
+        let (count, claimed) = (drawing.count, content.end());
+        let folder = Self { dir, settings, count, images, claimed, _lock: lock };
         folder.note()?;
         Ok(folder)
     }
@@ -125,8 +127,13 @@ impl Keep for PictureFolder {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<(), SampleError> {
-        Ok(())
+    /// A folder lacks nothing but images.
+    fn seal(&mut self) -> Result<(), SampleError> {
+        check_whole(&self.dir, self.images, self.count)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), SampleError> {
+        self.seal()
     }
 }
 

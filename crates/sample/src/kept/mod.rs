@@ -2,8 +2,9 @@
 //! safetensors file.
 //!
 //! A drawing that was stopped goes on after the images that are kept. A file grows as a hidden sibling,
-//! `.NAME.partial`, and gets its name when it is whole; a folder holds whole pictures only. A record beside
-//! them says what was drawn, so that images of two drawings never mix.
+//! `.NAME.partial`, and gets its name when it is whole, in the place of any file of that name; nothing is added
+//! to it afterwards. A folder holds whole pictures only, and more can be added at any time. A record beside them
+//! says what was drawn, so that images of two drawings never mix.
 
 mod error;
 mod file;
@@ -23,6 +24,7 @@ pub use settings::Settings;
 
 use crate::error::SampleError;
 use crate::images::Images;
+use crate::say::counted;
 use file::GrowingFile;
 use folder::PictureFolder;
 
@@ -58,10 +60,17 @@ pub trait Keep {
     /// [`SampleError::File`], [`SampleError::Channels`]. What was kept before is untouched.
     fn add(&mut self, first: u64, images: &Images) -> Result<(), SampleError>;
 
-    /// All images are there: a file gets its name.
+    /// Writes everything but the name of a file whose images are all there. Whatever comes of it, the place
+    /// can be begun again after its images.
     ///
     /// # Errors
-    /// [`SampleError::File`].
+    /// [`SampleError::File`], also if there are fewer images than the drawing has.
+    fn seal(&mut self) -> Result<(), SampleError>;
+
+    /// Seals the place, and a file gets its name.
+    ///
+    /// # Errors
+    /// As [`Keep::seal`].
     fn finish(self: Box<Self>) -> Result<(), SampleError>;
 }
 
@@ -109,8 +118,8 @@ impl Place {
         })
     }
 
-    /// Bytes on the disk that images `kept` to `drawing.count` take here: exact for a file; for a folder the
-    /// most that PNG files can take, in blocks of 4 KiB.
+    /// Bytes on the disk that images `kept` to `drawing.count` take here at most: for a file less than 200 too
+    /// many; for a folder the most that PNG files can take, in blocks of 4 KiB.
     pub fn bytes(&self, drawing: &Drawing, kept: u64) -> u64 {
         let missing = drawing.count.saturating_sub(kept);
         match self {
@@ -120,6 +129,16 @@ impl Place {
             }
         }
     }
+}
+
+/// Refuses to finish a place before every image is there.
+fn check_whole(path: &Path, images: u64, count: u64) -> Result<(), SampleError> {
+    if images == count {
+        return Ok(());
+    }
+    let problem =
+        format!("has {images} of {}; it is finished when it has all", counted(count, "image"));
+    Err(SampleError::file(path, problem))
 }
 
 #[cfg(test)]

@@ -145,6 +145,49 @@ fn a_picture_that_was_removed_is_drawn_again() {
     assert!(contents(dir.path()) == whole);
 }
 
+/// Killed between a file's name and the end of its record.
+#[test]
+fn a_record_without_its_file_is_of_a_drawing_that_was_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place::File(FileFormat::Raw, dir.path().join("x.safetensors"));
+    let (partial, record) =
+        (dir.path().join(".x.safetensors.partial"), dir.path().join(".x.safetensors.partial.json"));
+    let leave_the_record = || {
+        place.clear().unwrap();
+        drop(drawn_to(&place, &drawing(0, 6), 4));
+        std::fs::remove_file(&partial).unwrap();
+        assert!(record.is_file());
+    };
+    for other in [drawing(1, 6), drawing(0, 3), drawing(0, 6)] {
+        leave_the_record();
+        assert_eq!(place.images(&other).unwrap(), 0);
+        assert_eq!(place.begin(&other).unwrap().images(), 0);
+        drawn_to(&place, &other, other.count).finish().unwrap();
+        assert!(place.path().is_file() && !partial.exists() && !record.exists());
+    }
+}
+
+#[test]
+fn a_place_is_finished_when_every_image_is_there_and_sealed_before() {
+    let dir = tempfile::tempdir().unwrap();
+    for place in places(dir.path()) {
+        let error = drawn_to(&place, &drawing(0, 6), 4).finish().unwrap_err().to_string();
+        assert!(error.contains("has 4 of 6 images"), "{error}");
+        let mut sealed = drawn_to(&place, &drawing(0, 6), 6);
+        sealed.seal().unwrap();
+        if let Place::File(_, path) = &place {
+            assert!(!path.exists(), "it has no name yet");
+        }
+        drop(sealed);
+        // As after a place beside it that could not be sealed: also for more images.
+        assert_eq!(place.images(&drawing(0, 6)).unwrap(), 6);
+        drawn_to(&place, &drawing(0, 7), 7).finish().unwrap();
+        if let Place::File(format, path) = &place {
+            assert!(std::fs::read(path).unwrap() == format.whole(&images(0, 7)));
+        }
+    }
+}
+
 #[test]
 fn what_the_disk_spoilt_is_drawn_again_and_what_was_cut_off_is_not_taken_for_images() {
     let dir = tempfile::tempdir().unwrap();

@@ -63,10 +63,10 @@ pub static SECOND_SDE: SamplerEntry = SamplerEntry {
 /// Grids shorter than this end with lower orders, as in the authors' code and diffusers.
 const FEW_STEPS: usize = 15;
 
-/// A step in lambda that is long for [`DpmMultistep::eased`]: over 1.25 the signal-to-noise ratio grows
-/// twelvefold. Between 1.15 and 1.3 the choice hardly matters; with 1, grids of 5 steps lose, with 1.5 a
-/// Karras grid of 15 steps oscillates.
-pub const LONG_STEP: f64 = 1.25;
+/// A step in lambda that is long for [`DpmMultistep::eased`]: over it the signal-to-noise ratio grows
+/// tenfold. Order 3 gains by steps of 1.11 in 5 steps of linear betas, and oscillates from a step of 1.15
+/// on in 15 steps of a Karras grid.
+pub const LONG_STEP: f64 = 1.125;
 
 /// How far in lambda the answer at pure noise counts as lying from the next one. Where there is little
 /// signal, x0 differs from the mean, which is the answer at pure noise, by a gain that grows with

@@ -28,7 +28,7 @@ const KINDS: [GridKind; 6] = [
 
 /// Where two formulas differ in one term, either may take a start between two modes to the wrong one. A
 /// single start there adds up to 6e-4 to the mean over all; this is a sixth of it.
-const ABOVE_DIFFUSERS: f64 = 1e-4;
+const BY_CHANCE: f64 = 1e-4;
 
 /// Start points. The distance is a mean over all: of one point it may vanish by chance.
 const STARTS: usize = 2000;
@@ -147,7 +147,7 @@ fn multistep_is_nearer_than_ddim_and_diffusers_and_nearer_in_more_steps() {
                 let Some(spacing) = kind.spacing() else { continue };
                 let theirs = in_diffusers(&walks, sampler, spacing);
                 println!("| {name} | {kind:?} | {sampler}, diffusers | {theirs:.4?} |");
-                let near = ours.iter().zip(&theirs).all(|(a, b)| *a <= b + ABOVE_DIFFUSERS);
+                let near = ours.iter().zip(&theirs).all(|(a, b)| *a <= b + BY_CHANCE);
                 assert!(near, "{what} against diffusers' {theirs:?}");
             }
         }

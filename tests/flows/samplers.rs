@@ -124,7 +124,7 @@ fn flags_that_do_not_fit_are_refused_with_those_that_would() {
         ("times are 0 to 63", &["--timesteps", "64,3"]),
         ("5 follows 3", &["--timesteps", "3,5"]),
         ("--timesteps: the steps start at t = 5 of 0 to 63", &["--timesteps", "5,3"]),
-        ("--grid-kind trailing goes with 1", &["--steps", "1", "--grid-kind", "leading"]),
+        ("--steps 1 with --grid-kind leading: ", &["--steps", "1", "--grid-kind", "leading"]),
         ("start at t = 0 of 0 to 63", &["--steps", "1", "--grid-kind", "linspace"]),
         ("--estimate-gamma", &["--sampler", "analytic-ddim"]),
         ("--estimate-gamma", &["--grid-kind", "optimal", "--steps", "4"]),

@@ -18,11 +18,6 @@ use sha2::{Digest, Sha256};
 /// Images of a chunk.
 pub const CHUNK: usize = 500;
 
-/// What is kept was made by a program of this number. To be raised with every change of what is drawn or
-/// what a network says of it (a sampler, a kernel, the resize) and of how likelihoods come about (a formula,
-/// their noises): what was kept is then made again.
-pub const MAKING: u32 = 1;
-
 /// A folder of chunks.
 pub struct Cache {
     dir: PathBuf,

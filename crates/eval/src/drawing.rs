@@ -14,7 +14,7 @@ use halfstep_sample::{
 };
 use serde_json::{Value, json};
 
-use crate::cache::{Array, MAKING, Values};
+use crate::cache::{Array, Values};
 use crate::job::{Job, Stopped};
 
 /// Steps of a model that was not distilled.
@@ -141,7 +141,7 @@ impl Drawn {
     pub fn key(&self, way: &Way, job: &Job) -> String {
         let times: Vec<f64> = way.grid.iter().map(|point| point.t).collect();
         json!({
-            "images": "drawn", "made_by": MAKING, "model": self.sha256,
+            "images": "drawn", "made_by": halfstep_sample::MAKING, "model": self.sha256,
             "sampler": way.kind.name(), "times": times, "seed": job.seed,
             "device": job.device.kind(), "gamma": way.gamma,
         })

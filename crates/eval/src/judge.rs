@@ -14,7 +14,7 @@ use halfstep_train::SweepMeasure;
 use serde_json::json;
 
 use crate::args::Args;
-use crate::cache::{Array, Arrays, MAKING, Values, chunks};
+use crate::cache::{Array, Arrays, Values, chunks};
 use crate::course::or_stopped;
 use crate::device_check::check_features;
 use crate::job::Job;
@@ -168,7 +168,7 @@ impl Judge {
             Self::Inception { sha256, .. } => ("inception", sha256.as_str()),
         };
         json!({
-            "features": network, "made_by": MAKING, "sha256": sha256, "of": images,
+            "features": network, "made_by": halfstep_sample::MAKING, "sha256": sha256, "of": images,
             "device": job.device.kind(),
         })
         .to_string()
@@ -226,7 +226,12 @@ fn channels(generated: &Side<'_>, real: &Reference) -> anyhow::Result<usize> {
     let Reference::Pictures(real) = real else { return generated.channels() };
     let (ours, theirs) = (generated.sizes()?, real.sizes()?);
     if ours.only().is_none() || ours != theirs {
-        let advice = match generated.is_folder() || real.is_folder() {
+        // A folder is read at the size of the other side, which must be one.
+        let helps = match real.is_folder() {
+            true => ours.only().is_some(),
+            false => generated.is_folder() && theirs.only().is_some(),
+        };
+        let advice = match helps {
             true => "; --as-trained reads the pictures of a folder at the size of the others",
             false => "",
         };

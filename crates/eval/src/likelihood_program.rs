@@ -13,7 +13,7 @@ use halfstep_sample::{ClassNames, GammaTable, counted, load_dataset, output};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Likelihood};
-use crate::cache::{Array, MAKING, Values};
+use crate::cache::{Array, Values};
 use crate::course::{Course, or_stopped};
 use crate::job::Job;
 use crate::sides::dataset;
@@ -169,7 +169,7 @@ impl<'a> Subject<'a> {
         mut measure: impl FnMut(Range<usize>, &mut Course<'_>) -> anyhow::Result<Vec<f64>>,
     ) -> anyhow::Result<Vec<f64>> {
         let key = json!({
-            "likelihood": what, "made_by": MAKING, "model": self.sha256,
+            "likelihood": what, "made_by": halfstep_sample::MAKING, "model": self.sha256,
             "images": dataset.sha256(), "seed": job.seed, "device": job.device.kind(),
         })
         .to_string();

@@ -25,6 +25,7 @@ pub struct Args {
     pub model: PathBuf,
 
     /// Write a grid of the images as PNG or JPEG, by the ending; small images are enlarged by a whole factor
+    /// [default: grid.png, unless --dir, --npz or --raw is given]
     #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub out: Option<PathBuf>,
 

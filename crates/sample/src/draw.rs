@@ -13,6 +13,11 @@ use crate::images::Images;
 use crate::noise_path::NoisePath;
 use crate::sampler::{Sampler, StepInfo, Trajectory};
 
+/// What is kept of drawings and measurements was made by a program of this number. To be raised with every
+/// change of what is drawn or of what a network says of it (a sampler, a kernel, the resize), and of how
+/// likelihoods come about (a formula, their noises): what was kept is then made again.
+pub const MAKING: u32 = 2;
+
 /// What to draw with. Image k starts from the noise of `(seed, k)`, whatever the batch size, the
 /// count or the device.
 pub struct Draw<'a> {

@@ -1,12 +1,12 @@
 //! From flags and model to a grid.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use halfstep_core::{TimePoint, TimestepSpacing, optimal_trajectory};
 use halfstep_model::ModelFolder;
 use halfstep_sample::{
-    GammaTable, GridKind, GridRule, SamplerKind, Takes, continuous_grid, diffusers_dpm_grid,
-    end_at_first_time, listed_grid, multistep_grid, sampling_grid,
+    GammaTable, GridKind, GridRule, SampleError, SamplerKind, Takes, continuous_grid,
+    diffusers_dpm_grid, end_at_first_time, listed_grid, multistep_grid, sampling_grid,
 };
 
 use crate::args::Args;
@@ -61,7 +61,7 @@ fn laid_out_grid(
                 GridRule::Multistep => multistep_grid(schedule, spacing, num_steps, offset),
                 _ => sampling_grid(schedule, spacing, num_steps, offset),
             };
-            grid.with_context(|| spaced(args, wanted, num_steps))?
+            grid.map_err(|error| refused(error, args, wanted, num_steps))?
         }
         (None, GridKind::Optimal) => {
             let table = GammaTable::load(&args.model, schedule)?;
@@ -97,14 +97,15 @@ fn diffusers_grid(
         .with_context(|| asked_for(args, num_steps))
 }
 
-/// With the spacing that goes with any number of steps.
-fn spaced(args: &Args, kind: GridKind, num_steps: usize) -> String {
+/// A grid that does not exist, by the flags that asked for it and with the spacing that would do.
+fn refused(error: SampleError, args: &Args, kind: GridKind, num_steps: usize) -> anyhow::Error {
     let steps = asked_for(args, num_steps);
-    match kind.to_possible_value() {
-        Some(kind) if num_steps == 1 => {
-            format!("{steps}, --grid-kind {}; --grid-kind trailing goes with 1", kind.get_name())
-        }
-        _ => steps,
+    match (&error, kind.to_possible_value()) {
+        (SampleError::Start { .. }, Some(kind)) => anyhow!(
+            "{steps} with --grid-kind {}: {error}; use --grid-kind trailing",
+            kind.get_name()
+        ),
+        _ => anyhow::Error::new(error).context(steps),
     }
 }
 

@@ -47,7 +47,7 @@ pub use class_names::{ClassError, ClassNames};
 pub use dataset::{load_dataset, say_passed_over};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use disk::check_room;
-pub use draw::{Draw, DrawProgress, Start, StepNoise, quietly};
+pub use draw::{Draw, DrawProgress, MAKING, Start, StepNoise, quietly};
 pub use error::SampleError;
 pub use formats::{PictureFormat, check_ending};
 pub use gamma::{GammaError, GammaEstimate, GammaSource, GammaTable, MakeDenoiser, model_sha256};

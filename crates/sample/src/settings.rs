@@ -3,15 +3,11 @@
 use halfstep_data::hash::sha256;
 use halfstep_model::{ModelFolder, ModelOutline, SelectedDevice};
 use halfstep_sample::kept::Settings;
-use halfstep_sample::{GammaTable, Images, SamplerKind, Takes};
+use halfstep_sample::{GammaTable, Images, MAKING, SamplerKind, Takes};
 use serde_json::{Value, json};
 
 use crate::args::Args;
 use crate::choose::Choice;
-
-/// Images were drawn by a program of this number. To be raised with every change of what is drawn, such as
-/// that of a sampler or a kernel: a drawing that was stopped before is then not continued.
-const MAKING: u32 = 1;
 
 /// Of `choice` on this model. Devices round differently. The batch size is no part of it: another one
 /// changes images by rounding at most.

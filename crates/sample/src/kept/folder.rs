@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::record::{Record, open_alone, remove};
@@ -17,6 +18,8 @@ const ENDINGS: [&str; 18] = [
     "png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic",
     "jxl", "pbm", "pgm", "ppm", "tga", "qoi",
 ];
+/// The last chunk of a PNG: its length, name and checksum.
+const PNG_END: &[u8; 12] = b"\0\0\0\0IEND\xaeB`\x82";
 /// What the file system hands out.
 const BLOCK: u64 = 4096;
 
@@ -57,11 +60,12 @@ impl Content {
         Ok(Self { record, drawn: numbers })
     }
 
-    /// The first image that is missing.
+    /// The first image that is missing, or whose file lost its end, as when a machine loses its power.
     fn checked(&self, dir: &Path, drawing: &Drawing) -> Result<u64, KeptError> {
         let Some(record) = &self.record else { return Ok(0) };
         Record { images: self.end(), ..record.clone() }.check(drawing, dir)?;
-        Ok((0..).find(|k| !self.drawn.contains(k)).unwrap_or(0))
+        let is_there = |k: u64| self.drawn.contains(&k) && is_whole(&dir.join(name(k)));
+        Ok((0..).find(|&k| !is_there(k)).unwrap_or(0))
     }
 
     /// After the last picture.
@@ -140,6 +144,16 @@ impl Keep for PictureFolder {
 /// `000000.png`
 pub(crate) fn name(number: u64) -> String {
     format!("{number:06}.png")
+}
+
+/// Whether a file ends as every PNG does.
+fn is_whole(path: &Path) -> bool {
+    let mut end = [0; PNG_END.len()];
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-(PNG_END.len() as i64)))?;
+        file.read_exact(&mut end)
+    });
+    read.is_ok() && end == *PNG_END
 }
 
 /// Of a name that [`name`] makes.

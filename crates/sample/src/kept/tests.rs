@@ -241,3 +241,18 @@ fn the_size_on_the_disk_is_known_before() {
     let many = Drawing { count: 1 << 40, ..drawing };
     assert!(raw.bytes(&many, 0) > 1 << 43);
 }
+
+#[test]
+fn a_picture_that_lost_its_end_is_drawn_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place::Folder(dir.path().to_path_buf());
+    drawn_to(&place, &drawing(0, 4), 4).finish().unwrap();
+    let whole = contents(dir.path());
+    for broken in [&b""[..], b"junk", &std::fs::read(dir.path().join("000002.png")).unwrap()[..20]]
+    {
+        std::fs::write(dir.path().join("000002.png"), broken).unwrap();
+        assert_eq!(place.images(&drawing(0, 4)).unwrap(), 2);
+        drawn_to(&place, &drawing(0, 4), 4).finish().unwrap();
+        assert!(contents(dir.path()) == whole);
+    }
+}

@@ -19,6 +19,7 @@ mod likelihood;
 mod long_steps;
 mod model_folder;
 mod originals;
+mod outputs;
 mod paths;
 mod precision;
 mod programs;

@@ -162,6 +162,11 @@ fn a_folder_whose_only_step_is_at_the_end_draws_nothing() {
     let message = failure(command.args(["--steps", "1"]));
     assert!(message.contains("--steps 1") && message.contains("--grid-kind trailing"), "{message}");
     assert!(!out.exists());
+    let mut command = program("sample");
+    command.arg("--model").arg(fixture("diffusers/pndm_from_0")).arg("--out").arg(&out);
+    let told = run(command.args(["--steps", "2", "--count", "1"]), 0).stderr;
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("in 1 step of ddim") && told.contains("the last of 2 steps"), "{told}");
 }
 
 /// A missing table is not the fault of the steps, nor a wrong list of times.

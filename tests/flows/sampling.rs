@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use halfstep_core::{TimePoint, X0Clip};
+use halfstep_model::{ModelFolder, UNet};
 use halfstep_sample::{
     AngularDdim, Ddim, Draw, Images, Sampler, Start, StepNoise, output, quietly, student_grid,
 };
@@ -20,6 +21,29 @@ fn save(dir: &Path, classes: Option<usize>, steps: Option<usize>) -> std::path::
     let folder = dir.join("model");
     tiny_model(classes, steps).save(&folder).unwrap();
     folder
+}
+
+/// Batches of four by DDIM, whose network may be another than the model's.
+fn by_ddim<'a>(
+    model: &'a ModelFolder,
+    unet: &'a UNet,
+    grid: &'a [TimePoint],
+    device: &'a Device,
+) -> Draw<'a> {
+    static DDIM: Ddim = Ddim { eta: 0.0, clip: None, targets: None };
+    Draw {
+        unet,
+        prediction_type: model.prediction_type(),
+        sampler: &DDIM,
+        grid,
+        schedule: &model.schedule,
+        seed: 0,
+        step_noise: StepNoise::Fresh,
+        batch_size: 4,
+        shape: [1, 8, 8],
+        classes: &[],
+        device,
+    }
 }
 
 #[test]
@@ -254,19 +278,7 @@ fn nan_stops_the_drawing() {
         .collect::<Vec<Tensor<1>>>();
     let unet = halfstep_model::with_flat_params(model.unet.clone(), broken);
     let grid = [model.schedule.point(63), TimePoint::CLEAN];
-    let draw = Draw {
-        unet: &unet,
-        prediction_type: model.prediction_type(),
-        sampler: &Ddim::default(),
-        grid: &grid,
-        schedule: &model.schedule,
-        seed: 0,
-        step_noise: StepNoise::Fresh,
-        batch_size: 4,
-        shape: [1, 8, 8],
-        classes: &[],
-        device: &device,
-    };
+    let draw = by_ddim(&model, &unet, &grid, &device);
     let error = draw.images(0..1, &mut quietly).unwrap_err().to_string();
     assert!(error.contains("ddim") && error.contains("not finite"), "{error}");
 }
@@ -284,19 +296,7 @@ fn batches_together_are_the_images() {
     let model = tiny_model(None, None);
     let device = Device::flex();
     let grid = student_grid(&model.schedule, 2).unwrap();
-    let draw = Draw {
-        unet: &model.unet,
-        prediction_type: model.prediction_type(),
-        sampler: &Ddim::default(),
-        grid: &grid,
-        schedule: &model.schedule,
-        seed: 0,
-        step_noise: StepNoise::Fresh,
-        batch_size: 4,
-        shape: [1, 8, 8],
-        classes: &[],
-        device: &device,
-    };
+    let draw = by_ddim(&model, &model.unet, &grid, &device);
     let (mut firsts, mut together) = (Vec::new(), Images::empty([1, 8, 8]));
     draw.batches(3..12, Start::Seed, &mut quietly, &mut |first, batch| {
         firsts.push((first, batch.len()));

@@ -74,7 +74,7 @@ impl Bar {
         self.bar.set_position(done);
         if self.last_line.is_some_and(|last| last.elapsed() > QUIET_INTERVAL) {
             self.last_line = Some(Instant::now());
-            // Nobody has to hear it.
+            // A closed standard error must not stop the work.
             let _ = writeln!(std::io::stderr().lock(), "{}", self.line(done));
         }
     }

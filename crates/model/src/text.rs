@@ -7,7 +7,7 @@ use std::path::Path;
 /// PowerShell on Windows write it. The mark is no part of the text.
 ///
 /// # Errors
-/// What the system says, or [`ErrorKind::InvalidData`] for bytes that are no such text.
+/// The system's error, or [`ErrorKind::InvalidData`] if the bytes are not text in one of these encodings.
 pub fn read_text(path: &Path) -> Result<String, Error> {
     decoded(std::fs::read(path)?)
 }

@@ -343,7 +343,7 @@ mod tests {
             2
         }
 
-        fn add(&mut self, _: u64, _: &Images) -> Result<(), SampleError> {
+        fn append(&mut self, _: &Images) -> Result<(), SampleError> {
             Ok(())
         }
 

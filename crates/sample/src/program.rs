@@ -64,6 +64,7 @@ fn draw(args: &Args) -> anyhow::Result<ExitCode> {
     };
 
     announce(args, &device, shape, count, &steps(choice.sampler.as_ref(), &choice.grid));
+    note_missing_step(args, &model, &choice.grid);
     let writing = outputs.begin(&Drawing { settings, count, shape }, layout)?;
     let draw = Draw {
         unet: &model.unet,
@@ -119,6 +120,17 @@ fn write(
     }
     writing.finish()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A grid that visits t = 0 and ends there is a step shorter than asked for.
+fn note_missing_step(args: &Args, model: &ModelFolder, grid: &[TimePoint]) {
+    let asked = args.steps.map_or(0, |steps| steps as usize);
+    if asked == grid.len() && !model.scheduler.set_alpha_to_one {
+        halfstep_sample::say!(
+            "note: the last of {} would lie at t = 0, where this model ends, and change nothing",
+            counted(asked, "step")
+        );
+    }
 }
 
 /// `50 steps of ddim`, `17 steps of heun (33 network calls)`.
@@ -206,7 +218,7 @@ fn layout(args: &Args, start: Option<&Images>) -> GridSize {
     }
 }
 
-/// As many as are asked for, or as there are noises, or as the grid holds.
+/// The number of images: `--count`, else the number of given noises, else the cells of the grid.
 fn count(args: &Args, start: Option<&Images>, layout: GridSize) -> u64 {
     match (args.count, start) {
         (Some(count), _) => count.into(),

@@ -134,12 +134,8 @@ impl Keep for GrowingFile {
         self.images
     }
 
-    fn add(&mut self, first: u64, images: &Images) -> Result<(), SampleError> {
-        let end = first + images.len() as u64;
-        if end <= self.images {
-            return Ok(());
-        }
-        let body = self.format.body(&images.part((self.images - first) as usize..images.len()));
+    fn append(&mut self, images: &Images) -> Result<(), SampleError> {
+        let body = self.format.body(images);
         let place = self.end();
         self.sealed = false;
         let mut write = || -> std::io::Result<()> {
@@ -149,7 +145,7 @@ impl Keep for GrowingFile {
         };
         write().map_err(|error| cannot_write(&self.path, error))?;
         self.crc.update(&body);
-        self.images = end;
+        self.images += images.len() as u64;
         self.note()
     }
 

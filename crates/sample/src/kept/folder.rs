@@ -117,16 +117,12 @@ impl Keep for PictureFolder {
         self.images
     }
 
-    fn add(&mut self, first: u64, images: &Images) -> Result<(), SampleError> {
-        let end = first + images.len() as u64;
-        if end <= self.images {
-            return Ok(());
-        }
+    fn append(&mut self, images: &Images) -> Result<(), SampleError> {
+        let end = self.images + images.len() as u64;
         // The record before the pictures: none of them is ever without it.
         self.claimed = self.claimed.max(end);
         self.note()?;
-        let missing = images.part((self.images - first) as usize..images.len());
-        write_png_files(&self.dir, &missing, self.images)?;
+        write_png_files(&self.dir, images, self.images)?;
         self.images = end;
         Ok(())
     }

@@ -53,12 +53,24 @@ pub trait Keep {
     /// Images 0 to this one are kept.
     fn images(&self) -> u64;
 
-    /// Keeps images from number `first` on, which is at most [`Keep::images`]; those that are kept already
-    /// stay as they are. They are on the disk when this returns.
+    /// Keeps the images that follow the last. They are on the disk when this returns.
     ///
     /// # Errors
     /// [`SampleError::File`], [`SampleError::Channels`]. What was kept before is untouched.
-    fn add(&mut self, first: u64, images: &Images) -> Result<(), SampleError>;
+    fn append(&mut self, images: &Images) -> Result<(), SampleError>;
+
+    /// Keeps images from number `first` on, which is at most [`Keep::images`]; those that are kept already
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// As [`Keep::append`].
+    fn add(&mut self, first: u64, images: &Images) -> Result<(), SampleError> {
+        let kept = (self.images() - first) as usize;
+        match kept < images.len() {
+            true => self.append(&images.part(kept..images.len())),
+            false => Ok(()),
+        }
+    }
 
     /// Writes everything but the name of a file whose images are all there. Whatever comes of it, the place
     /// can be begun again after its images.

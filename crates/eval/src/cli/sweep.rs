@@ -31,7 +31,8 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
     let plan = plan(args, &config, &teacher, &students, images)?;
     check_dir(&run.join("report"))?;
 
-    let Against { name, real, held_back } = against(args, run, &config, teacher.shape())?;
+    let SweepComparison { name, real, held_back } =
+        comparison(args, run, &config, teacher.shape())?;
     let reference_images = real.image_count();
     let full = plan.full_grid().map_err(advise)?;
     let extractor = extractor(session, &full, &real)?;
@@ -64,7 +65,7 @@ fn publish(sweep: &Sweep, run: &Path, json: Option<&Path>) -> anyhow::Result<()>
 }
 
 /// What a run is compared with.
-struct Against {
+struct SweepComparison {
     name: String,
     real: ReferenceData,
     /// Images of the same dataset that were not trained on, if there are any.
@@ -72,13 +73,18 @@ struct Against {
 }
 
 /// `--reference`, or the images that the run was trained on. The models' images have `shape`.
-fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyhow::Result<Against> {
+fn comparison(
+    args: &Args,
+    run: &Path,
+    config: &Config,
+    shape: [usize; 3],
+) -> anyhow::Result<SweepComparison> {
     if let Some(name) = &args.reference {
         let mut real = inputs::reference(args, name)?;
         if args.as_trained {
             read_as_trained(GeneratedSide::Sampled(shape), &mut real)?;
         }
-        return Ok(Against { name: name.clone(), real, held_back: None });
+        return Ok(SweepComparison { name: name.clone(), real, held_back: None });
     }
     if args.split.is_some() {
         bail!("--split: needs --reference; without it the run's own images are used");
@@ -107,7 +113,7 @@ fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyho
     }
     let images = ReferenceData::Images(ImageSet::from_dataset(&dataset));
     let real = inputs::reference_part(args, images)?;
-    Ok(Against { name: dataset.name().to_owned(), real, held_back: held_back(&data) })
+    Ok(SweepComparison { name: dataset.name().to_owned(), real, held_back: held_back(&data) })
 }
 
 fn config(run: &Path) -> anyhow::Result<Config> {

@@ -14,7 +14,7 @@ use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss}
 use crate::prefetch::Prefetch;
 use crate::recipe::Recipe;
 use crate::run::Run;
-use crate::run_info::Standing;
+use crate::run_info::RunStatus;
 use crate::stage::Stage;
 use crate::state;
 use crate::watch::Watch;
@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
             }
             self.preview(stage, recipe, learner)?;
             if self.report_is_due() {
-                self.report_or_say(Standing::Running);
+                self.report_or_say(RunStatus::Running);
             }
         }
         watch.flush(learner, recipe.lr.at(learner.step.saturating_sub(1)))?;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use halfstep_model::ModelFolder;
+use halfstep_run::Memorisation;
 use halfstep_sample::{Images, output, picture};
 
 use crate::agreement::{Agreement, draw_images};
 use crate::card::Card;
 use crate::config::Config;
-use crate::copies::Copies;
 use crate::error::TrainError;
 use crate::evaluate::output_mse;
 use crate::run::Run;
@@ -59,7 +59,7 @@ pub(crate) fn is_measured(config: &Config, folder: &Path, stage: Stage, summary:
     summary.of_stage(stage.index()).is_some()
         && Card::is_there(&folder.join(stage.folder()))
         && rows.into_iter().all(|row| row.path(folder).is_file())
-        && (!is_last || folder.join(COMPARISON).is_file() && Copies::read(folder).is_some())
+        && (!is_last || folder.join(COMPARISON).is_file() && Memorisation::read(folder).is_some())
 }
 
 impl Run<'_> {

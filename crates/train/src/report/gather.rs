@@ -11,13 +11,13 @@ use super::{Nearest, Preview, ReportData, Row, StageProgress, StageState, html, 
 use crate::config::Config;
 use crate::copies::Copies;
 use crate::error::TrainError;
-use crate::measure;
+use crate::evaluate::measure;
 use crate::metrics::{Metrics, read_metrics};
 use crate::progress::{human_bytes, human_time};
 use crate::run_folder::has_model;
 use crate::run_info::{RunInfo, Standing};
 use crate::stage::Stage;
-use crate::state::Counters;
+use crate::stage_train::state::Counters;
 use crate::summary::Summary;
 use crate::sweep::Sweep;
 

@@ -6,7 +6,7 @@ use super::curve::smoothed;
 use super::figure::Figure;
 use super::ink::Ink;
 use super::log::Log;
-use crate::levels::LEVELS;
+use crate::monitor::levels::LEVELS;
 
 const TITLE: &str = "mean squared error of the network's output";
 

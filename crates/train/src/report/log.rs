@@ -2,8 +2,8 @@
 
 use super::axis::Scale;
 use super::curve::{Point, last_tenth};
-use crate::levels::LEVELS;
 use crate::metrics::Metrics;
+use crate::monitor::levels::LEVELS;
 
 /// All stages that have lines, in their order.
 pub(super) struct Log<'a> {

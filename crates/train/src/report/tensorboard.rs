@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use prost::Message;
 
-use crate::levels::LEVELS;
 use crate::metrics::Metrics;
+use crate::monitor::levels::LEVELS;
 
 #[derive(Clone, PartialEq, Message)]
 struct Event {

@@ -12,15 +12,15 @@ use halfstep_report::write_report;
 use halfstep_sample::{SampleError, StopFlag, caught};
 
 use crate::config::Config;
+use crate::config::pretrained::Original;
 use crate::error::TrainError;
-use crate::left::{StageLeft, left_of};
-use crate::measure::is_measured;
-use crate::original::Original;
+use crate::evaluate::measure::is_measured;
+use crate::plan::left::{StageLeft, left_of};
 use crate::plan::plan_text;
 use crate::run_folder::{DATASET, RunFolder};
 use crate::run_info::{RunClock, RunInfo, RunStatus, program};
-use crate::saved_states::SavedStates;
 use crate::stage::Stage;
+use crate::stage_train::saved_states::SavedStates;
 use crate::summary::Summary;
 
 /// While a stage learns, the report is brought up to date this often.

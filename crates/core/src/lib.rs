@@ -37,6 +37,7 @@ mod level;
 mod oracle;
 mod posterior;
 mod prediction;
+pub mod rng;
 mod schedule;
 mod step;
 mod threshold;

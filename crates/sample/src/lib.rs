@@ -12,7 +12,6 @@ mod completions;
 mod dataset;
 mod device_list;
 mod diffusers;
-mod disk;
 mod draw;
 mod error;
 pub mod exponential;
@@ -46,7 +45,6 @@ pub use agreement::{
 pub use class_names::{ClassError, ClassNames};
 pub use dataset::{load_dataset, say_passed_over};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
-pub use disk::check_room;
 pub use draw::{Draw, DrawProgress, MAKING, Start, StepNoise, quietly};
 pub use error::SampleError;
 pub use formats::{PictureFormat, check_ending};
@@ -55,6 +53,7 @@ pub use grid::{
     GridKind, continuous_grid, end_at_first_time, listed_grid, multistep_grid, sampling_grid,
     student_grid,
 };
+pub use halfstep_files::check_room;
 pub use images::Images;
 pub use noise_path::NoisePath;
 pub use ode::{OdeVariable, RungeKutta, Tableau};

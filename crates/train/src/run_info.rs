@@ -104,7 +104,7 @@ impl RunClock {
     /// Writes how things stand.
     ///
     /// # Errors
-    /// [`TrainError::Sample`] naming the file.
+    /// [`TrainError::Files`] naming the file.
     pub fn write(&self, standing: Standing) -> Result<(), TrainError> {
         let mut info = self.info.borrow_mut();
         info.seconds = self.before + self.started.elapsed().as_secs_f64();

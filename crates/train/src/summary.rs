@@ -80,7 +80,7 @@ impl Summary {
     /// Writes it, as JSON and as a table.
     ///
     /// # Errors
-    /// [`TrainError::Sample`] naming the file.
+    /// [`TrainError::Files`] naming the file.
     pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
         let path = folder.join(FILE);
         let text =

@@ -107,7 +107,7 @@ impl Sweep {
     /// Writes it into the run's report, as JSON and as a table.
     ///
     /// # Errors
-    /// [`TrainError::Sample`] naming the file.
+    /// [`TrainError::Files`] naming the file.
     pub fn write(&self, run: &Path) -> Result<(), TrainError> {
         let path = run.join(FILE);
         let text =

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::say::counted;
+use halfstep_core::counted;
 
 /// An error while sampling or writing pictures. Messages name the flag or file and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Drawing, KeptError, Settings};
 use crate::error::SampleError;
-use crate::say::counted;
+use halfstep_core::counted;
 
 /// Of a drawing that is going on, was stopped, or is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -55,6 +55,12 @@ pub enum TrainError {
         /// Why, and what to do.
         problem: String,
     },
+    /// The formats of the run folder.
+    #[error(transparent)]
+    Run(#[from] halfstep_run::RunError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] halfstep_report::ReportError),
     /// Training diverged.
     #[error(
         "{stage}: {} at step {step}{}; {}. {}",

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use halfstep_model::ModelFolder;
+use halfstep_run::Memorisation;
 use halfstep_sample::{Images, output, picture};
 
 use crate::config::Config;
-use crate::copies::Copies;
 use crate::error::TrainError;
 use crate::evaluate::agreement::{Agreement, draw_images};
 use crate::evaluate::card::Card;
@@ -59,7 +59,7 @@ pub(crate) fn is_measured(config: &Config, folder: &Path, stage: Stage, summary:
     summary.of_stage(stage.index()).is_some()
         && Card::is_there(&folder.join(stage.folder()))
         && rows.into_iter().all(|row| row.path(folder).is_file())
-        && (!is_last || folder.join(COMPARISON).is_file() && Copies::read(folder).is_some())
+        && (!is_last || folder.join(COMPARISON).is_file() && Memorisation::read(folder).is_some())
 }
 
 impl Run<'_> {

@@ -1,10 +1,7 @@
 //! The error by noise level.
 
+use halfstep_run::LEVELS;
 use serde::{Deserialize, Serialize};
-
-/// Equal parts of `u = (t + 1)/T` that errors are told apart by: the first is nearly clean, the last
-/// nearly noise.
-pub(crate) const LEVELS: usize = 8;
 
 /// Sums of errors in each part of `(0, 1]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

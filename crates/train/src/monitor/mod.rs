@@ -6,11 +6,11 @@ pub(crate) mod window;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use burn::tensor::Tensor;
+use halfstep_report::StageEvents;
 use indicatif::ProgressBar;
 
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::events::Events;
 use crate::learner::step_stats::{StepNumbers, StepStats};
 use crate::learner::{Learner, NonFinite};
 use crate::metrics::{Metrics, MetricsFile, read_metrics};
@@ -29,7 +29,7 @@ const MOST_SKIPPED: u64 = 100;
 pub(crate) struct Watch {
     bar: ProgressBar,
     metrics: MetricsFile,
-    events: Option<Events>,
+    events: Option<StageEvents>,
     stage: Stage,
     every: u64,
     total: u64,
@@ -67,7 +67,8 @@ impl Watch {
         // before the stage's end, the saved window still has its steps: it is written again.
         let written = step.saturating_sub(window.steps());
         let metrics = MetricsFile::resume(&folder.file("metrics.jsonl"), stage.index(), written)?;
-        let events = (config.log.tensorboard).then(|| Events::begin(folder, stage, written));
+        let events =
+            (config.log.tensorboard).then(|| StageEvents::begin(folder.path(), stage, written));
         Ok(Self {
             metrics,
             events: events.transpose()?,

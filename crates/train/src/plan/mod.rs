@@ -10,8 +10,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use halfstep_data::{Outline, list_classes};
 use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
+use halfstep_run::PlanText;
 use halfstep_sample::counted;
-use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::TrainError;
@@ -65,7 +65,7 @@ impl Plan {
         let memory_bytes = Footprint { config, unet, parameters, images: data.len }.peak();
         let seconds = expected_seconds(config, &left, speed);
         Ok(Self {
-            text: PlanText::new(config, unet, data, &device.device)?,
+            text: plan_text(config, unet, data, &device.device)?,
             device: device.description.clone(),
             left,
             memory_bytes,
@@ -97,50 +97,36 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
     })
 }
 
-/// What a configuration says in words.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PlanText {
-    pub title: String,
-    /// Which number means which class, where the network is told them.
-    #[serde(default)]
-    pub classes: String,
-    pub network: String,
-    pub teacher: String,
-    pub rounds: String,
-}
-
-impl PlanText {
-    /// Of a network over these images.
-    pub fn new(
-        config: &Config,
-        unet: &UNetConfig,
-        data: &Outline,
-        device: &Device,
-    ) -> Result<Self, TrainError> {
-        let teacher = &config.teacher;
-        let parameters = UNet::zeroed(unet, device)?.num_params();
-        Ok(Self {
-            title: format!(
-                "{}: {} from {}",
-                config.name,
-                counted(data.len, "image"),
-                config.data.describe()
-            ),
-            classes: match unet.class_input() {
-                ClassInput::None => String::new(),
-                _ => list_classes(&data.class_names, LISTED),
-            },
-            network: format!(
-                "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs, in {}",
-                parameters as f64 / 1e6,
-                unet.block_out_channels,
-                teacher.prediction_type,
-                config.precision
-            ),
-            teacher: describe_teacher(config)?,
-            rounds: describe_rounds(config, &config.rounds()),
-        })
-    }
+/// The configuration in words, of a network over these images.
+pub(crate) fn plan_text(
+    config: &Config,
+    unet: &UNetConfig,
+    data: &Outline,
+    device: &Device,
+) -> Result<PlanText, TrainError> {
+    let teacher = &config.teacher;
+    let parameters = UNet::zeroed(unet, device)?.num_params();
+    Ok(PlanText {
+        title: format!(
+            "{}: {} from {}",
+            config.name,
+            counted(data.len, "image"),
+            config.data.describe()
+        ),
+        classes: match unet.class_input() {
+            ClassInput::None => String::new(),
+            _ => list_classes(&data.class_names, LISTED),
+        },
+        network: format!(
+            "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs, in {}",
+            parameters as f64 / 1e6,
+            unet.block_out_channels,
+            teacher.prediction_type,
+            config.precision
+        ),
+        teacher: describe_teacher(config)?,
+        rounds: describe_rounds(config, &config.rounds()),
+    })
 }
 
 fn describe_teacher(config: &Config) -> Result<String, TrainError> {

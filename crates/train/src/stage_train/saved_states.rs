@@ -48,11 +48,6 @@ impl SavedStates {
         Self { dir }
     }
 
-    /// The newest state of a stage, whole or not.
-    pub fn newest_unchecked(&self, stage: Stage) -> Option<PathBuf> {
-        self.of(stage).ok()?.pop().map(|(_, path)| path)
-    }
-
     /// Saves a state through `fill`, all or nothing, and lets go of all but the one before it.
     ///
     /// # Errors

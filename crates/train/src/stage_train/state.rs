@@ -46,12 +46,6 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Those of the newest saved state of a stage, whole or not; `None` if there is none.
-    pub fn newest(run: &Path, stage: Stage) -> Option<Self> {
-        let states = SavedStates::at(run.join("state"));
-        Self::read(&states.newest_unchecked(stage)?).ok()
-    }
-
     /// Reads the counters of a saved state.
     pub fn read(state: &Path) -> Result<Self, TrainError> {
         let path = state.join(COUNTERS);

@@ -14,7 +14,7 @@ use crate::monitor::Watch;
 use crate::objective::adapt::{Adaptation, adaptation_loss};
 use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 use crate::run::Run;
-use crate::run_info::Standing;
+use crate::run_info::RunStatus;
 use crate::stage::Stage;
 use crate::stage_train::recipe::Recipe;
 use crate::stage_train::state;
@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
             }
             self.preview(stage, recipe, learner)?;
             if self.report_is_due() {
-                self.report_or_say(Standing::Running);
+                self.report_or_say(RunStatus::Running);
             }
         }
         watch.flush(learner, recipe.lr.at(learner.step.saturating_sub(1)))?;

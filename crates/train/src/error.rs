@@ -44,6 +44,9 @@ pub enum TrainError {
     /// Drawing.
     #[error(transparent)]
     Sample(#[from] halfstep_sample::SampleError),
+    /// A file that cannot be written, or is not what was written.
+    #[error(transparent)]
+    Files(#[from] halfstep_files::FileError),
     /// A file of the run folder.
     #[error("{}: {problem}", path.display())]
     File {

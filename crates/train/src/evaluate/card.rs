@@ -39,7 +39,7 @@ impl Card<'_> {
     /// Writes both files; `images` are those that the model was measured by.
     ///
     /// # Errors
-    /// [`TrainError::Sample`] naming the file.
+    /// [`TrainError::Files`] naming the file.
     pub fn write(&self, images: &Images) -> Result<(), TrainError> {
         let shown = images.first(SHOWN);
         let (columns, scale) =

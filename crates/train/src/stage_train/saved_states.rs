@@ -62,7 +62,7 @@ impl SavedStates {
         let saved = state_name(stage, step);
         write_atomically(&self.dir.join(&saved), |folder| {
             fill(folder)?;
-            write_checksums(folder)
+            Ok::<(), ModelError>(write_checksums(folder)?)
         })?;
         // A later one was found damaged: this state took its place.
         let before = self.of(stage)?.into_iter().rfind(|(name, _)| *name < saved);
@@ -238,9 +238,8 @@ mod tests {
     fn a_save_that_fails_leaves_what_was_there() {
         let (_dir, states) = states();
         save(&states, ROUND, 5);
-        let full = |_: &Path| {
-            Err(ModelError::Io { path: "x".into(), source: std::io::ErrorKind::StorageFull.into() })
-        };
+        let full =
+            |_: &Path| Err(ModelError::io(Path::new("x"))(std::io::ErrorKind::StorageFull.into()));
         states.save(ROUND, 10, full).unwrap_err();
         assert_eq!(names(&states), ["01-0000000005"]);
     }

@@ -1,71 +1,71 @@
-//! `SHA256SUMS`: what the files of a folder were when it was written.
+//! `SHA256SUMS`: the checksums of a folder's files.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use crate::error::FileError;
+use crate::hash::files_sha256;
 
-use crate::error::ModelError;
-
-/// As coreutils calls and reads it: `sha256sum -c SHA256SUMS` checks a folder too.
+/// The name and format of coreutils: `sha256sum -c SHA256SUMS` checks a folder too.
 const FILE: &str = "SHA256SUMS";
 
-/// Writes the checksums of a folder's files, sub-folders left out, into the folder.
+/// Writes the checksums of a folder's files into the folder; sub-folders are left out.
 ///
 /// # Errors
-/// [`ModelError::Io`].
-pub fn write_checksums(dir: &Path) -> Result<(), ModelError> {
+/// [`FileError::Io`].
+pub fn write_checksums(dir: &Path) -> Result<(), FileError> {
     let lines = names(dir)?
         .into_iter()
-        .map(|name| Ok(format!("{}  {name}\n", file_sha256(&dir.join(&name))?)))
-        .collect::<Result<String, ModelError>>()?;
+        .map(|name| Ok(format!("{}  {name}\n", files_sha256(b"", &[dir.join(&name)])?)))
+        .collect::<Result<String, FileError>>()?;
     let path = dir.join(FILE);
-    std::fs::write(&path, lines).map_err(ModelError::io(&path))
+    std::fs::write(&path, lines).map_err(FileError::io(&path))
 }
 
 /// Checks a folder against the checksums in it.
 ///
 /// # Errors
-/// [`ModelError::Folder`] naming the file that is missing, not what was written or not listed, or
-/// the checksums themselves; [`ModelError::Io`] if a file cannot be read.
-pub fn verify_checksums(dir: &Path) -> Result<(), ModelError> {
+/// [`FileError::Unusable`] naming a file that is missing, changed or not listed, or the checksums
+/// themselves; [`FileError::Io`] if a file cannot be read.
+pub fn verify_checksums(dir: &Path) -> Result<(), FileError> {
     let path = dir.join(FILE);
     if !path.is_file() {
-        return Err(wrong(dir, "has no SHA256SUMS"));
+        return Err(FileError::unusable(dir, "has no SHA256SUMS"));
     }
-    let text = std::fs::read(&path).map_err(ModelError::io(&path))?;
+    let text = std::fs::read(&path).map_err(FileError::io(&path))?;
     let listed = std::str::from_utf8(&text)
         .ok()
         .and_then(|text| text.lines().map(|line| line.split_once("  ")).collect::<Option<Vec<_>>>())
-        .ok_or_else(|| wrong(&path, "is damaged"))?;
+        .ok_or_else(|| FileError::unusable(&path, "is damaged"))?;
     let present = names(dir)?;
     for (expected, name) in &listed {
         let file = dir.join(name);
         // Only what lies in the folder is looked at, whatever the list names.
         if !present.iter().any(|present| present == name) {
-            return Err(wrong(&file, "is missing"));
+            return Err(FileError::unusable(&file, "is missing"));
         }
-        if file_sha256(&file)? != *expected {
-            return Err(wrong(&file, "is not what was written (its SHA-256 differs)"));
+        if files_sha256(b"", &[&file])? != *expected {
+            return Err(FileError::unusable(
+                &file,
+                "is not what was written (its SHA-256 differs)",
+            ));
         }
     }
     match present.iter().find(|name| listed.iter().all(|(_, listed)| listed != name)) {
-        Some(name) => Err(wrong(&dir.join(name), "has no checksum")),
+        Some(name) => Err(FileError::unusable(&dir.join(name), "has no checksum")),
         None => Ok(()),
     }
 }
 
 /// Whether a folder has checksums.
-pub(crate) fn has_checksums(dir: &Path) -> bool {
+pub fn has_checksums(dir: &Path) -> bool {
     dir.join(FILE).is_file()
 }
 
 /// The files of a folder, without the checksums themselves, in order.
-fn names(dir: &Path) -> Result<Vec<String>, ModelError> {
+fn names(dir: &Path) -> Result<Vec<String>, FileError> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(ModelError::io(dir))? {
-        let entry = entry.map_err(ModelError::io(dir))?;
+    for entry in std::fs::read_dir(dir).map_err(FileError::io(dir))? {
+        let entry = entry.map_err(FileError::io(dir))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.path().is_file() && name != FILE {
             names.push(name);
@@ -73,31 +73,6 @@ fn names(dir: &Path) -> Result<Vec<String>, ModelError> {
     }
     names.sort();
     Ok(names)
-}
-
-fn wrong(path: &Path, problem: &str) -> ModelError {
-    ModelError::Folder { path: path.to_path_buf(), problem: problem.to_owned() }
-}
-
-/// SHA-256 of a file, in hexadecimal.
-fn file_sha256(path: &Path) -> Result<String, ModelError> {
-    sha256_of(b"", &[path.to_path_buf()])
-}
-
-/// SHA-256, in hexadecimal, of some bytes and the files after them.
-pub(crate) fn sha256_of(first: &[u8], files: &[PathBuf]) -> Result<String, ModelError> {
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    hasher.update(first);
-    for path in files {
-        let mut file = File::open(path).map_err(ModelError::io(path))?;
-        loop {
-            match file.read(&mut buffer).map_err(ModelError::io(path))? {
-                0 => break,
-                count => hasher.update(&buffer[..count]),
-            }
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::log::log;
+use super::log::log;
 
 /// Numerator and denominator within 0.425 of the median, in `0.425² - q²`; highest power first.
 const CENTRE_NUM: [f64; 8] = [

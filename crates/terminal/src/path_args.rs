@@ -1,4 +1,4 @@
-//! Paths on the command line.
+//! Value parsers for paths on the command line.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
 //! "Did you mean".
 
-/// Less alike than this is no help.
+/// Names less alike than this are no help.
 const ALIKE: f64 = 0.7;
 
-/// The one of `known` that is most like what was asked for, upper and lower case alike; `None` if none is.
+/// The name of `known` most like `asked` (Jaro-Winkler similarity, case ignored); `None` if no name is similar.
 pub fn nearest_name<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let asked = asked.to_lowercase();
     let likeness = |name: &str| strsim::jaro_winkler(&asked, &name.to_lowercase());

@@ -1,6 +1,6 @@
 //! In which order the images of a dataset are seen.
 
-use crate::{Purpose, Stream};
+use super::stream::{Purpose, Stream};
 
 /// An endless run of epochs, each a new permutation of the dataset.
 ///
@@ -18,7 +18,7 @@ impl EpochOrder {
     /// The order in which `len` images are seen under `seed`.
     ///
     /// # Panics
-    /// If `len` is zero; a [`Dataset`](crate::Dataset) is never empty.
+    /// If `len` is zero.
     pub fn new(len: usize, seed: u64) -> Self {
         assert!(len > 0, "an empty dataset has no order");
         Self { len: len as u64, seed, epoch: None, permutation: (0..len).collect() }

@@ -1,13 +1,14 @@
 //! Panics as errors. Burn and the GPU stacks below it panic where a device fails (out of memory, a lost
-//! connection): whoever runs them for days must still say what is saved.
+//! connection). A program that has run for days must still report what is saved.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-/// What the first panic since the last [`caught`] said, and where.
+/// Message and place of the first panic since the last [`caught`].
 static FIRST: Mutex<Option<String>> = Mutex::new(None);
 
-/// From now on a panic is noted, and printed by nobody but who catches it. For programs; call once.
+/// Installs a panic hook that records the message instead of printing it; [`caught`] returns it. Call it once,
+/// in a program.
 pub fn note_panics() {
     std::panic::set_hook(Box::new(|info| {
         let message = info.payload_as_str().unwrap_or("a panic without a message");
@@ -17,8 +18,9 @@ pub fn note_panics() {
     }));
 }
 
-/// What `work` returns, or what it panicked with. A thread it waits for that panicked is told by its
-/// own words, if [`note_panics`] was called. What `work` was changing is not to be used afterwards.
+/// Runs `work` and returns its result, or the message of its panic. If [`note_panics`] was called, a panic in a
+/// thread that `work` waits for is reported by that thread's own message. Do not use afterwards what a `work`
+/// that panicked was changing.
 ///
 /// # Errors
 /// The panic's message.

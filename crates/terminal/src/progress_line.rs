@@ -1,4 +1,4 @@
-//! How far long work is.
+//! Progress of long work.
 
 use std::time::{Duration, Instant};
 
@@ -7,29 +7,30 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, P
 /// Without a terminal a line is printed this often.
 const QUIET_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A bar with rate and time left, or a line now and then where there is no terminal. It goes when this is
-/// dropped.
-pub struct Watch {
+/// A progress bar with rate and time left; without a terminal, a line every 30 seconds. The bar disappears when
+/// this is dropped.
+pub struct ProgressLine {
     bar: ProgressBar,
     label: String,
     things: &'static str,
     started: Option<(Instant, u64)>,
     last_line: Instant,
-    /// Print lines: there is no bar.
+    /// Lines are printed: there is no bar.
     lines: bool,
-    /// One at the end too.
+    /// A line is printed at the end too.
     last: bool,
 }
 
-impl Watch {
-    /// Of `things`: "images". Without a terminal there is a line at the end as well.
+impl ProgressLine {
+    /// Progress over `things` such as "images". Without a terminal the end is a line as well.
     pub fn new(things: &'static str) -> Self {
-        let mut watch = Self::labelled("", things);
-        watch.last = true;
-        watch
+        let mut progress = Self::labelled("", things);
+        progress.last = true;
+        progress
     }
 
-    /// Of `things` of a part of the work that the label names, for which no line is printed if it is short.
+    /// Progress over `things` in the part of the work that `label` names. Without a terminal a short part prints
+    /// no line.
     pub fn labelled(label: &str, things: &'static str) -> Self {
         let template = "{prefix}{bar:40} {pos}/{len} {things}, {rate}, {eta} left";
         let bar = ProgressBar::no_length().with_style(bar_style(template, things));
@@ -41,15 +42,16 @@ impl Watch {
         Self { bar, label: label.to_owned(), things, started: None, last_line, lines, last: false }
     }
 
-    /// Shows nothing to anybody.
+    /// Shows nothing.
     pub fn hidden() -> Self {
-        let mut watch = Self::labelled("", "");
-        watch.bar.set_draw_target(ProgressDrawTarget::hidden());
-        watch.lines = false;
-        watch
+        let mut progress = Self::labelled("", "");
+        progress.bar.set_draw_target(ProgressDrawTarget::hidden());
+        progress.lines = false;
+        progress
     }
 
-    /// So many of them are done. What was done before the first call cost no time, and is said.
+    /// Shows that `done` of `total` are done. What the first call reports as done counts as kept from an earlier
+    /// process: a note says so, and the rate leaves it out.
     pub fn show(&mut self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);
@@ -73,13 +75,13 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// `128 of 500 images, 12.5 images/s, 30 seconds left`; `made` took so many seconds.
+/// `128 of 500 images, 12.5 images/s, 30 seconds left`; the range `made` took `seconds`.
 fn line(label: &str, things: &str, made: std::ops::Range<u64>, total: u64, seconds: f64) -> String {
     let rate = made.end.saturating_sub(made.start) as f64 / seconds.max(1e-9);
     let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
@@ -94,13 +96,13 @@ fn line(label: &str, things: &str, made: std::ops::Range<u64>, total: u64, secon
     format!("{so_far}, {} left", HumanDuration(left.unwrap_or(Duration::MAX)))
 }
 
-/// The style of a bar. In its template `{rate}` stands for the speed with its unit, such as `12.5 images/s`,
-/// and `{things}` for their name, such as `images`.
+/// The style of a bar whose template may use `{rate}`, the speed with its unit such as `12.5 images/s`, and
+/// `{things}`, their name such as `images`.
 pub fn bar_style(template: &str, things: &'static str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     let rate = move |state: &ProgressState, to: &mut dyn std::fmt::Write| {
-        // A bar that cannot be written is not seen.
+        // Nobody sees a bar that cannot be written.
         let _ = to.write_str(&per_second(state.per_sec(), things));
     };
     let name = move |_: &ProgressState, to: &mut dyn std::fmt::Write| {
@@ -109,7 +111,7 @@ pub fn bar_style(template: &str, things: &'static str) -> ProgressStyle {
     style.with_key("rate", rate).with_key("things", name)
 }
 
-/// Three digits and the unit.
+/// A rate in three digits, with its unit.
 fn per_second(rate: f64, things: &str) -> String {
     let decimals = match rate {
         rate if rate >= 99.95 => 0,
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_how_far_how_fast_and_how_long_still() {
+    fn a_line_reports_progress_rate_and_time_left() {
         let of = |made, seconds| line("", "images", made, 500, seconds);
         let of_one = || line("", "images", 0..1, 1, 0.5);
         assert_eq!(of(0..125, 10.0), "125 of 500 images, 12.5 images/s, 30 seconds left");

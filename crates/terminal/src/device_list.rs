@@ -4,16 +4,16 @@ use std::ffi::OsString;
 
 use halfstep_model::{DeviceBackend, list_devices};
 
-/// Whether the command line asks for the list of devices, whatever else it asks for or lacks.
-pub fn asks_for_devices(arguments: impl Iterator<Item = OsString>) -> bool {
+/// Whether the command line asks for the list of devices, whatever else it contains or lacks.
+pub(crate) fn asks_for_devices(arguments: impl Iterator<Item = OsString>) -> bool {
     let arguments: Vec<OsString> =
         arguments.take_while(|argument| argument.as_os_str() != "--").collect();
     let in_two = |pair: &[OsString]| pair[0] == "--device" && pair[1] == "list";
     arguments.iter().any(|argument| argument == "--device=list") || arguments.windows(2).any(in_two)
 }
 
-/// Prints a line for each device: how to ask for it, its name, its kind.
-pub fn answer_devices() {
+/// Prints one line per device: its value for `--device`, its name, its kind.
+pub(crate) fn answer_devices() {
     let rows: Vec<[String; 3]> = list_devices()
         .into_iter()
         .map(|device| [device.choice.to_string(), device.name, device.kind.to_owned()])

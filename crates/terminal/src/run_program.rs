@@ -1,14 +1,14 @@
-//! What the programs' `main` functions have in common.
+//! What the programs' `main` functions share.
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use halfstep_core::{caught, note_panics};
 
 use crate::completions::parse_or_complete;
-use crate::panics::{caught, note_panics};
 
-/// Reads the command line, runs the program, and says what went wrong: an error in one line, a panic as
-/// what it is. `failed` says which exit code that has.
+/// Parses the command line, runs the program, and prints an error or a panic in one line. `failed` chooses the
+/// exit code of a failure.
 pub fn run_program<A: Parser>(
     run: impl FnOnce(&A) -> anyhow::Result<ExitCode>,
     failed: impl FnOnce(&A) -> ExitCode,

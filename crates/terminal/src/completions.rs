@@ -1,4 +1,4 @@
-//! Reading a command line that may ask for shell completions, or for a list of devices.
+//! Parsing a command line that may ask for shell completions or for the list of devices.
 
 use clap::Parser;
 use clap_complete::Shell;
@@ -6,10 +6,10 @@ use clap_complete::Shell;
 use crate::answer;
 use crate::device_list::{answer_devices, asks_for_devices};
 
-/// The arguments of the program, as [`Parser::parse`] gives them; ends the program after printing
-/// completions if its argument `completions` asks for them, or devices if `device` is `list`.
-pub fn parse_or_complete<A: Parser>() -> A {
-    // Before clap, which would miss the arguments that drawing and training need.
+/// Parses the arguments as [`Parser::parse`] does. Prints completions and ends the program if the argument
+/// `completions` asks for them; prints the devices and ends it if `device` is `list`.
+pub(crate) fn parse_or_complete<A: Parser>() -> A {
+    // Before clap, which would ask for the arguments that the other work requires.
     if asks_for_devices(std::env::args_os()) {
         answer_devices();
         std::process::exit(0);

@@ -94,7 +94,7 @@ fn the_report_tells_of_a_run_and_can_be_made_again_from_its_folder_alone() {
     let page = out.join("report/index.html");
     let first = std::fs::read_to_string(&page).unwrap();
     for said in
-        ["Finished", "student, 4 steps", "not distilled", "Error by noise level", "Is it copying?"]
+        ["Finished", "student, 4 steps", "not distilled", "Error by noise level", "Memorisation"]
     {
         assert!(first.contains(said), "{said}");
     }

@@ -1,12 +1,11 @@
 //! Is it copying? The training images nearest to some of the drawn ones.
 
 use halfstep_data::Dataset;
-use halfstep_run::{Memorisation, layout, median};
+use halfstep_run::{Memorisation, Stage, layout, median};
 use halfstep_sample::{Images, output, picture};
 
 use crate::error::TrainError;
 use crate::run::Run;
-use crate::stage::Stage;
 
 /// Drawn images that are looked up.
 const LOOKED_UP: usize = 10;

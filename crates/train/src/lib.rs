@@ -15,7 +15,6 @@ mod device_check;
 mod error;
 mod evaluate;
 mod learner;
-mod metrics;
 mod monitor;
 mod objective;
 mod plan;
@@ -23,9 +22,7 @@ mod progress;
 mod run;
 mod run_folder;
 mod run_info;
-mod stage;
 mod stage_train;
-mod summary;
 
 pub use batches::prefetch::Prefetch;
 pub use batches::{BatchSource, HostBatch, TrainingBatch};

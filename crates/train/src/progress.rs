@@ -1,6 +1,5 @@
 //! Progress bars.
 
-pub(crate) use halfstep_run::human_time;
 use halfstep_sample::{Watch, bar_style};
 use indicatif::ProgressBar;
 
@@ -20,9 +19,4 @@ pub(crate) fn training_bar(label: &str, total: u64, done: u64, quiet: bool) -> P
 /// Watches network calls: a bar or, without a terminal, a line now and then.
 pub(crate) fn drawing_watch(label: &str, quiet: bool) -> Watch {
     if quiet { Watch::hidden() } else { Watch::labelled(label, "network calls") }
-}
-
-/// `12 KiB`, `3.4 GiB`.
-pub(crate) fn human_bytes(bytes: f64) -> String {
-    halfstep_run::human_bytes(bytes as u64)
 }

@@ -9,6 +9,8 @@ use halfstep_core::DiscreteSchedule;
 use halfstep_data::{Dataset, list_classes};
 use halfstep_model::{ClassInput, SelectedDevice, UNetConfig};
 use halfstep_report::write_report;
+use halfstep_run::layout::DATASET;
+use halfstep_run::{RunClock, RunInfo, RunStatus, Stage, Summary};
 use halfstep_sample::{SampleError, StopFlag, caught};
 
 use crate::config::Config;
@@ -17,11 +19,9 @@ use crate::error::TrainError;
 use crate::evaluate::measure::is_measured;
 use crate::plan::left::{StageLeft, left_of};
 use crate::plan::plan_text;
-use crate::run_folder::{DATASET, RunFolder};
-use crate::run_info::{RunClock, RunInfo, RunStatus, program};
-use crate::stage::Stage;
+use crate::run_folder::RunFolder;
+use crate::run_info::program;
 use crate::stage_train::saved_states::SavedStates;
-use crate::summary::Summary;
 
 /// While a stage learns, the report is brought up to date this often.
 const REPORTED_EVERY: Duration = Duration::from_secs(30);

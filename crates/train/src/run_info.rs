@@ -1,7 +1,5 @@
 //! The name of this program in `report/run.json`.
 
-pub(crate) use halfstep_run::{RunClock, RunInfo, RunStatus};
-
 /// As pinned in the workspace's manifest.
 const BURN: &str = "0.22.1";
 

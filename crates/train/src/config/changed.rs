@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use halfstep_model::read_text;
+use halfstep_run::layout::{DATASET, ORIGINAL};
 use toml::{Table, Value};
 
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::run_folder::{DATASET, ORIGINAL};
 
 /// How a configuration differs from the one that the run in `folder` was begun with: `field: old -> new` for
 /// every setting that matters; none if nothing was begun there. Nothing is written or locked.

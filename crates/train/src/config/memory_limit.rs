@@ -3,11 +3,11 @@
 use burn::module::Module;
 use burn::tensor::Device;
 use halfstep_model::{UNet, UNetConfig};
+use halfstep_run::human_bytes;
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::plan::memory::{Footprint, machine_memory};
-use crate::progress::human_bytes;
 
 /// What makes a batch take less.
 const IN_PARTS: &str = "Lower it, or raise accumulate, which computes a batch in parts";
@@ -34,8 +34,8 @@ impl Config {
             "make a network of {:.0} million parameters, which takes {} to learn without a single image; \
              this machine has {}",
             parameters as f64 / 1e6,
-            human_bytes(least),
-            human_bytes(machine)
+            human_bytes(least as u64),
+            human_bytes(machine as u64)
         );
         Err(TrainError::config("model.block_out_channels", problem))
     }
@@ -59,8 +59,8 @@ impl Config {
             if needed > 4.0 * machine {
                 let problem = format!(
                     "asks for {images} images at once, which take about {}; this machine has {}. {remedy}",
-                    human_bytes(needed),
-                    human_bytes(machine)
+                    human_bytes(needed as u64),
+                    human_bytes(machine as u64)
                 );
                 return Err(TrainError::config(field, problem));
             }

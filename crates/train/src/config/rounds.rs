@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use halfstep_core::EmaSchedule;
+use halfstep_run::halvings;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -14,7 +15,7 @@ impl Config {
     /// Steps of each student, in the order of the rounds: half of the teacher's first.
     pub fn rounds(&self) -> Vec<usize> {
         let least = self.distill.student_steps.max(1);
-        self.halvings().take_while(|&steps| steps >= least).collect()
+        halvings(self.distill.teacher_steps).take_while(|&steps| steps >= least).collect()
     }
 
     /// How the round that makes a student of `num_steps` learns: as its table in `distill.rounds` says,
@@ -34,12 +35,6 @@ impl Config {
         }
     }
 
-    /// Steps that whole halvings of the teacher's reach, the most first.
-    fn halvings(&self) -> impl Iterator<Item = usize> {
-        let half = |steps: usize| steps.is_multiple_of(2).then_some(steps / 2);
-        std::iter::successors(half(self.distill.teacher_steps), move |&steps| half(steps))
-    }
-
     /// Checks that the rounds lie on the teacher's grid, and that each can be learned.
     pub(crate) fn validate_rounds(&self, train_timesteps: usize) -> Result<(), TrainError> {
         let DistillConfig { teacher_steps, student_steps, .. } = self.distill;
@@ -50,7 +45,9 @@ impl Config {
             );
             return Err(TrainError::config("distill.teacher_steps", problem));
         }
-        if student_steps != teacher_steps && !self.halvings().any(|steps| steps == student_steps) {
+        if student_steps != teacher_steps
+            && !halvings(self.distill.teacher_steps).any(|steps| steps == student_steps)
+        {
             let problem =
                 format!("is {student_steps}, which halving {teacher_steps} does not reach");
             return Err(TrainError::config("distill.student_steps", problem));
@@ -65,7 +62,7 @@ impl Config {
     /// A table may be of a round that is not run: how far a run goes is `student_steps`' to say.
     fn validate_table(&self, num_steps: usize, own: &RoundConfig) -> Result<(), TrainError> {
         let table = format!("distill.rounds.{num_steps}");
-        if !self.halvings().any(|steps| steps == num_steps) {
+        if !halvings(self.distill.teacher_steps).any(|steps| steps == num_steps) {
             let problem = format!(
                 "is of a round that there is not: halving {} does not reach {num_steps}; remove it \
                  (--set distill.rounds={{}} removes all such tables)",

@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use halfstep_data::{DataConfig, Dataset, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
+use halfstep_run::{RoundResult, Stage, Summary, human_time};
 use halfstep_sample::{Images, counted, output, picture};
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::output_error::IMAGES;
-use crate::progress::human_time;
-use crate::stage::Stage;
-use crate::summary::{RoundResult, Summary};
 
 /// Images of `grid.png`.
 const SHOWN: usize = 64;

@@ -1,9 +1,10 @@
 //! What a finished stage reached: its row of the table, its pictures.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use halfstep_model::ModelFolder;
-use halfstep_run::Memorisation;
+use halfstep_run::layout::{COMPARISON, SampleRow};
+use halfstep_run::{Memorisation, RoundResult, Stage, Summary};
 use halfstep_sample::{Images, output, picture};
 
 use crate::config::Config;
@@ -13,48 +14,13 @@ use crate::evaluate::card::Card;
 use crate::evaluate::output_error::output_mse;
 use crate::monitor::final_loss;
 use crate::run::Run;
-use crate::stage::Stage;
-use crate::summary::{RoundResult, Summary};
 
 /// Images a row in the pictures.
 const COMPARED: usize = 10;
 
-/// The last student beside its teacher.
-const COMPARISON: &str = "samples/comparison.png";
-
-/// A row of images from the noises that all rows of a run share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Row {
-    /// The teacher's, in so many steps.
-    Teacher(usize),
-    /// A student's, in its own.
-    Student(usize),
-}
-
-impl Row {
-    /// `samples/rows/student_0004.png`
-    pub fn path(self, folder: &Path) -> PathBuf {
-        let (who, num_steps) = match self {
-            Self::Teacher(num_steps) => ("teacher", num_steps),
-            Self::Student(num_steps) => ("student", num_steps),
-        };
-        folder.join(format!("samples/rows/{who}_{num_steps:04}.png"))
-    }
-
-    /// The rows that belong to a stage.
-    pub fn of(stage: Stage, teacher_steps: usize) -> Vec<Self> {
-        match stage {
-            Stage::Teacher => vec![Self::Teacher(teacher_steps)],
-            Stage::Round { num_steps, .. } => {
-                vec![Self::Teacher(num_steps), Self::Student(num_steps)]
-            }
-        }
-    }
-}
-
 /// Whether a stage's row, card and pictures are in a run folder.
 pub(crate) fn is_measured(config: &Config, folder: &Path, stage: Stage, summary: &Summary) -> bool {
-    let rows = Row::of(stage, config.distill.teacher_steps);
+    let rows = SampleRow::of_stage(stage, config.distill.teacher_steps);
     let is_last = config.stages().last() == Some(&stage);
     summary.of_stage(stage.index()).is_some()
         && Card::is_there(&folder.join(stage.folder()))
@@ -157,7 +123,9 @@ impl Run<'_> {
             Some((teacher, student)) => vec![teacher, student],
             None => vec![reference],
         };
-        for (row, images) in Row::of(stage, self.config.distill.teacher_steps).iter().zip(&images) {
+        for (row, images) in
+            SampleRow::of_stage(stage, self.config.distill.teacher_steps).iter().zip(&images)
+        {
             let drawn = picture::rows(&[&images.first(COMPARED)], scale)?;
             output::write_png(&row.path(self.folder.path()), drawn)?;
         }

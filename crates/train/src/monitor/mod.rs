@@ -7,17 +7,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use burn::tensor::Tensor;
 use halfstep_report::StageEvents;
+use halfstep_run::{Metrics, MetricsFile, Stage, human_time, read_metrics};
 use indicatif::ProgressBar;
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::learner::step_stats::{StepNumbers, StepStats};
 use crate::learner::{Learner, NonFinite};
-use crate::metrics::{Metrics, MetricsFile, read_metrics};
 use crate::monitor::window::Window;
-use crate::progress::{human_time, training_bar};
+use crate::progress::training_bar;
 use crate::run_folder::RunFolder;
-use crate::stage::Stage;
 use crate::stage_train::recipe::Recipe;
 
 /// Without a terminal a line is printed this often.

@@ -5,11 +5,11 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use halfstep_model::{Precision, UNet, UNetConfig, flat_grads};
+use halfstep_run::Stage;
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::plan::left::StageLeft;
-use crate::stage::Stage;
 
 /// Seconds an image, forwards alone and with gradients.
 #[derive(Clone, Copy, Debug)]

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use halfstep_run::layout::has_model;
+use halfstep_run::{Stage, Summary};
+
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::measure::is_measured;
-use crate::run_folder::has_model;
-use crate::stage::Stage;
 use crate::stage_train::saved_states::SavedStates;
-use crate::summary::Summary;
 
 /// A stage, and what is left of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use halfstep_data::{Outline, list_classes};
 use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
-use halfstep_run::PlanText;
+use halfstep_run::{PlanText, Stage, human_bytes, human_time};
 use halfstep_sample::counted;
 
 use crate::config::Config;
@@ -18,8 +18,6 @@ use crate::error::TrainError;
 use crate::plan::estimate::{Speed, expected_seconds, timed_batch};
 use crate::plan::left::StageLeft;
 use crate::plan::memory::{Footprint, machine_memory};
-use crate::progress::{human_bytes, human_time};
-use crate::stage::Stage;
 
 /// Classes that are listed by name.
 const LISTED: usize = 100;
@@ -84,7 +82,7 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
         return Some(format!(
             "this machine has {}; accumulate in [teacher] and [distill] computes a batch in parts, in less, and \
              fewer distill.agreement_images take less",
-            human_bytes(machine)
+            human_bytes(machine as u64)
         ));
     }
     (seconds > 86_400.0).then(|| {
@@ -254,7 +252,7 @@ impl fmt::Display for Plan {
             f,
             "  takes    about {another}{} (timed on this device just now) and {} of memory",
             human_time(self.seconds),
-            human_bytes(self.memory_bytes)
+            human_bytes(self.memory_bytes as u64)
         )?;
         match &self.advice {
             Some(advice) => write!(f, "\n  note     {advice}"),
@@ -265,6 +263,8 @@ impl fmt::Display for Plan {
 
 #[cfg(test)]
 mod tests {
+    use halfstep_run::RunSettings;
+
     use super::*;
     use crate::config::file::digits;
 
@@ -291,6 +291,18 @@ mod tests {
             (done(&ended), still_left(&ended)),
             ("teacher, student 8".to_owned(), String::new())
         );
+    }
+
+    #[test]
+    fn the_report_finds_the_same_stages_in_the_saved_settings() {
+        for more in ["seed=1", "distill.last_train_steps=9", "distill.rounds.4.train_steps=7"] {
+            let config = digits(&["distill.student_steps=1", more]).unwrap();
+            let read: RunSettings = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+            assert_eq!((read.stages(), read.seed), (config.stages(), config.seed));
+            for stage in config.stages() {
+                assert_eq!(read.train_steps(stage), config.stage_steps(stage), "{more}: {stage}");
+            }
+        }
     }
 
     #[test]

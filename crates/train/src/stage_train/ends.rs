@@ -7,12 +7,12 @@ use halfstep_model::{
     Distilled, HalfstepFile, ModelFolder, Provenance, SchedulerConfig, UNet, UNetConfig,
     flat_params, with_flat_params,
 };
+use halfstep_run::Stage;
 
 use crate::config::pretrained::Original;
 use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::run::Run;
-use crate::stage::Stage;
 use crate::stage_train::recipe::Recipe;
 use crate::stage_train::state::{self, Counters};
 

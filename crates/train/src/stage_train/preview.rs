@@ -1,15 +1,13 @@
 //! Pictures while a stage learns.
 
-use std::path::PathBuf;
-
 use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
+use halfstep_run::{Stage, layout};
 use halfstep_sample::{SampleError, output, picture};
 
 use crate::error::TrainError;
 use crate::evaluate::agreement::{AgreementOptions, draw_images};
 use crate::learner::Learner;
 use crate::run::Run;
-use crate::stage::Stage;
 use crate::stage_train::recipe::Recipe;
 
 impl Run<'_> {
@@ -44,19 +42,13 @@ impl Run<'_> {
             Err(TrainError::Sample(SampleError::Stopped)) => return Ok(()),
             images => images?,
         };
-        let path = self.preview_path(stage, learner.step);
+        let path = layout::preview(self.folder.path(), stage, learner.step);
         let columns = picture::square_columns(images.len());
         output::write_png(
             &path,
             picture::grid(&images, columns, picture::comfortable_scale(images.shape[2]))?,
         )?;
         Ok(())
-    }
-
-    /// `samples/teacher_000500.png`
-    pub(crate) fn preview_path(&self, stage: Stage, step: u64) -> PathBuf {
-        let name = stage.folder().replace('/', "_");
-        self.folder.file(&format!("samples/{name}_{step:06}.png"))
     }
 
     pub(crate) fn agreement_options(&self, count: usize) -> AgreementOptions {

@@ -1,11 +1,11 @@
 //! What differs between the teacher's stage and a round.
 
 use halfstep_core::EmaSchedule;
+use halfstep_run::Stage;
 
 use crate::config::{Config, OptimizerConfig, TimeSampling};
 use crate::learner::NonFinite;
 use crate::learner::lr::{LrDecay, LrSchedule};
-use crate::stage::Stage;
 
 /// How a stage learns.
 pub(crate) struct Recipe<'a> {

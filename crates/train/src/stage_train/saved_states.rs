@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use halfstep_model::{ModelError, verify_checksums, write_atomically, write_checksums};
+use halfstep_run::Stage;
+use halfstep_run::layout::{is_state_name, state_name, state_prefix};
 
 use crate::error::TrainError;
-use crate::stage::Stage;
 
 /// The folder of saved states: `state/00-0000000500/` is the teacher's (stage 0) after step 500. Each
 /// appears by a rename and is never changed afterwards.
@@ -36,7 +37,7 @@ impl SavedStates {
         let states = Self { dir };
         for (name, path) in states.entries()? {
             let half = name.strip_prefix('.').and_then(|name| name.split_once('.'));
-            if half.is_some_and(|(name, _)| is_ours(name)) {
+            if half.is_some_and(|(name, _)| is_state_name(name)) {
                 remove(&path)?;
             }
         }
@@ -58,7 +59,7 @@ impl SavedStates {
         step: u64,
         fill: impl FnOnce(&Path) -> Result<(), ModelError>,
     ) -> Result<(), TrainError> {
-        let saved = name(stage, step);
+        let saved = state_name(stage, step);
         write_atomically(&self.dir.join(&saved), |folder| {
             fill(folder)?;
             Ok::<(), ModelError>(write_checksums(folder)?)
@@ -67,7 +68,7 @@ impl SavedStates {
         let before = self.of(stage)?.into_iter().rfind(|(name, _)| *name < saved);
         for (name, path) in self.entries()? {
             let kept = name == saved || before.as_ref().is_some_and(|(before, _)| name == *before);
-            if is_ours(&name) && !kept {
+            if is_state_name(&name) && !kept {
                 remove(&path)?;
             }
         }
@@ -121,7 +122,7 @@ impl SavedStates {
     /// The states of a stage, oldest first.
     fn of(&self, stage: Stage) -> Result<Vec<(String, PathBuf)>, TrainError> {
         let mut states = self.entries()?;
-        states.retain(|(name, _)| is_ours(name) && name.starts_with(&prefix(stage)));
+        states.retain(|(name, _)| is_state_name(name) && name.starts_with(&state_prefix(stage)));
         states.sort();
         Ok(states)
     }
@@ -139,22 +140,6 @@ impl SavedStates {
             })
             .collect()
     }
-}
-
-/// In the order of their names states are in the order of the run.
-fn name(stage: Stage, step: u64) -> String {
-    format!("{}{step:010}", prefix(stage))
-}
-
-/// Whatever else lies in the folder is somebody's own.
-fn is_ours(name: &str) -> bool {
-    let digits =
-        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-    name.split_once('-').is_some_and(|(stage, step)| digits(stage, 2) && digits(step, 10))
-}
-
-fn prefix(stage: Stage) -> String {
-    format!("{:02}-", stage.index())
 }
 
 fn remove(path: &Path) -> Result<(), TrainError> {

@@ -6,6 +6,7 @@ use halfstep_model::{
     ModelError, Precision, SelectedDevice, UNet, UNetConfig, first_not_finite, flat_params,
     load_weights, read_text, save_weights, with_flat_params,
 };
+use halfstep_run::Stage;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -15,7 +16,6 @@ use crate::learner::loss_scale::LossScale;
 use crate::learner::optimizer::{AdamW, Moments};
 use crate::learner::packing::Packing;
 use crate::monitor::window::Window;
-use crate::stage::Stage;
 use crate::stage_train::recipe::Recipe;
 use crate::stage_train::saved_states::SavedStates;
 

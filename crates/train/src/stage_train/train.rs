@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use halfstep_data::{EpochOrder, Purpose, Stream};
 use halfstep_model::{DropoutMasks, ModelError, ModelFolder, UNet};
+use halfstep_run::{RunStatus, Stage, layout};
 use halfstep_sample::caught;
 
 use crate::batches::prefetch::Prefetch;
@@ -14,8 +15,6 @@ use crate::monitor::Watch;
 use crate::objective::adapt::{Adaptation, adaptation_loss};
 use crate::objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
 use crate::run::Run;
-use crate::run_info::RunStatus;
-use crate::stage::Stage;
 use crate::stage_train::recipe::Recipe;
 use crate::stage_train::state;
 
@@ -117,7 +116,7 @@ impl<'a> Run<'a> {
         clock: &Clock,
     ) -> Result<bool, TrainError> {
         let device = self.options.device.device.clone().autodiff();
-        if learner.step > 0 && !self.preview_path(stage, learner.step).exists() {
+        if learner.step > 0 && !layout::preview(self.folder.path(), stage, learner.step).exists() {
             // The state of this step was saved before its preview was drawn.
             self.preview(stage, recipe, learner)?;
         }

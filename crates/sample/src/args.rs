@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
-use clap_complete::Shell;
 use halfstep_core::AncestralVariance;
 use halfstep_model::DeviceChoice;
 use halfstep_sample::{GridKind, OdeVariable, SamplerKind, name_or_path_arg, path_arg, picture};
+use halfstep_terminal::Shell;
 
 /// Draw images from a model folder: a teacher or student that `train` made, or a diffusers
 /// pipeline folder holding a UNet2DModel.

@@ -3,7 +3,7 @@
 use halfstep_data::{DataError, Dataset, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
 
-use crate::suggest::nearest_name;
+use halfstep_core::nearest_name;
 
 /// Classes that an error lists.
 const LISTED: usize = 40;

@@ -8,11 +8,8 @@
 
 mod agreement;
 mod class_names;
-mod completions;
 mod dataset;
-mod device_list;
 mod diffusers;
-mod disk;
 mod draw;
 mod error;
 pub mod exponential;
@@ -27,18 +24,18 @@ mod of_model;
 mod open_model;
 mod options;
 pub mod output;
-mod panics;
-mod path_args;
 pub mod picture;
 mod places;
-mod program_main;
 mod registry;
 mod sampler;
 pub mod samplers;
-mod say;
-mod signals;
-mod suggest;
-mod watch;
+
+// For callers that are not moved to halfstep_core and halfstep_terminal yet.
+pub use halfstep_core::{caught, counted, nearest_name, note_panics};
+pub use halfstep_terminal::{
+    ProgressLine as Watch, StopSignal as StopFlag, answer, bar_style, name_or_path_arg, path_arg,
+    run_program, say, to_stderr, to_stdout,
+};
 
 pub use agreement::{
     MATRIX_UNITS, ROUNDING, check_drawing, largest, relative_difference, say_unchecked, verdict,
@@ -46,7 +43,6 @@ pub use agreement::{
 pub use class_names::{ClassError, ClassNames};
 pub use dataset::{load_dataset, say_passed_over};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
-pub use disk::check_room;
 pub use draw::{Draw, DrawProgress, MAKING, Start, StepNoise, quietly};
 pub use error::SampleError;
 pub use formats::{PictureFormat, check_ending};
@@ -55,15 +51,13 @@ pub use grid::{
     GridKind, continuous_grid, end_at_first_time, listed_grid, multistep_grid, sampling_grid,
     student_grid,
 };
+pub use halfstep_files::check_room;
 pub use images::Images;
 pub use noise_path::NoisePath;
 pub use ode::{OdeVariable, RungeKutta, Tableau};
 pub use open_model::{load_noted, open_model, open_model_checked};
 pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
-pub use panics::{caught, note_panics};
-pub use path_args::{name_or_path_arg, path_arg};
 pub use places::{Named, clash, place, writes_over};
-pub use program_main::run_program;
 pub use registry::{GridRule, SamplerEntry, SamplerKind, Takes};
 pub use sampler::{Family, Jump, Sampler, StepInfo, Trajectory, draw_with, walk};
 pub use samplers::analytic::AnalyticDpm;
@@ -72,7 +66,3 @@ pub use samplers::angular::AngularDdim;
 pub use samplers::ddim::Ddim;
 pub use samplers::dpm_multistep::DpmMultistep;
 pub use samplers::dpm_singlestep::DpmSinglestep;
-pub use say::{counted, to_stderr, to_stdout};
-pub use signals::StopFlag;
-pub use suggest::nearest_name;
-pub use watch::{Watch, bar_style};

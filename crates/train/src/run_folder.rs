@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use halfstep_model::read_text;
 use halfstep_sample::output::{TEMPORARY, write_file};
 
-use crate::changed_settings::changed_settings;
 use crate::config::Config;
+use crate::config::changed::changed_settings;
 use crate::error::TrainError;
 use crate::stage::Stage;
 
@@ -187,7 +187,7 @@ pub(crate) fn has_model(folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config_file::digits;
+    use crate::config::file::digits;
 
     fn config(overrides: &[&str]) -> Config {
         digits(overrides).unwrap()

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::SampleError;
-use crate::say::counted;
+use halfstep_core::counted;
 
 /// All that the numbers of a [`GammaTable`](super::GammaTable) depend on, up to rounding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

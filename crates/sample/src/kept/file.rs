@@ -8,7 +8,7 @@ use super::record::{Record, hidden, open_alone, remove};
 use super::{Drawing, FileFormat, Keep, KeptError, check_whole};
 use crate::error::SampleError;
 use crate::images::Images;
-use crate::say::counted;
+use halfstep_core::counted;
 
 /// `.NAME.partial`, with `.NAME.partial.json` beside it.
 pub(super) struct GrowingFile {

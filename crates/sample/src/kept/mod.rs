@@ -24,9 +24,9 @@ pub use settings::Settings;
 
 use crate::error::SampleError;
 use crate::images::Images;
-use crate::say::counted;
 use file::GrowingFile;
 use folder::PictureFolder;
+use halfstep_core::counted;
 
 /// What is drawn: images 0 to `count`.
 #[derive(Clone, Debug)]

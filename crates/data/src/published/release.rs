@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, Progress, fetch, hash, inflate};
+use super::{fetch::fetch, inflate};
+use crate::{DataError, Progress, hash};
 
 /// A dataset, or anything else that its authors publish as a fixed set of files.
 #[derive(Debug)]

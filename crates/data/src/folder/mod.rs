@@ -1,5 +1,6 @@
 //! A folder of pictures as a dataset.
 
+mod natural;
 mod passed_over;
 mod walk;
 
@@ -9,7 +10,7 @@ use std::{fs, io};
 
 use crate::picture::format::{Content, READ, has_ending_of_picture};
 use crate::picture::{self, Colour};
-use crate::{DataError, Dataset, Progress, natural};
+use crate::{DataError, Dataset, Progress};
 pub(crate) use passed_over::is_hidden;
 use passed_over::is_left_by_systems;
 

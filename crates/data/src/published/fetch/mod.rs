@@ -1,12 +1,17 @@
 //! Downloading a published dataset: whole and verified, or not at all.
 
+pub(crate) mod archive;
+mod download;
+mod workspace;
+
 use std::fs;
 use std::path::Path;
 
-use crate::archive::unpack;
-use crate::download::{Came, Download, Patience};
-use crate::workspace::Workspace;
-use crate::{DataError, Packing, Progress, PublishedFile, Release, inflate};
+use self::archive::unpack;
+use self::download::{Came, Download, Patience};
+use self::workspace::Workspace;
+use super::inflate;
+use crate::{DataError, Packing, Progress, PublishedFile, Release};
 
 /// No archive of ours is larger (CIFAR-10's is 170 MB): a server that sends more is wrong.
 const LARGEST: u64 = 256 << 20;

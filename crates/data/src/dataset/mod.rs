@@ -1,6 +1,7 @@
 //! Images as bytes, and batches of them as floats.
 
 mod classes;
+mod nearest;
 
 use std::sync::OnceLock;
 
@@ -8,6 +9,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 pub use self::classes::list_classes;
+pub use self::nearest::Nearest;
 use crate::{DataError, Outline, PassedOver, hash};
 
 /// A set of images of one shape, held as bytes, with or without class labels.

@@ -1,6 +1,7 @@
 //! One picture, as it is seen or brought to a square of bytes.
 
 pub(crate) mod format;
+mod jpeg;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -10,7 +11,7 @@ use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage, Rgba};
 
-use crate::{DataError, jpeg};
+use crate::DataError;
 use format::{Content, READ, TELLING};
 
 /// The colours of a dataset.

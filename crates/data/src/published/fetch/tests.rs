@@ -277,7 +277,7 @@ mod killed {
             let cut = Reply::cut(&whole, at).then_silent();
             let server = Server::replying([cut]);
             let mut child = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "fetch::tests::killed::fetch_where_told"])
+                .args(["--exact", "published::fetch::tests::killed::fetch_where_told"])
                 .env(DIR, dir.path())
                 .env(URL, &server.url)
                 .stdout(Stdio::null())

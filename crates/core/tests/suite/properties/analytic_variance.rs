@@ -1,6 +1,6 @@
 //! Analytic-DPM's variance against closed forms, the paper's own form and its bounds.
 //!
-//! The golden rows themselves are in `x_exact_gaussian`.
+//! The golden rows themselves are in `golden::gaussian_oracle`.
 
 use halfstep_core::{
     GaussianOracle, NoiseLevel, analytic_variance, noise_clip, posterior, posterior_data_variance,

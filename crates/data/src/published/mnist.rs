@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use crate::{DataError, Dataset, Packing, PublishedFile, Release, Split, idx};
+use super::idx;
+use crate::{DataError, Dataset, Packing, PublishedFile, Release, Split};
 
 pub(crate) const CLOTHES: [&str; 10] = [
     "T-shirt/top",

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::Dataset;
+use super::Dataset;
 
 /// An image of a dataset and how far it is.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 
 use crate::{DataError, Dataset};
 
-const CSV_GZ: &[u8] = include_bytes!("../assets/digits.csv.gz");
+const CSV_GZ: &[u8] = include_bytes!("../../assets/digits.csv.gz");
 const NAME: &str = "digits.csv.gz (embedded in the program)";
 const SIDE: usize = 8;
 const BRIGHTEST: u32 = 16;
@@ -59,7 +59,7 @@ mod tests {
     fn the_asset_is_the_one_its_readme_describes() {
         let expected = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22";
         assert_eq!(hash::sha256(CSV_GZ), expected);
-        assert!(include_str!("../assets/README.md").contains(expected));
+        assert!(include_str!("../../assets/README.md").contains(expected));
     }
 
     /// Counts as in scikit-learn's documentation of `load_digits`.

@@ -38,6 +38,7 @@ mod level;
 mod oracle;
 mod posterior;
 mod prediction;
+pub mod rng;
 mod schedule;
 mod step;
 mod threshold;

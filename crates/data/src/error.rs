@@ -22,6 +22,10 @@ pub enum DataError {
         source: std::io::Error,
     },
 
+    /// A file that cannot be written, or is not what was written.
+    #[error(transparent)]
+    Files(#[from] halfstep_files::FileError),
+
     /// The folder of `data.dir` does not exist.
     #[error("data.dir: there is no folder {}{}", dir.display(), relative_to(dir))]
     NoFolder {

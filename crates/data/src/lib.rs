@@ -36,17 +36,13 @@ pub mod hash;
 mod idx;
 mod inflate;
 mod jpeg;
-mod log;
 mod mnist;
 mod natural;
 mod nearest;
-mod normal;
-mod order;
 mod paths;
 mod picture;
 mod progress;
 mod release;
-mod stream;
 #[cfg(test)]
 mod testing;
 mod workspace;
@@ -59,9 +55,10 @@ pub use fetch::fetch;
 pub use folder::{PassedOver, PictureFiles, find_pictures, read_folder};
 pub use mnist::{FASHION_MNIST, MNIST};
 pub use nearest::Nearest;
-pub use order::EpochOrder;
 pub use paths::{HomeError, expand_home, in_one_case, relative_to, resolved};
 pub use picture::{Colour, picture_sides, read_picture, read_square};
 pub use progress::Progress;
 pub use release::{Packing, PublishedFile, Release};
-pub use stream::{Purpose, Stream, noise};
+
+// These live in `halfstep_core::rng` and are re-exported while callers move there.
+pub use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};

@@ -2,18 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use halfstep_files::FileError;
+
 /// An error about a model's configuration, weights or folder. Messages name the file or field and
 /// say what to do; what lies beneath is their `source()` and not repeated in them.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The operating system refused to read or write.
-    #[error("cannot read or write {}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// A file or folder that cannot be read or written, or is not what was written.
+    #[error(transparent)]
+    Files(#[from] FileError),
     /// A JSON file that does not parse.
     #[error("{}: not valid JSON for this file", path.display())]
     Json {
@@ -65,7 +62,7 @@ pub enum ModelError {
 impl ModelError {
     /// Names the path an I/O error belongs to.
     pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| Self::Io { path: path.to_path_buf(), source }
+        move |source| FileError::io(path)(source).into()
     }
 
     pub(crate) fn json(path: &Path) -> impl FnOnce(serde_json::Error) -> Self + '_ {

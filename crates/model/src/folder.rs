@@ -4,11 +4,10 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use halfstep_core::{DiscreteSchedule, PredictionType, ScheduleConfig, TimePoint};
+use halfstep_files::{has_checksums, verify_checksums, write_atomically, write_checksums};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::atomic::write_atomically;
-use crate::checksums::{has_checksums, verify_checksums, write_checksums};
 use crate::config::UNetConfig;
 use crate::error::ModelError;
 use crate::json::{read_json, write_json};
@@ -117,7 +116,7 @@ impl ModelFolder {
             write_json(&folder.join("scheduler/scheduler_config.json"), &self.scheduler)?;
             write_json(&folder.join(HALFSTEP), &self.halfstep)?;
             save_weights(&self.unet, &folder.join("unet").join(WEIGHTS))?;
-            write_checksums(&folder.join("unet"))
+            Ok(write_checksums(&folder.join("unet"))?)
         })
     }
 
@@ -125,10 +124,10 @@ impl ModelFolder {
     /// another program has none, and passes.
     ///
     /// # Errors
-    /// [`ModelError::Folder`] naming the file that is not what was written.
+    /// [`ModelError::Files`] naming the file that is not what was written.
     pub fn verify(dir: &Path) -> Result<(), ModelError> {
         let unet = dir.join("unet");
-        if has_checksums(&unet) { verify_checksums(&unet) } else { Ok(()) }
+        if has_checksums(&unet) { Ok(verify_checksums(&unet)?) } else { Ok(()) }
     }
 
     /// What the network predicts.

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use halfstep_files::read_text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::ModelError;
-use crate::text::read_text;
 
 /// An object all of whose fields have defaults.
 ///

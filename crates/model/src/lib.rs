@@ -7,10 +7,8 @@
 //! Tensors are `[B, C, H, W]`, images in `[-1, 1]`.
 
 mod architecture;
-mod atomic;
 mod attention;
 mod blocks;
-mod checksums;
 mod config;
 mod config_check;
 mod denoiser;
@@ -34,7 +32,6 @@ mod resnet;
 mod scheduler;
 mod scheduler_class;
 mod tensor_names;
-mod text;
 mod unet;
 mod weights;
 
@@ -42,8 +39,6 @@ pub use architecture::{
     Activation, BlockType, ClassEmbedType, ImageSize, MidBlockType, Resampling, TimeEmbeddingType,
     TimeScaleShift,
 };
-pub use atomic::{recover_folder, write_atomically};
-pub use checksums::{verify_checksums, write_checksums};
 pub use config::{ClassInput, UNetConfig};
 pub use denoiser::UNetDenoiser;
 pub use device::{SelectedDevice, list_devices};
@@ -54,6 +49,9 @@ pub use ema_model::EmaModel;
 pub use embedding::timestep_embedding;
 pub use error::ModelError;
 pub use folder::{Distilled, HalfstepFile, ModelFolder, Provenance};
+pub use halfstep_files::{
+    read_text, recover_folder, verify_checksums, write_atomically, write_checksums,
+};
 pub use note::ModelNote;
 pub use outline::{ModelFiles, ModelOutline};
 pub use params::{flat_grads, flat_params, param_names, with_flat_params};
@@ -61,6 +59,5 @@ pub use precision::{Precision, PrecisionError};
 pub use scheduler::SchedulerConfig;
 pub use scheduler_class::DpmSolver;
 pub use tensor_names::{NamedTwice, unwrapped_once};
-pub use text::read_text;
 pub use unet::UNet;
 pub use weights::{first_not_finite, load_weights, save_weights};

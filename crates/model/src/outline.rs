@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use halfstep_core::DiscreteSchedule;
+use halfstep_files::files_sha256;
 use serde_json::{Map, Value, json};
 
-use crate::checksums::sha256_of;
 use crate::config::UNetConfig;
 use crate::ema_model::EmaModel;
 use crate::error::ModelError;
@@ -115,13 +115,13 @@ impl ModelOutline {
     /// it predicts, at which noise levels. How it wants to be sampled is no part of it.
     ///
     /// # Errors
-    /// [`ModelError::Io`] if the weights cannot be read.
+    /// [`ModelError::Files`] if the weights cannot be read.
     pub fn sha256(&self) -> Result<String, ModelError> {
         let config = UNetConfig { other: Map::new(), ..self.config.clone() };
         let kind = self.scheduler.prediction_type;
         let said =
             json!({ "config": config, "predicts": kind, "levels": self.schedule.alphas_cumprod() });
-        sha256_of(said.to_string().as_bytes(), &self.files.weights)
+        Ok(files_sha256(said.to_string().as_bytes(), &self.files.weights)?)
     }
 }
 

@@ -40,7 +40,7 @@ const RENAMED: [(&str, &str); 4] =
 /// here computes in f32.
 ///
 /// # Errors
-/// [`ModelError::Io`] if the file cannot be opened; [`ModelError::Weights`] if it is not a
+/// [`ModelError::Files`] if the file cannot be opened; [`ModelError::Weights`] if it is not a
 /// safetensors file, a tensor is missing, left over, of the wrong shape or type, or not finite.
 pub fn load_weights(unet: UNet, path: &Path) -> Result<UNet, ModelError> {
     load_weight_files(unet, &[path.to_path_buf()])

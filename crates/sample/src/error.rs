@@ -126,19 +126,9 @@ pub enum SampleError {
         /// Pixels.
         height: u64,
     },
-    /// What is to be written is more than there is room for.
-    #[error(
-        "{}: needs {} on its disk, which has {} free",
-        path.display(), indicatif::HumanBytes(*needed), indicatif::HumanBytes(*free)
-    )]
-    DiskFull {
-        /// The first of the files and folders on that disk.
-        path: PathBuf,
-        /// Bytes of all of them.
-        needed: u64,
-        /// Bytes.
-        free: u64,
-    },
+    /// A file that cannot be written, or is not what was written.
+    #[error(transparent)]
+    Files(#[from] halfstep_files::FileError),
     /// A file that cannot be read or written.
     #[error("{}: {problem}", path.display())]
     File {

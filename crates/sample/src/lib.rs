@@ -44,6 +44,7 @@ pub use grids::{
     GridKind, continuous_grid, end_at_first_time, listed_grid, multistep_grid, sampling_grid,
     student_grid,
 };
+pub use halfstep_files::check_room;
 pub use methods::analytic_dpm::AnalyticDpm;
 pub use methods::ancestral::Ancestral;
 pub use methods::angular::AngularDdim;
@@ -52,7 +53,6 @@ pub use methods::dpm_multistep::DpmMultistep;
 pub use methods::dpm_singlestep::DpmSinglestep;
 pub use methods::options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
 pub use methods::runge_kutta::{OdeVariable, RungeKutta, Tableau};
-pub use output::disk::check_room;
 pub use output::formats::{PictureFormat, check_ending};
 pub use output::images::Images;
 pub use output::places::{Named, clash, place, writes_over};

@@ -1,63 +1,24 @@
 //! Is it copying? The training images nearest to some of the drawn ones.
 
 use halfstep_data::Dataset;
-use halfstep_model::read_text;
-use halfstep_sample::output::write_file;
+use halfstep_run::{Memorisation, Stage, layout, median};
 use halfstep_sample::{Images, output, picture};
-use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
-use crate::report::number::median;
 use crate::run::Run;
-use crate::run_folder::RunFolder;
-use crate::stage::Stage;
 
 /// Drawn images that are looked up.
 const LOOKED_UP: usize = 10;
 /// Training images over which the usual distance is measured.
 const PROBES: usize = 32;
 
-const PICTURE: &str = "samples/nearest.png";
-const NUMBERS: &str = "report/nearest.json";
-
-/// How near drawn images are to training images: root of the mean squared difference, pixels in
-/// `[-1, 1]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Copies {
-    /// Whose images, in words.
-    pub model: String,
-    /// Distance of each drawn image to its nearest training image.
-    pub distances: Vec<f64>,
-    /// Their positions in the dataset.
-    pub images: Vec<usize>,
-    /// Median distance of a training image to the nearest other one; `None` if there is no other.
-    pub typical: Option<f64>,
-}
-
-impl Copies {
-    /// What was written, and its picture; `None` if it is not there or damaged.
-    pub fn read(folder: &std::path::Path) -> Option<(Self, Vec<u8>)> {
-        let numbers = read_text(&folder.join(NUMBERS)).ok()?;
-        Some((serde_json::from_str(&numbers).ok()?, std::fs::read(folder.join(PICTURE)).ok()?))
-    }
-
-    fn write(&self, folder: &RunFolder, rows: &[&Images]) -> Result<(), TrainError> {
-        let scale = picture::comfortable_scale(rows[0].shape[2]);
-        output::write_png(&folder.file(PICTURE), picture::rows(rows, scale)?)?;
-        let path = folder.file(NUMBERS);
-        let text =
-            serde_json::to_string_pretty(self).map_err(|error| TrainError::file(&path, error))?;
-        Ok(write_file(&path, text.as_bytes())?)
-    }
-}
-
 impl Run<'_> {
     /// Looks for the training images nearest to the first of `images`.
     pub(crate) fn nearest(&self, stage: Stage, images: &Images) -> Result<(), TrainError> {
         let drawn = images.first(LOOKED_UP);
         let mirrored = self.config.teacher.flip;
-        let (mut copies, mut found) = (
-            Copies {
+        let (mut check, mut found) = (
+            Memorisation {
                 model: stage.to_string(),
                 distances: Vec::new(),
                 images: Vec::new(),
@@ -71,11 +32,13 @@ impl Run<'_> {
             let Some(nearest) = self.dataset.nearest(&seen, None, mirrored) else { continue };
             let pick = halfstep_data::Pick::new(nearest.index).flipped(nearest.flip);
             found.values.extend(self.dataset.batch(&[pick]).images);
-            copies.distances.push(nearest.distance);
-            copies.images.push(nearest.index);
+            check.distances.push(nearest.distance);
+            check.images.push(nearest.index);
         }
-        found.shape[0] = copies.images.len();
-        copies.write(&self.folder, &[&drawn, &found])
+        found.shape[0] = check.images.len();
+        let rows = picture::rows(&[&drawn, &found], picture::comfortable_scale(drawn.shape[2]))?;
+        output::write_png(&self.folder.file(layout::NEAREST), rows)?;
+        Ok(check.write(self.folder.path())?)
     }
 }
 

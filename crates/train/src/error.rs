@@ -44,6 +44,9 @@ pub enum TrainError {
     /// Drawing.
     #[error(transparent)]
     Sample(#[from] halfstep_sample::SampleError),
+    /// A file that cannot be written, or is not what was written.
+    #[error(transparent)]
+    Files(#[from] halfstep_files::FileError),
     /// A file of the run folder.
     #[error("{}: {problem}", path.display())]
     File {
@@ -52,6 +55,12 @@ pub enum TrainError {
         /// Why, and what to do.
         problem: String,
     },
+    /// The formats of the run folder.
+    #[error(transparent)]
+    Run(#[from] halfstep_run::RunError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] halfstep_report::ReportError),
     /// Training diverged.
     #[error(
         "{stage}: {} at step {step}{}; {}. {}",

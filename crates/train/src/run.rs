@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 use halfstep_core::DiscreteSchedule;
 use halfstep_data::{Dataset, list_classes};
 use halfstep_model::{ClassInput, SelectedDevice, UNetConfig};
+use halfstep_report::write_report;
+use halfstep_run::layout::DATASET;
+use halfstep_run::{RunClock, RunInfo, RunStatus, Stage, Summary};
 use halfstep_sample::{SampleError, StopFlag, caught};
 
 use crate::config::Config;
+use crate::config::pretrained::Original;
 use crate::error::TrainError;
-use crate::left::{StageLeft, left_of};
-use crate::measure::is_measured;
-use crate::original::Original;
-use crate::plan::PlanText;
-use crate::report::write_report;
-use crate::run_folder::{DATASET, RunFolder};
-use crate::run_info::{RunClock, RunInfo, Standing};
-use crate::saved_states::SavedStates;
-use crate::stage::Stage;
-use crate::summary::Summary;
+use crate::evaluate::measure::is_measured;
+use crate::plan::left::{StageLeft, left_of};
+use crate::plan::plan_text;
+use crate::run_folder::RunFolder;
+use crate::run_info::program;
+use crate::stage_train::saved_states::SavedStates;
 
 /// While a stage learns, the report is brought up to date this often.
 const REPORTED_EVERY: Duration = Duration::from_secs(30);
@@ -97,8 +97,9 @@ impl<'a> Run<'a> {
         refuse_earlier_order(&options.out, dataset, sha256)?;
         let folder = RunFolder::open(&options.out, config, sha256, original_sha256.as_deref())?;
         let states = SavedStates::open(folder.file("state"))?;
-        let plan = PlanText::new(config, &unet, &dataset.outline(), &options.device.device)?;
-        let info = RunInfo::new(&options.device.description, plan, dataset.name(), sha256);
+        let plan = plan_text(config, &unet, &dataset.outline(), &options.device.device)?;
+        let info =
+            RunInfo::new(&program(), &options.device.description, plan, dataset.name(), sha256);
         let clock = RunClock::start(folder.path(), info);
         let (stages, reported) = (config.stages(), Cell::new(Instant::now()));
         Ok(Self {
@@ -139,8 +140,8 @@ impl<'a> Run<'a> {
         // Killed between the last measurement and its own end, a run left these undone.
         self.states.remove()?;
         let told = RunInfo::read(self.folder.path());
-        if told.is_none_or(|info| info.standing != Standing::Finished) {
-            self.report_or_say(Standing::Finished);
+        if told.is_none_or(|info| info.status != RunStatus::Finished) {
+            self.report_or_say(RunStatus::Finished);
         }
         Ok(Some(summary))
     }
@@ -158,28 +159,28 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`TrainError`]; what was saved before stays.
     pub fn go(&self) -> Result<Outcome, TrainError> {
-        self.report_or_say(Standing::Running);
+        self.report_or_say(RunStatus::Running);
         let outcome = self.run_stages();
         match &outcome {
-            Ok(Outcome::Finished(_)) => self.report_or_say(Standing::Finished),
-            Ok(_) => self.report_or_say(Standing::Stopped),
+            Ok(Outcome::Finished(_)) => self.report_or_say(RunStatus::Finished),
+            Ok(_) => self.report_or_say(RunStatus::Stopped),
             // The error is what matters, also where this cannot be written.
-            Err(error) => drop(self.report(Standing::Failed(with_causes(error)))),
+            Err(error) => drop(self.report(RunStatus::Failed(with_causes(error)))),
         }
         outcome
     }
 
     /// Brings `report/` up to date.
-    fn report(&self, standing: Standing) -> Result<(), TrainError> {
+    fn report(&self, status: RunStatus) -> Result<(), TrainError> {
         self.reported.set(Instant::now());
-        self.clock.write(standing)?;
+        self.clock.write(status)?;
         write_report(self.folder.path())?;
         Ok(())
     }
 
     /// The same, where a report that cannot be written is no reason to end the work.
-    pub(crate) fn report_or_say(&self, standing: Standing) {
-        if let Err(error) = self.report(standing) {
+    pub(crate) fn report_or_say(&self, status: RunStatus) {
+        if let Err(error) = self.report(status) {
             halfstep_sample::say!("note: the report was not written: {}", with_causes(&error));
         }
     }
@@ -214,7 +215,7 @@ impl<'a> Run<'a> {
                         return Err(TrainError::Measuring { stage, source });
                     }
                 }
-                self.report_or_say(Standing::Running);
+                self.report_or_say(RunStatus::Running);
             }
         }
         self.states.remove()?;

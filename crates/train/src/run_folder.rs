@@ -4,18 +4,13 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use halfstep_model::read_text;
+use halfstep_run::Stage;
+use halfstep_run::layout::{CONFIG, DATASET, METRICS, ORIGINAL, has_model};
 use halfstep_sample::output::{TEMPORARY, write_file};
 
-use crate::changed_settings::changed_settings;
 use crate::config::Config;
+use crate::config::changed::changed_settings;
 use crate::error::TrainError;
-use crate::stage::Stage;
-
-/// The file that says which images a run learns from.
-pub(crate) const DATASET: &str = "dataset.sha256";
-
-/// The file that says which teacher from a folder it distils.
-pub(crate) const ORIGINAL: &str = "original.sha256";
 
 /// A run folder, locked against a second run.
 #[derive(Debug)]
@@ -77,10 +72,9 @@ impl RunFolder {
     /// A run that has begun says of which settings and images it is, and of which teacher if that comes
     /// from a folder.
     fn check_begun(&self, has_original: bool) -> Result<(), TrainError> {
-        let begun =
-            ["state", "teacher", "metrics.jsonl"].iter().any(|name| self.file(name).exists());
+        let begun = ["state", "teacher", METRICS].iter().any(|name| self.file(name).exists());
         let original = has_original.then_some(ORIGINAL);
-        for name in ["config.toml", DATASET].into_iter().chain(original) {
+        for name in [CONFIG, DATASET].into_iter().chain(original) {
             let path = self.file(name);
             let empty = path.metadata().map_or(true, |file| file.len() == 0);
             if begun && empty {
@@ -113,7 +107,7 @@ impl RunFolder {
     }
 
     fn check_config(&self, config: &Config) -> Result<(), TrainError> {
-        let path = self.file("config.toml");
+        let path = self.file(CONFIG);
         let resolved = toml::to_string(&with_whole_places(config)?)
             .map_err(|error| TrainError::file(&path, error))?;
         if path.exists() {
@@ -179,15 +173,10 @@ fn with_whole_places(config: &Config) -> Result<Config, TrainError> {
     Ok(Config { data: config.data.clone().in_dir(&whole), ..config.clone() })
 }
 
-/// Whether a model folder is there, which appears by a rename.
-pub(crate) fn has_model(folder: &Path) -> bool {
-    folder.join("model_index.json").is_file()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config_file::digits;
+    use crate::config::file::digits;
 
     fn config(overrides: &[&str]) -> Config {
         digits(overrides).unwrap()

@@ -117,9 +117,12 @@ pub enum GammaError {
         /// What it said.
         problem: String,
     },
-    /// A file that cannot be read or written.
+    /// A file that cannot be read.
     #[error(transparent)]
     File(#[from] SampleError),
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Files(#[from] halfstep_files::FileError),
     /// The network.
     #[error(transparent)]
     Model(#[from] ModelError),

@@ -1,13 +1,12 @@
 //! Files: pictures, raw safetensors, start noise. Each is written whole or not at all.
 
-pub(crate) mod disk;
 pub(crate) mod formats;
 pub(crate) mod images;
 pub mod kept;
 pub mod picture;
 pub(crate) mod places;
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
@@ -19,70 +18,7 @@ use crate::output::formats::PictureFormat;
 use crate::output::images::Images;
 use crate::output::kept::{FileFormat, png_name};
 
-/// How the names of our temporary files begin.
-pub const TEMPORARY: &str = ".halfstep-";
-
-/// Writes `bytes` to a temporary sibling and renames it.
-///
-/// # Errors
-/// [`SampleError::File`] naming `path`; nothing is left behind.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
-    let parent =
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        std::fs::create_dir_all(parent)?;
-        let mut file = temporary(parent)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?; // the bytes before the name
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|error| SampleError::file(path, format!("cannot write: {error}")))
-}
-
-/// Checks, before any work, that [`write_file`] can write `path`. Leaves nothing behind.
-///
-/// # Errors
-/// [`SampleError::File`] naming `path`.
-pub fn check_file(path: &Path) -> Result<(), SampleError> {
-    if path.is_dir() {
-        return Err(SampleError::file(path, "is a folder; name a file"));
-    }
-    check_folder(path, path.parent().unwrap_or(Path::new("")))
-}
-
-/// Checks, before any work, that files can be written into `dir`, which need not exist yet. Leaves
-/// nothing behind.
-///
-/// # Errors
-/// [`SampleError::File`] naming `dir`.
-pub fn check_dir(dir: &Path) -> Result<(), SampleError> {
-    check_folder(dir, dir)
-}
-
-/// Opens a temporary file in the nearest folder above that exists, on behalf of `output`.
-fn check_folder(output: &Path, dir: &Path) -> Result<(), SampleError> {
-    let existing = dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
-    if !existing.is_dir() {
-        let problem = format!("cannot write: {} is a file, not a folder", existing.display());
-        return Err(SampleError::file(output, problem));
-    }
-    temporary(existing)
-        .map(drop)
-        .map_err(|error| SampleError::file(output, format!("cannot write: {error}")))
-}
-
-/// A temporary file with the permissions that any new file gets, not the private ones of tempfile.
-fn temporary(parent: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666)); // less the umask
-    }
-    builder.tempfile_in(parent)
-}
+pub use halfstep_files::{TEMPORARY, check_dir, check_file, write_file};
 
 /// A picture as PNG.
 ///
@@ -103,7 +39,7 @@ pub fn write_picture(path: &Path, picture: RgbImage) -> Result<(), SampleError> 
             let mut bytes = Vec::new();
             let encoder = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
             picture.write_with_encoder(encoder).map_err(|error| SampleError::file(path, error))?;
-            write_file(path, &bytes)
+            Ok(write_file(path, &bytes)?)
         }
     }
 }
@@ -116,7 +52,7 @@ fn write_png_image(path: &Path, picture: &DynamicImage) -> Result<(), SampleErro
     picture
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(|error| SampleError::file(path, error))?;
-    write_file(path, bytes.get_ref())
+    Ok(write_file(path, bytes.get_ref())?)
 }
 
 /// One PNG per image, at its own size: `DIR/000000.png`, numbered from `first`.
@@ -149,7 +85,7 @@ pub fn write_png_files(dir: &Path, images: &Images, first: u64) -> Result<(), Sa
 /// # Errors
 /// [`SampleError::File`].
 pub fn write_raw(path: &Path, images: &Images) -> Result<(), SampleError> {
-    write_file(path, &FileFormat::Raw.whole(images))
+    Ok(write_file(path, &FileFormat::Raw.whole(images))?)
 }
 
 /// Start noise: tensor `noise`, f32 `[B, C, H, W]`, of a safetensors file.

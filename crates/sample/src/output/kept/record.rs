@@ -1,9 +1,9 @@
 //! What was drawn so far, in a small file beside the images.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use halfstep_files::write_file_through;
 use serde::{Deserialize, Serialize};
 
 use super::{Drawing, KeptError, Settings};
@@ -40,14 +40,7 @@ impl Record {
     pub fn write(&self, path: &Path) -> Result<(), SampleError> {
         let text = serde_json::to_string(self).map_err(|error| SampleError::file(path, error))?;
         // Under a name of its own: what a kill leaves is written over. The place is locked.
-        let fresh = fresh_name(path);
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&fresh)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?; // the bytes before the name
-            std::fs::rename(&fresh, path)
-        };
-        write().map_err(|error| SampleError::file(path, format!("cannot write: {error}")))
+        Ok(write_file_through(&fresh_name(path), path, text.as_bytes())?)
     }
 
     /// Removes a record, if there is one.

@@ -1,0 +1,169 @@
+//! A chart as SVG: curves over two axes.
+
+pub(crate) mod axis;
+mod canvas;
+pub(crate) mod curve;
+pub(crate) mod figure;
+pub(crate) mod ink;
+
+use axis::{Axis, Scale};
+use canvas::{Canvas, DrawError, TEXT, width};
+use curve::Point;
+use ink::{Ink, themed};
+use plotters::prelude::*;
+
+/// Width and height of every chart. The plotting crate draws at whole numbers: with so many of them
+/// a curve is smooth.
+pub(crate) const SIZE: (u32, u32) = (1920, 1200);
+
+/// Curves over two axes.
+#[derive(Clone, Debug)]
+pub(crate) struct Chart {
+    /// The horizontal axis.
+    pub x: AxisSpec,
+    /// The vertical axis.
+    pub y: AxisSpec,
+    /// What is drawn, first to last.
+    pub curves: Vec<Curve>,
+    /// Upright lines with words to the right of them.
+    pub marks: Vec<(f64, String)>,
+}
+
+/// An axis to be fitted to the curves.
+#[derive(Clone, Debug)]
+pub(crate) struct AxisSpec {
+    /// What is measured, with its unit.
+    pub title: &'static str,
+    /// How its values are spread.
+    pub scale: Scale,
+    /// Ticks at these values instead of round ones.
+    pub ticks: Option<Vec<f64>>,
+}
+
+impl AxisSpec {
+    /// With round ticks.
+    pub fn new(title: &'static str, scale: Scale) -> Self {
+        Self { title, scale, ticks: None }
+    }
+}
+
+/// Points in the order of their steps.
+#[derive(Clone, Debug)]
+pub(crate) struct Curve {
+    /// Written at its end.
+    pub name: Option<String>,
+    /// Its colour.
+    pub ink: Ink,
+    /// Its shape.
+    pub look: Look,
+    /// What it goes through; points that have no place on the axes are left out.
+    pub points: Vec<Point>,
+}
+
+impl Curve {
+    /// A line without a name.
+    pub fn line(ink: Ink, points: Vec<Point>) -> Self {
+        Self { name: None, ink, look: Look::Line, points }
+    }
+
+    /// A pale line without a name.
+    pub fn pale(ink: Ink, points: Vec<Point>) -> Self {
+        Self { look: Look::Pale, ..Self::line(ink, points) }
+    }
+}
+
+/// The shape of a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// A pale line for what lies behind a smooth one.
+    Pale,
+    /// A line.
+    Line,
+    /// A line with a dot at each point.
+    Dots,
+    /// Dots with their values written below them.
+    DotsAndValues,
+    /// Triangles with their values written above them.
+    TrianglesAndValues,
+}
+
+impl Look {
+    /// Whether values are written beside its points.
+    fn has_values(self) -> bool {
+        matches!(self, Self::DotsAndValues | Self::TrianglesAndValues)
+    }
+}
+
+impl Chart {
+    /// The elements of the picture, without the `svg` around them. `None` if there is nothing to draw.
+    ///
+    /// # Errors
+    /// What the plotting crate says.
+    pub fn svg(&self) -> Result<Option<String>, DrawError> {
+        let x = self.axis(&self.x, |point| point.0);
+        let (Some(x), Some(y)) = (x, self.axis(&self.y, |point| point.1)) else {
+            return Ok(None);
+        };
+        let mut svg = String::new();
+        self.draw(x, y, &mut svg)?;
+        // The page makes its own opening tag, and closes it.
+        let inner = svg.split_once('>').map_or("", |(_, rest)| rest);
+        Ok(Some(themed(inner.trim_end().trim_end_matches("</svg>").to_owned())))
+    }
+
+    fn draw(&self, x: Axis, y: Axis, svg: &mut String) -> Result<(), DrawError> {
+        let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+        let plane = ChartBuilder::on(&root)
+            .margin_top(if self.marks.is_empty() { 2 * TEXT } else { 5 * TEXT / 2 })
+            .margin_right(self.right_margin(&x))
+            .x_label_area_size(3 * TEXT)
+            .y_label_area_size(left_margin(&y))
+            .build_cartesian_2d(x, y)?;
+        let mut canvas = Canvas { root: &root, plane };
+        canvas.axes(self.x.title, self.y.title)?;
+        canvas.marks(&self.marks)?;
+        let mut names = Vec::new();
+        for curve in &self.curves {
+            let points = self.seen(curve);
+            canvas.curve(curve, &points)?;
+            canvas.values(curve.look, &points)?;
+            if let (Some(name), Some(&end)) = (&curve.name, points.last()) {
+                names.push((end, name.as_str(), curve.ink));
+            }
+        }
+        canvas.names(names)?;
+        root.present()
+    }
+
+    fn takes(&self, point: &Point) -> bool {
+        self.x.scale.takes(point.0) && self.y.scale.takes(point.1)
+    }
+
+    fn seen(&self, curve: &Curve) -> Vec<Point> {
+        curve.points.iter().copied().filter(|point| self.takes(point)).collect()
+    }
+
+    fn axis(&self, spec: &AxisSpec, of: impl Fn(&Point) -> f64) -> Option<Axis> {
+        let points = self.curves.iter().flat_map(|curve| &curve.points);
+        let with_values = self.curves.iter().any(|curve| curve.look.has_values());
+        let room = if with_values { 0.15 } else { 0.05 };
+        let axis = Axis::fit(spec.scale, points.filter(|point| self.takes(point)).map(of), room)?;
+        Some(match &spec.ticks {
+            Some(ticks) => axis.with_ticks(ticks),
+            None => axis,
+        })
+    }
+
+    /// Room for the names, or for half of the last tick's number.
+    fn right_margin(&self, x: &Axis) -> i32 {
+        let names = self.curves.iter().filter_map(|curve| curve.name.as_deref());
+        let longest = names.map(width).max().map_or(0, |width| width + TEXT);
+        let tick = x.labels().next_back().map_or(0, |label| width(&label) / 2);
+        longest.max(tick) + TEXT / 4
+    }
+}
+
+fn left_margin(y: &Axis) -> i32 {
+    let widest = y.labels().map(|label| width(&label)).max().unwrap_or(0);
+    widest + TEXT / 2
+}

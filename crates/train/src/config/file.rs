@@ -1,0 +1,261 @@
+//! Reading the configuration: TOML, overrides, suggestions.
+
+use std::path::Path;
+
+use halfstep_data::expand_home;
+use halfstep_model::read_text;
+use halfstep_sample::nearest_name;
+use toml::{Table, Value};
+
+use crate::config::Config;
+use crate::config::whole_numbers::with_whole_numbers;
+use crate::error::TrainError;
+
+/// Reads and checks a configuration file, with `--set a.b=c` overrides on top.
+///
+/// # Errors
+/// [`TrainError::Parse`] with line and column, or naming the override, and a suggestion for a
+/// misspelt key; [`TrainError::Config`] for values that do not go together.
+pub fn load_config(path: &Path, overrides: &[String]) -> Result<Config, TrainError> {
+    let text = read_text(path).map_err(|error| TrainError::file(path, error))?;
+    parse_config(&path.display().to_string(), &text, overrides)
+}
+
+/// [`load_config`] of a text; `origin` names it in errors.
+///
+/// # Errors
+/// As [`load_config`].
+pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Config, TrainError> {
+    let parse_error = |origin: &str, error: toml::de::Error| TrainError::Parse {
+        origin: origin.to_owned(),
+        problem: with_suggestion(&error.to_string()),
+    };
+    let config = if overrides.is_empty() {
+        deserialize(text).map_err(|error| parse_error(origin, error))?
+    } else {
+        let mut table: Table = toml::from_str(text).map_err(|error| parse_error(origin, error))?;
+        for assignment in overrides {
+            set(&mut table, assignment)?;
+        }
+        let merged = format!(
+            "{origin} after --set {} (lines are of the merged settings)",
+            overrides.join(" --set ")
+        );
+        // Through text, so that errors show the line.
+        let text = toml::to_string(&table).unwrap_or_default();
+        deserialize(&text).map_err(|error| parse_error(&merged, error))?
+    };
+    let config = config.with_homes_expanded()?.resolved()?;
+    config.validate()?;
+    Ok(config)
+}
+
+impl Config {
+    /// With `~` replaced in every path, so that nothing that reads them later has to know of it.
+    fn with_homes_expanded(mut self) -> Result<Self, TrainError> {
+        let expanded = |field: &'static str, path: &Path| {
+            expand_home(path).map_err(|error| TrainError::config(field, format!("is {error}")))
+        };
+        if let Some(dir) = self.data.dir() {
+            let dir = expanded("data.dir", dir)?;
+            self.data = self.data.in_dir(&dir);
+        }
+        if let Some(from) = &self.teacher.from {
+            self.teacher.from = Some(expanded("teacher.from", from)?);
+        }
+        Ok(self)
+    }
+}
+
+/// Reads a configuration; a whole number may be written as a float, such as `2e3`. Errors are of the text
+/// as it stands, unless that is in order where the first of them is.
+fn deserialize(text: &str) -> Result<Config, toml::de::Error> {
+    let as_it_stands = match toml::from_str::<Config>(text) {
+        Ok(config) => return Ok(config),
+        Err(error) => error,
+    };
+    let Some(text) = with_whole_numbers(text) else { return Err(as_it_stands) };
+    let of_a_float = as_it_stands.message().starts_with("invalid type: floating point");
+    toml::from_str(&text).map_err(|error| if of_a_float { error } else { as_it_stands })
+}
+
+/// Applies one `a.b=c`. The value is TOML; what is not TOML is a string.
+fn set(table: &mut Table, assignment: &str) -> Result<(), TrainError> {
+    let wrong = |problem: &str| TrainError::Parse {
+        origin: format!("--set {assignment}"),
+        problem: problem.to_owned(),
+    };
+    let (path, value) = assignment
+        .split_once('=')
+        .ok_or_else(|| wrong("expected KEY=VALUE, such as teacher.train_steps=100"))?;
+    let value = parse_value(value.trim());
+    let mut keys: Vec<&str> = path.trim().split('.').collect();
+    if keys.iter().any(|key| key.is_empty()) {
+        return Err(wrong("the key has an empty part"));
+    }
+    let last = keys.pop().ok_or_else(|| wrong("the key is empty"))?;
+    let mut table = table;
+    for key in keys {
+        let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
+        table = entry.as_table_mut().ok_or_else(|| wrong(&format!("`{key}` is not a section")))?;
+    }
+    table.insert(last.to_owned(), value);
+    Ok(())
+}
+
+fn parse_value(text: &str) -> Value {
+    toml::from_str::<Table>(&format!("value = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`", and what to write to its
+/// "invalid type: floating point `2.5`, expected u64".
+fn with_suggestion(message: &str) -> String {
+    let wants_integer =
+        ["expected u64", "expected usize"].iter().any(|said| message.contains(said));
+    if wants_integer && message.contains("invalid") {
+        return format!("{}\na whole number is needed, such as 2000 or 2e3", message.trim_end());
+    }
+    let mut quoted = message
+        .lines()
+        .find(|line| line.contains("unknown field") || line.contains("unknown variant"))
+        .unwrap_or_default()
+        .split('`')
+        .skip(1)
+        .step_by(2);
+    let nearest = quoted.next().and_then(|unknown| nearest_name(unknown, quoted));
+    match nearest {
+        Some(known) => format!("{}\ndid you mean `{known}`?", message.trim_end()),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+const DIGITS: &str = include_str!("../../../../configs/digits.toml");
+
+/// `configs/digits.toml` with settings as `--set` gives them.
+#[cfg(test)]
+pub(crate) fn digits(settings: &[&str]) -> Result<Config, TrainError> {
+    let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+    parse_config("digits.toml", DIGITS, &settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str, overrides: &[&str]) -> String {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        parse_config("test.toml", text, &overrides).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn shipped_configs_are_valid_and_resolve_to_themselves() {
+        let shipped = [
+            DIGITS,
+            include_str!("../../../../configs/cifar.toml"),
+            include_str!("../../../../configs/cifar-cpu.toml"),
+            include_str!("../../../../configs/cifar-gpu.toml"),
+            include_str!("../../../../configs/cifar-small.toml"),
+            include_str!("../../../../configs/mnist.toml"),
+            include_str!("../../../../configs/mnist-gpu.toml"),
+            include_str!("../../../../configs/fashion.toml"),
+        ];
+        for text in shipped {
+            let config = parse_config("shipped", text, &[]).unwrap();
+            let resolved = toml::to_string(&config).unwrap();
+            assert_eq!(parse_config("resolved", &resolved, &[]).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_gets_a_suggestion_and_a_line() {
+        let text = DIGITS.replace("train_steps", "train_stepz");
+        let message = refused(&text, &[]);
+        assert!(message.contains("did you mean `train_steps`?"), "{message}");
+        assert!(message.contains("line"), "{message}");
+    }
+
+    #[test]
+    fn overrides_reach_every_depth() {
+        let overrides =
+            ["seed=7", "teacher.ema.decay=0.5", "log.every=3", "distill.weighting={kind=\"x0\"}"];
+        let config = digits(&overrides).unwrap();
+        assert_eq!((config.seed, config.teacher.ema.decay, config.log.every), (7, 0.5, 3));
+        assert_eq!(config.distill.weighting.name(), "x0");
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_as_floats() {
+        let overrides = ["teacher.train_steps=2e3", "seed=7.0", "teacher.learning_rate=1"];
+        let config = digits(&overrides).unwrap();
+        let read = (config.teacher.train_steps, config.seed, config.teacher.learning_rate);
+        assert_eq!(read, (2000, 7, 1.0));
+        assert_eq!(
+            digits(&["distill.rounds.4.train_steps=5e2"]).unwrap().round(4).train_steps,
+            500
+        );
+        let text = DIGITS.replace("student_steps = 4", "student_steps = 4.0");
+        assert_eq!(parse_config("file", &text, &[]).unwrap(), digits(&[]).unwrap());
+        for wrong in ["2.5", "-5", "-2e3", "1e40", "nan", "2e3x"] {
+            let message = refused(DIGITS, &[&format!("teacher.train_steps={wrong}")]);
+            assert!(message.contains("train_steps = "), "{wrong}: {message}");
+            assert!(message.contains("such as 2000 or 2e3"), "{wrong}: {message}");
+        }
+    }
+
+    /// That is what is wrong, and not the float.
+    #[test]
+    fn a_mistake_after_a_whole_float_is_the_one_that_is_said() {
+        let mut lines: Vec<&str> = DIGITS.lines().collect();
+        let at = lines.iter().position(|line| line.starts_with("train_steps = ")).unwrap();
+        lines[at] = "train_steps = 2e3\nwarmup_stepz = 5";
+        let message = refused(&lines.join("\n"), &[]);
+        assert!(message.contains("`warmup_stepz`"), "{message}");
+        assert!(message.contains("did you mean `warmup_steps`?"), "{message}");
+        // The line of the file, counted from 1.
+        assert!(message.contains(&format!("line {}", at + 2)), "{message}");
+        let message = refused(&lines.join("\n").replace("2e3", "2.5"), &[]);
+        assert!(message.contains("train_steps = 2.5"), "{message}");
+    }
+
+    #[test]
+    fn a_tilde_in_a_path_is_the_home_folder() {
+        let home = std::env::home_dir().expect("tests have a home");
+        let config = digits(&["data={kind=\"mnist\", dir=\"~/mnist\"}"]).unwrap();
+        assert_eq!(config.data.dir(), Some(home.join("mnist").as_path()));
+        let message = refused(DIGITS, &["data={kind=\"mnist\", dir=\"~bob/mnist\"}"]);
+        assert!(message.contains("`data.dir` is ~bob/mnist: only ~"), "{message}");
+        let message = refused(DIGITS, &["teacher.from=~bob/teacher"]);
+        assert!(message.contains("`teacher.from` is ~bob/teacher: only ~"), "{message}");
+    }
+
+    #[test]
+    fn wrong_values_are_refused_by_name() {
+        let cases = [
+            ("seed", "seed=maybe"),
+            ("precision", "precision=f64"),
+            ("distill.teacher_steps", "distill.teacher_steps=48"),
+            ("distill.student_steps", "distill.student_steps=3"),
+            ("distill.weighting", "distill.weighting={kind=\"min_snr_gamma\", gamma=5.0}"),
+            ("distill.weighting", "distill.weighting={kind=\"snr\"}"),
+            ("teacher.prediction_type", "teacher.prediction_type=epsilon"),
+            ("teacher.accumulate", "teacher.accumulate=7"),
+            ("teacher.batch_size", "teacher.batch_size=0"),
+            ("teacher.learning_rate", "teacher.learning_rate=-1.0"),
+            ("teacher.ema.decay", "teacher.ema.decay=1.5"),
+            ("distill.ema.decay", "distill.ema={decay=1.5}"),
+            ("distill.ema.min_decay", "distill.ema={min_decay=-0.5}"),
+            ("name", "name=../escape"),
+            ("teacher.optimizer", "teacher.optimizer.eps=0.0"),
+            ("--set seed", "seed"),
+            ("unknown field `sedd`", "sedd=1"),
+        ];
+        for (needle, assignment) in cases {
+            let message = refused(DIGITS, &[assignment]);
+            assert!(message.contains(needle), "{assignment}: {message}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A short training of a configuration's network, from numbers that are the same on every device.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::{DiscreteSchedule, EmaSchedule, TimePoint};
+use halfstep_data::{Purpose, noise};
+use halfstep_model::{
+    ClassInput, Precision, SelectedDevice, UNet, UNetConfig, flat_grads, flat_params, param_names,
+    with_flat_params,
+};
+
+use crate::batches::TrainingBatch;
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::learner::Learner;
+use crate::learner::step_stats::StepStats;
+use crate::objective::{Loss, teacher_loss};
+use crate::stage_train::ends::{initial_network, weight_uniforms};
+
+/// Images of a batch: several, so that images of one batch could be mixed up.
+pub(crate) const BATCH: usize = 4;
+/// Added to every weight, up to this.
+const NUDGE: f32 = 0.02;
+
+/// Faster than this, without a warm-up, a large network jumps about: AdamW's first updates have the
+/// size of the rate however small a gradient, thousands of them add up in every value, and roundings
+/// grow from step to step.
+const LARGEST_RATE: f64 = 2e-5;
+
+/// What is trained, and how.
+pub(crate) struct Trial<'a> {
+    pub config: &'a Config,
+    pub unet: &'a UNetConfig,
+    pub schedule: &'a DiscreteSchedule,
+    pub precision: Precision,
+    pub steps: u64,
+}
+
+/// What came out, on the host.
+pub(crate) struct Outcome {
+    /// The network's answer to the batch.
+    pub output: Vec<f32>,
+    /// The loss's gradient, parameter by parameter.
+    pub gradients: Vec<(String, Vec<f32>)>,
+    /// Of every step, in turn.
+    pub losses: Vec<f32>,
+}
+
+impl Trial<'_> {
+    /// Computes it on a device.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] if the device fails.
+    pub fn on(&self, device: &SelectedDevice) -> Result<Outcome, TrainError> {
+        let tracked = device.device.clone().autodiff();
+        let unet = drawn_network(self.unet, self.config.seed, &tracked)?;
+        let optimizer = &self.config.teacher.optimizer;
+        let ema = Some(EmaSchedule::new(0.999));
+        let mut learner = Learner::new(unet, optimizer, ema, self.precision, device);
+        let batch = self.batch(&tracked);
+        let output = self.output(&learner.unet, &batch)?;
+        let gradients = self.gradients(&learner, &batch)?;
+        // The same batch at every step, so that losses differ by the steps taken alone.
+        let rate = self.config.teacher.learning_rate.min(LARGEST_RATE);
+        let mut losses = Vec::new();
+        for _ in 0..self.steps {
+            let stats = learner
+                .learn(rate, optimizer.grad_clip, 1, |unet, _| Ok(self.loss(unet, &batch)))?;
+            losses.push(stats);
+        }
+        // Read at the end: as in a run, no step waits for the one before.
+        let losses = StepStats::read_all(losses)?.iter().map(|step| step.loss as f32).collect();
+        Ok(Outcome { output, gradients, losses })
+    }
+
+    fn batch(&self, device: &Device) -> TrainingBatch {
+        let [height, width] = self.unet.image_sides();
+        let shape = [BATCH, self.unet.in_channels, height, width];
+        let images = 0..BATCH as u64;
+        let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
+        let each = shape[1..].iter().product();
+        let pixels = noise(self.config.seed, Purpose::Evaluation, images.clone(), each);
+        let strata = 0..BATCH;
+        TrainingBatch {
+            x0: tensor(pixels.into_iter().map(|value| value.clamp(-1.0, 1.0)).collect()),
+            eps: tensor(noise(self.config.seed, Purpose::TrainNoise, images, each)),
+            uniforms: strata.map(|k| (k as f64 + 0.5) / BATCH as f64).collect(),
+            labels: match self.unet.class_input() {
+                ClassInput::None => None,
+                ClassInput::Table(classes) => {
+                    Some((0..BATCH).map(|k| (k % classes) as u32).collect())
+                }
+                ClassInput::Number => Some((0..BATCH as u32).collect()),
+            },
+        }
+    }
+
+    fn loss(&self, unet: &UNet, batch: &TrainingBatch) -> Loss {
+        let kind = self.config.teacher.prediction_type;
+        teacher_loss(unet, self.schedule, kind, self.config.teacher_weighting(), batch, None)
+    }
+
+    fn output(&self, unet: &UNet, batch: &TrainingBatch) -> Result<Vec<f32>, TrainError> {
+        let points = batch.uniforms.iter().map(|u| {
+            let t = (u * self.schedule.len() as f64) as usize;
+            self.schedule.point(t)
+        });
+        let times: Vec<f64> = points.map(|point: TimePoint| point.t).collect();
+        let unet = unet.computing_in(self.precision);
+        let output = unet.forward(batch.eps.clone(), &times, batch.labels.as_deref(), None);
+        on_host(output.inner().flatten::<1>(0, 3))
+    }
+
+    fn gradients(
+        &self,
+        learner: &Learner,
+        batch: &TrainingBatch,
+    ) -> Result<Vec<(String, Vec<f32>)>, TrainError> {
+        let loss = self.loss(&learner.unet.computing_in(self.precision), batch).weighted;
+        let grads = match &learner.loss_scale {
+            Some(scale) => {
+                let mut gradients = scale.scaled(loss).backward();
+                let grads = flat_grads(&learner.unet, &mut gradients).into_iter();
+                grads.map(|grad| scale.unscaled(grad)).collect()
+            }
+            None => flat_grads(&learner.unet, &mut loss.backward()),
+        };
+        let named = param_names(&learner.unet).into_iter().zip(grads);
+        named.map(|(name, grad)| Ok((name, on_host(grad)?))).collect()
+    }
+}
+
+/// A network with drawn weights, none of which is zero: as one begins to learn, most of its layers
+/// answer zero, and have no gradient.
+///
+/// # Errors
+/// [`TrainError::Model`] for a configuration that is refused.
+pub fn drawn_network(unet: &UNetConfig, seed: u64, device: &Device) -> Result<UNet, TrainError> {
+    let unet = initial_network(unet, seed, device)?;
+    let values = flat_params(&unet);
+    let nudged = values.iter().zip(values.len() as u64..).map(|(value, stream)| {
+        let nudges = weight_uniforms(seed, stream, value.dims()[0]);
+        let nudges: Vec<f32> = nudges.iter().map(|u| NUDGE * (2.0 * u - 1.0)).collect();
+        value.clone() + Tensor::from_floats(nudges.as_slice(), &value.device())
+    });
+    let nudged = nudged.collect();
+    Ok(with_flat_params(unet, nudged))
+}
+
+fn on_host(tensor: Tensor<1>) -> Result<Vec<f32>, TrainError> {
+    let data = tensor.try_into_data().map_err(TrainError::device)?;
+    Ok(data.iter::<f32>().collect())
+}

@@ -1,0 +1,310 @@
+//! The model card: `README.md` of a model folder, as the Hugging Face Hub shows it, and `grid.png`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use halfstep_data::{DataConfig, Dataset, list_classes};
+use halfstep_model::{ClassInput, ModelFolder};
+use halfstep_run::{RoundResult, Stage, Summary, human_time};
+use halfstep_sample::{Images, counted, output, picture};
+
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::evaluate::output_error::IMAGES;
+
+/// Images of `grid.png`.
+const SHOWN: usize = 64;
+
+/// All that a card tells of.
+pub(crate) struct Card<'a> {
+    /// Where the model lies.
+    pub folder: PathBuf,
+    pub model: &'a ModelFolder,
+    pub stage: Stage,
+    pub config: &'a Config,
+    pub dataset: &'a Dataset,
+    /// With the stage's row in it.
+    pub summary: &'a Summary,
+    /// What it learned on.
+    pub device: &'a str,
+}
+
+impl Card<'_> {
+    /// Whether a model folder has its card; the card is written last.
+    pub fn is_there(folder: &Path) -> bool {
+        folder.join("README.md").is_file()
+    }
+
+    /// Writes both files; `images` are those that the model was measured by.
+    ///
+    /// # Errors
+    /// [`TrainError::Files`] naming the file.
+    pub fn write(&self, images: &Images) -> Result<(), TrainError> {
+        let shown = images.first(SHOWN);
+        let (columns, scale) =
+            (picture::square_columns(shown.len()), picture::comfortable_scale(images.shape[2]));
+        let grid = picture::grid(&shown, columns, scale)?;
+        output::write_png(&self.folder.join("grid.png"), grid)?;
+        Ok(output::write_file(&self.folder.join("README.md"), self.text().as_bytes())?)
+    }
+
+    fn text(&self) -> String {
+        let parts = [
+            self.front_matter(),
+            self.introduction(),
+            self.classes(),
+            self.use_in_python(),
+            self.use_in_rust(),
+            self.results(),
+            self.training(),
+        ];
+        let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        told.join("\n")
+    }
+
+    /// Sampling steps that the model is for.
+    fn steps(&self) -> usize {
+        self.stage.num_steps().unwrap_or(self.config.distill.teacher_steps)
+    }
+
+    fn front_matter(&self) -> String {
+        let license = self.config.license.as_deref().unwrap_or("unknown");
+        // The Hub has a task of this name for images of nothing in particular, and none for classes.
+        let (task, kind) = match self.model.unet.config().class_input() {
+            ClassInput::None => {
+                ("pipeline_tag: unconditional-image-generation\n", "unconditional-image-generation")
+            }
+            _ => ("", "class-conditional-image-generation"),
+        };
+        let mut tags = vec!["diffusion", kind, "halfstep"];
+        if self.stage != Stage::Teacher {
+            tags.push("progressive-distillation");
+        }
+        let tags: String = tags.iter().map(|tag| format!("- {tag}\n")).collect();
+        let dataset = match &self.config.data {
+            DataConfig::Mnist { .. } => "datasets:\n- ylecun/mnist\n",
+            DataConfig::FashionMnist { .. } => "datasets:\n- zalando-datasets/fashion_mnist\n",
+            DataConfig::Cifar10 { .. } => "datasets:\n- uoft-cs/cifar10\n",
+            _ => "",
+        };
+        format!(
+            "---\nlicense: {license}\nlibrary_name: diffusers\n{task}tags:\n{tags}{dataset}---\n"
+        )
+    }
+
+    fn introduction(&self) -> String {
+        let (name, steps) = (&self.config.name, self.steps());
+        let provenance = &self.model.halfstep.provenance;
+        let [c, h, w] = self.dataset.shape();
+        let data = format!(
+            "{} of {c}x{h}x{w} from {}",
+            counted(self.dataset.len(), "image"),
+            self.dataset.name()
+        );
+        let what = match self.stage {
+            Stage::Teacher if provenance.train_steps == 0 => {
+                "A diffusion model that was trained elsewhere, as it came.".to_owned()
+            }
+            Stage::Teacher => format!("A diffusion model of {data}."),
+            Stage::Round { .. } => format!(
+                "Draws in {} what its teacher draws in {}. Made by progressive distillation (Salimans & \
+                 Ho 2022) over {data}.",
+                counted(steps, "network call"),
+                self.config.distill.teacher_steps
+            ),
+        };
+        let original = match &provenance.original {
+            Some(name) => {
+                format!("\nIt comes from a model that was trained elsewhere, `{name}`.\n")
+            }
+            None => String::new(),
+        };
+        format!(
+            "# {name}, {} in {}\n\n{what}\n{original}\n![Images that it drew, none chosen](grid.png)\n",
+            self.role(),
+            counted(steps, "step")
+        )
+    }
+
+    fn role(&self) -> &'static str {
+        if self.stage == Stage::Teacher { "teacher" } else { "student" }
+    }
+
+    /// Which number means which class; nothing for an unconditional model.
+    fn classes(&self) -> String {
+        let names = &self.model.halfstep.class_names;
+        if names.is_empty() {
+            return String::new();
+        }
+        format!(
+            "## Classes\n\nThe network is given the number; `sample --class` takes the name too.\n\n\
+             ```text\n{}\n```\n",
+            list_classes(names, usize::MAX)
+        )
+    }
+
+    fn use_in_python(&self) -> String {
+        let steps = self.steps();
+        let [c, h, w] = self.dataset.shape();
+        let code = match self.model.unet.config().class_input() {
+            ClassInput::None => format!(
+                "from diffusers import DDIMPipeline\n\n\
+                 pipeline = DDIMPipeline.from_pretrained(\".\")  # this folder, or its name on the Hub\n\
+                 images = pipeline(batch_size=16, num_inference_steps={steps}).images\n"
+            ),
+            _ => format!(
+                "import torch\nfrom diffusers import DDIMPipeline\n\n\
+                 pipeline = DDIMPipeline.from_pretrained(\".\")  # this folder, or its name on the Hub\n\
+                 pipeline.scheduler.set_timesteps({steps})\n\
+                 z = torch.randn(16, {c}, {h}, {w})\n\
+                 classes = torch.arange(16) % {}\n\
+                 with torch.no_grad():\n    \
+                 for t in pipeline.scheduler.timesteps:\n        \
+                 output = pipeline.unet(z, t, class_labels=classes).sample\n        \
+                 z = pipeline.scheduler.step(output, t, z).prev_sample\n\
+                 images = pipeline.numpy_to_pil((z / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())\n",
+                self.dataset.num_classes().unwrap_or(1)
+            ),
+        };
+        let grid = match self.stage {
+            Stage::Teacher => String::new(),
+            Stage::Round { .. } => format!("\n{}\n", times_of_student(steps)),
+        };
+        format!("## In Python\n\n```python\n{code}```\n{grid}")
+    }
+
+    fn use_in_rust(&self) -> String {
+        let steps = match self.stage {
+            Stage::Teacher => format!(" --steps {}", self.steps()),
+            Stage::Round { .. } => String::new(),
+        };
+        format!(
+            "## With halfstep\n\n```console\n\
+             $ cargo run -p sample -- --model THIS_FOLDER{steps} --out grid.png\n```\n"
+        )
+    }
+
+    fn results(&self) -> String {
+        let mut text = "## Results\n\n".to_owned();
+        let Some(row) = self.summary.of_stage(self.stage.index()) else { return text };
+        // Writing to a String cannot fail.
+        let _ = match (row.agreement, row.teacher_agreement) {
+            (Some(own), Some(teacher)) => self.student_results(&mut text, row, own, teacher),
+            _ => self.teacher_results(&mut text, row),
+        };
+        text
+    }
+
+    fn teacher_results(&self, text: &mut String, row: &RoundResult) -> std::fmt::Result {
+        if let Some(mse) = row.output_mse {
+            writeln!(
+                text,
+                "Mean squared error of its own output ({}), uniform times, averaged weights, {}: {mse:.4}.",
+                self.config.teacher.prediction_type,
+                measured_images(self.dataset.len())
+            )?;
+        }
+        if let Some(distance) = row.original_agreement {
+            writeln!(
+                text,
+                "Mean squared distance of its images to its original's, drawn without clipping from the same \
+                 noises: {distance:.5}."
+            )?;
+        }
+        Ok(())
+    }
+
+    fn student_results(
+        &self,
+        text: &mut String,
+        row: &RoundResult,
+        own: f64,
+        teacher: f64,
+    ) -> std::fmt::Result {
+        let (steps, all) = (row.num_steps, self.config.distill.teacher_steps);
+        writeln!(
+            text,
+            "Mean squared distance, pixels in [-1, 1], to the teacher's images in {}, from the \
+             same {}:\n\n| model | steps | distance |\n|---|---:|---:|\n\
+             | this student | {steps} | {own:.5} |\n| its teacher, DDIM | {steps} | {teacher:.5} |",
+            counted(all, "step"),
+            counted(self.config.distill.agreement_images, "start noise")
+        )
+    }
+
+    fn training(&self) -> String {
+        let provenance = &self.model.halfstep.provenance;
+        let batch_size = match self.stage {
+            Stage::Teacher => self.config.teacher.batch_size,
+            Stage::Round { .. } => self.config.distill.batch_size,
+        };
+        let learned = match provenance.train_steps {
+            0 => "nothing here; who trained it says on what".to_owned(),
+            steps => format!(
+                "{} of {}, {}, on {}",
+                counted(steps, "optimiser step"),
+                counted(batch_size, "image"),
+                human_time(provenance.train_seconds),
+                self.device
+            ),
+        };
+        format!(
+            "## How it was made\n\n\
+             - network: `UNet2DModel`, {:.2} million parameters, predicts {}\n\
+             - learned: {learned}\n\
+             - data: {}, SHA-256 of its pixels and labels `{}`\n\
+             - seed: {}; program: {}\n\
+             - training data may show through: nobody has looked at these images for bias or harm\n",
+            self.model.unet.num_params() as f64 / 1e6,
+            self.config.teacher.prediction_type,
+            provenance.dataset,
+            provenance.dataset_sha256,
+            provenance.seed,
+            provenance.program,
+        )
+    }
+}
+
+fn times_of_student(steps: usize) -> String {
+    let known = match steps {
+        1 => "the time of its only step".to_owned(),
+        _ => format!("the times of its {steps} steps"),
+    };
+    format!("It knows {known} and no others: give it {}, and eta 0.", counted(steps, "step"))
+}
+
+/// What the output's error is measured over.
+fn measured_images(in_dataset: usize) -> String {
+    let drawn = IMAGES;
+    match in_dataset {
+        1 => format!("{drawn} noises over the 1 training image"),
+        // They come again, each time with another noise and time.
+        few if (few as u64) < drawn => format!("{drawn} noises over all {few} training images"),
+        _ => format!("{drawn} training images"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_training_images_are_claimed_than_there_are() {
+        assert_eq!(measured_images(60_000), "1024 training images");
+        assert_eq!(measured_images(1024), "1024 training images");
+        assert_eq!(measured_images(600), "1024 noises over all 600 training images");
+        assert_eq!(measured_images(1), "1024 noises over the 1 training image");
+    }
+
+    #[test]
+    fn a_student_is_to_be_given_its_own_steps() {
+        assert_eq!(
+            [1, 4].map(times_of_student),
+            [
+                "It knows the time of its only step and no others: give it 1 step, and eta 0.",
+                "It knows the times of its 4 steps and no others: give it 4 steps, and eta 0."
+            ]
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Loss scaling for f16, decided on the device.
+
+use burn::tensor::{Device, Tensor};
+use halfstep_model::Precision;
+
+use crate::error::TrainError;
+use crate::learner::step_gate::{Verdict, all_finite};
+
+/// torch's `GradScaler`: what it begins with, and its growth interval. It halves and doubles.
+const FIRST: f32 = 65536.0;
+const GROWS_AFTER: f32 = 2000.0;
+
+/// Small gradients would vanish in f16: the loss is multiplied before the backward pass and the
+/// gradients are divided after it (Micikevicius et al. 2018, section 3.2). A step whose gradient is
+/// not finite is not taken and halves the factor; 2000 others in a row double it.
+///
+/// Factor, count and verdict stay on the device: the host waits for none of them.
+#[derive(Clone, Debug)]
+pub struct LossScale {
+    /// `[1]`
+    factor: Tensor<1>,
+    /// Finite steps since it last changed, `[1]`.
+    good_steps: Tensor<1>,
+}
+
+impl LossScale {
+    /// As training begins, on a device without autodiff.
+    pub fn new(device: &Device) -> Self {
+        Self::restored([FIRST, 0.0], device)
+    }
+
+    /// One where gradients of a network that computes so would vanish without.
+    pub fn needed_by(precision: Precision, device: &Device) -> Option<Self> {
+        (precision == Precision::F16).then(|| Self::new(device))
+    }
+
+    /// As [`read`](Self::read) gave it.
+    pub fn restored([factor, good_steps]: [f32; 2], device: &Device) -> Self {
+        let tensor = |value: f32| Tensor::from_floats([value], device);
+        Self { factor: tensor(factor), good_steps: tensor(good_steps) }
+    }
+
+    /// Factor and finite steps since it last changed. Waits for the device.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] if the device failed.
+    pub fn read(&self) -> Result<[f32; 2], TrainError> {
+        let both = Tensor::cat(vec![self.factor.clone(), self.good_steps.clone()], 0);
+        let data = both.try_into_data().map_err(TrainError::device)?;
+        let values: Vec<f32> = data.iter().collect();
+        <[f32; 2]>::try_from(values)
+            .map_err(|_| TrainError::Device("a scalar of the wrong shape came back".to_owned()))
+    }
+
+    /// The loss to go backwards from.
+    pub fn scaled(&self, loss: Tensor<1>) -> Tensor<1> {
+        loss * Tensor::from_inner(self.factor.clone())
+    }
+
+    /// A gradient of the loss itself, or its norm, from that of the scaled one.
+    pub fn unscaled(&self, of_scaled: Tensor<1>) -> Tensor<1> {
+        of_scaled / self.factor.clone()
+    }
+
+    /// Judges a step by the norm `[1]` of its gradients, and changes the factor accordingly.
+    pub fn judge(&mut self, norm: Tensor<1>) -> Verdict {
+        let finite = all_finite(&norm, &[]);
+        let overflowed = finite.clone().bool_not();
+        let exhausted = self.factor.clone().lower_elem(1.0);
+        let norm = norm.mask_fill(overflowed.clone().bool_and(exhausted.bool_not()), 0.0);
+
+        let good = self.good_steps.clone().add_scalar(1.0).mask_fill(overflowed.clone(), 0.0);
+        let grown = good.clone().greater_equal_elem(GROWS_AFTER);
+        let factor = self.factor.clone();
+        let factor = factor.clone().mask_where(overflowed, factor.mul_scalar(0.5));
+        self.factor = factor.clone().mask_where(grown.clone(), factor.mul_scalar(2.0));
+        self.good_steps = good.mask_fill(grown, 0.0);
+        Verdict::new(finite, norm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learner::optimizer::Moments;
+
+    fn tensor(values: &[f32]) -> Tensor<1> {
+        Tensor::from_floats(values, &Device::flex())
+    }
+
+    fn values(tensor: Tensor<1>) -> Vec<f32> {
+        tensor.into_data().try_into_vec().unwrap()
+    }
+
+    #[test]
+    fn gradients_of_a_scaled_loss_are_those_of_the_loss() {
+        let x = Tensor::<1>::from_floats([3.0], &Device::flex().autodiff()).require_grad();
+        let scale = LossScale::new(&Device::flex());
+        let grads = scale.scaled(x.clone().square()).backward();
+        let scaled = x.grad(&grads).unwrap();
+        assert_eq!(values(scaled.clone()), [6.0 * 65536.0]);
+        assert_eq!(values(scale.unscaled(scaled)), [6.0]);
+    }
+
+    #[test]
+    fn an_overflow_halves_the_factor_and_changes_nothing_else() {
+        for norm in [f32::INFINITY, f32::NAN] {
+            let mut scale = LossScale::restored([65536.0, 7.0], &Device::flex());
+            let verdict = scale.judge(tensor(&[norm]));
+            assert_eq!(scale.read().unwrap(), [32768.0, 0.0]);
+            assert_eq!(values(verdict.norm()), [0.0]);
+            let chosen = verdict.choose(vec![tensor(&[f32::NAN, 1.0])], vec![tensor(&[2.0, 3.0])]);
+            assert_eq!(values(chosen[0].clone()), [2.0, 3.0]);
+            let after = Moments { first: vec![tensor(&[norm])], second: vec![tensor(&[norm])] };
+            let moments = verdict.choose_moments(after, None);
+            assert_eq!(values(moments.first[0].clone()), [0.0]);
+            assert_eq!(values(moments.second[0].clone()), [0.0]);
+        }
+    }
+
+    #[test]
+    fn the_last_of_2000_finite_steps_doubles_it() {
+        let mut scale = LossScale::restored([1024.0, 1998.0], &Device::flex());
+        let verdict = scale.judge(tensor(&[0.5]));
+        assert_eq!(scale.read().unwrap(), [1024.0, 1999.0]);
+        assert_eq!(values(verdict.norm()), [0.5]);
+        let chosen = verdict.choose(vec![tensor(&[1.0])], vec![tensor(&[2.0])]);
+        assert_eq!(values(chosen[0].clone()), [1.0]);
+        scale.judge(tensor(&[0.5]));
+        assert_eq!(scale.read().unwrap(), [2048.0, 0.0]);
+    }
+
+    #[test]
+    fn an_overflow_that_no_factor_explains_is_reported() {
+        let mut scale = LossScale::restored([0.5, 0.0], &Device::flex());
+        let verdict = scale.judge(tensor(&[f32::INFINITY]));
+        assert_eq!(values(verdict.norm()), [f32::INFINITY]);
+    }
+}

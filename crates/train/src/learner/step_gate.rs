@@ -1,0 +1,67 @@
+//! Whether a step is taken, decided on the device.
+
+use burn::tensor::{Bool, Tensor};
+
+use crate::learner::optimizer::Moments;
+
+/// Whether a step is taken, on the device.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    finite: Tensor<1, Bool>,
+    norm: Tensor<1>,
+}
+
+impl Verdict {
+    pub(crate) fn new(finite: Tensor<1, Bool>, norm: Tensor<1>) -> Self {
+        Self { finite, norm }
+    }
+
+    /// Taken if the gradient's norm and the loss, both `[1]`, are finite.
+    pub fn on(norm: Tensor<1>, loss: &Tensor<1>) -> Self {
+        let finite = all_finite(&norm, &[loss]);
+        let norm = norm.mask_fill(finite.clone().bool_not(), 0.0);
+        Self { finite, norm }
+    }
+
+    /// Whether the step is taken, `[1]`.
+    pub fn taken(&self) -> Tensor<1, Bool> {
+        self.finite.clone()
+    }
+
+    /// The gradient's norm `[1]`; 0 for a step that is not taken. Under a [`LossScale`](crate::LossScale)
+    /// not finite once its factor has come below 1: then it is not the factor that is too large.
+    pub fn norm(&self) -> Tensor<1> {
+        self.norm.clone()
+    }
+
+    /// `after` if the step is taken, else `before`, tensor by tensor.
+    pub fn choose(&self, after: Vec<Tensor<1>>, before: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
+        let pairs = before.into_iter().zip(after);
+        pairs.map(|(before, after)| self.choose_one(after, before)).collect()
+    }
+
+    /// The same of AdamW's moments; before the first step there are none, which is zero.
+    pub fn choose_moments(&self, after: Moments, before: Option<Moments>) -> Moments {
+        let before = before.unwrap_or_else(|| {
+            let zeros = |of: &[Tensor<1>]| of.iter().map(Tensor::zeros_like).collect();
+            Moments { first: zeros(&after.first), second: zeros(&after.second) }
+        });
+        Moments {
+            first: self.choose(after.first, before.first),
+            second: self.choose(after.second, before.second),
+        }
+    }
+
+    fn choose_one(&self, after: Tensor<1>, before: Tensor<1>) -> Tensor<1> {
+        let mask = self.finite.clone().expand(before.dims());
+        before.mask_where(mask, after)
+    }
+}
+
+/// Whether a value and those beside it, all `[1]`, are finite, `[1]`.
+pub(crate) fn all_finite(value: &Tensor<1>, beside: &[&Tensor<1>]) -> Tensor<1, Bool> {
+    // An ordered comparison is false for infinity and NaN on every backend; a shader compiler may take
+    // it that there are none, and drop a test for them.
+    let finite = |value: &Tensor<1>| value.clone().abs().lower_equal_elem(f32::MAX);
+    beside.iter().fold(finite(value), |all, value| all.bool_and(finite(value)))
+}

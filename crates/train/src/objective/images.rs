@@ -1,0 +1,49 @@
+//! Learning from images.
+
+use halfstep_core::{DiscreteSchedule, LossWeighting, PredictionType, add_noise, training_target};
+use halfstep_data::{Purpose, Stream};
+use halfstep_model::{DropoutMasks, Network};
+
+use super::{Loss, fractions, training_times};
+use crate::batches::TrainingBatch;
+
+/// Predict eps, x0 or v of images with noise added, at times drawn from all of `0..T`.
+#[derive(Clone, Copy, Debug)]
+pub struct FromImages<'a> {
+    /// The noise levels.
+    pub schedule: &'a DiscreteSchedule,
+    /// What the network predicts.
+    pub prediction_type: PredictionType,
+    /// The weighting of noise levels.
+    pub weighting: LossWeighting,
+    /// Where dropout masks come from; `None` turns dropout off.
+    pub dropout: Option<DropoutSeed>,
+}
+
+/// The seed of a stage's dropout masks.
+#[derive(Clone, Copy, Debug)]
+pub struct DropoutSeed(pub u64);
+
+impl FromImages<'_> {
+    /// The loss of `network` on a batch.
+    pub fn loss<N: Network>(&self, network: &N, batch: &TrainingBatch) -> Loss {
+        let Self { schedule, prediction_type, weighting, dropout } = *self;
+        let points = training_times(schedule, batch);
+        let levels: Vec<_> = points.iter().map(|point| point.level).collect();
+        let times: Vec<f64> = points.iter().map(|point| point.t).collect();
+        let z = add_noise(batch.x0.clone(), batch.eps.clone(), &levels);
+        let target = training_target(prediction_type, batch.x0.clone(), batch.eps.clone(), &levels);
+        let labels = batch.labels.as_deref();
+        let output = match dropout {
+            None => network.predict(z, &times, labels),
+            Some(DropoutSeed(seed)) => {
+                let mut stream = Stream::new(seed, Purpose::Dropout, batch.number);
+                let mut uniforms = |n: usize| (0..n).map(|_| stream.uniform() as f32).collect();
+                let masks = DropoutMasks::new(&mut uniforms);
+                network.predict_training(z, &times, labels, Some(masks))
+            }
+        };
+        let weights = levels.iter().map(|&level| weighting.output_weight(prediction_type, level));
+        Loss::weighted_mse(output, target, weights, fractions(schedule, &points))
+    }
+}

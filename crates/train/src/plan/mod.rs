@@ -1,0 +1,334 @@
+//! What a run is going to do, and about what it will take.
+
+pub(crate) mod estimate;
+pub(crate) mod left;
+pub(crate) mod memory;
+
+use std::fmt;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use halfstep_data::{Outline, list_classes};
+use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
+use halfstep_run::{PlanText, Stage, human_bytes, human_time};
+use halfstep_sample::counted;
+
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::plan::estimate::{Speed, expected_seconds, timed_batch};
+use crate::plan::left::StageLeft;
+use crate::plan::memory::{Footprint, machine_memory};
+
+/// Classes that are listed by name.
+const LISTED: usize = 100;
+
+/// Everything a user wants to know before the first step.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    text: PlanText,
+    device: String,
+    left: Vec<StageLeft>,
+    memory_bytes: f64,
+    seconds: f64,
+    advice: Option<String>,
+}
+
+impl Plan {
+    /// Of what is `left` of each stage. Times a few steps on `device` and extrapolates; what takes memory is
+    /// added up.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`] if the network cannot be built, [`TrainError::Device`] if it cannot run.
+    pub fn new(
+        config: &Config,
+        unet: &UNetConfig,
+        data: &Outline,
+        left: Vec<StageLeft>,
+        device: &SelectedDevice,
+    ) -> Result<Self, TrainError> {
+        config.validate_precision(device)?;
+        config.validate_memory(unet, &device.device)?;
+        let (teacher, distill) = (&config.teacher, &config.distill);
+        let network = UNet::zeroed(unet, &device.device.clone().autodiff())?;
+        let part =
+            (teacher.batch_size / teacher.accumulate).max(distill.batch_size / distill.accumulate);
+        let speed = Speed::measure(
+            &network,
+            config.precision,
+            unet,
+            part.min(timed_batch(unet)),
+            &device.device,
+        )?;
+        let parameters = network.num_params();
+        let memory_bytes = Footprint { config, unet, parameters, images: data.len }.peak();
+        let seconds = expected_seconds(config, &left, speed);
+        Ok(Self {
+            text: plan_text(config, unet, data, &device.device)?,
+            device: device.description.clone(),
+            left,
+            memory_bytes,
+            seconds,
+            advice: advice(device, seconds, memory_bytes),
+        })
+    }
+}
+
+fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<String> {
+    if device.is_gpu {
+        return None;
+    }
+    let machine = machine_memory() as f64;
+    if memory_bytes > machine {
+        return Some(format!(
+            "this machine has {}; accumulate in [teacher] and [distill] computes a batch in parts, in less, and \
+             fewer distill.agreement_images take less",
+            human_bytes(machine as u64)
+        ));
+    }
+    (seconds > 86_400.0).then(|| {
+        format!(
+            "on {} this takes about {}; it goes on all the same. configs/cifar-small.toml is a run for a \
+             CPU, and --set teacher.train_steps=2000 shortens this one",
+            device.description,
+            human_time(seconds)
+        )
+    })
+}
+
+/// The configuration in words, of a network over these images.
+pub(crate) fn plan_text(
+    config: &Config,
+    unet: &UNetConfig,
+    data: &Outline,
+    device: &Device,
+) -> Result<PlanText, TrainError> {
+    let teacher = &config.teacher;
+    let parameters = UNet::zeroed(unet, device)?.num_params();
+    Ok(PlanText {
+        title: format!(
+            "{}: {} from {}",
+            config.name,
+            counted(data.len, "image"),
+            config.data.describe()
+        ),
+        classes: match unet.class_input() {
+            ClassInput::None => String::new(),
+            _ => list_classes(&data.class_names, LISTED),
+        },
+        network: format!(
+            "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs, in {}",
+            parameters as f64 / 1e6,
+            unet.block_out_channels,
+            teacher.prediction_type,
+            config.precision
+        ),
+        teacher: describe_teacher(config)?,
+        rounds: describe_rounds(config, &config.rounds()),
+    })
+}
+
+fn describe_teacher(config: &Config) -> Result<String, TrainError> {
+    let teacher = &config.teacher;
+    let learning = format!(
+        "{} of {}, lr {:e}, weighting {}, EMA {}",
+        counted(teacher.train_steps, "step"),
+        counted(teacher.batch_size, "image"),
+        teacher.learning_rate,
+        config.teacher_weighting().name(),
+        teacher.ema.decay
+    );
+    let Some(original) = config.original()? else { return Ok(learning) };
+    let (path, theirs) = (original.path.display(), original.describe());
+    if config.takes_over()? {
+        return Ok(format!("{path} as it is: {theirs}"));
+    }
+    let (kind, times) = (teacher.prediction_type, config.noise_schedule()?.len());
+    Ok(format!("{path}, {theirs}, adapted to {kind} at {times}: {learning}"))
+}
+
+fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
+    if rounds.is_empty() {
+        return "none".to_owned();
+    }
+    let distill = &config.distill;
+    let grid: Vec<String> = std::iter::once(distill.teacher_steps)
+        .chain(rounds.iter().copied())
+        .map(|n| n.to_string())
+        .collect();
+    let exceptions: Vec<String> =
+        rounds.iter().filter_map(|&num_steps| describe_exception(config, num_steps)).collect();
+    format!(
+        "{} sampling steps, {} of {} per round, lr {:e} to 0{}, weighting {}{}",
+        grid.join(" -> "),
+        counted(distill.train_steps, "step"),
+        counted(distill.batch_size, "image"),
+        distill.learning_rate,
+        match exceptions.as_slice() {
+            [] => String::new(),
+            _ => format!(" (but the round to {})", exceptions.join("; to ")),
+        },
+        distill.weighting.name(),
+        distill.ema.map(|ema| format!(", EMA {}", ema.decay)).unwrap_or_default()
+    )
+}
+
+/// Where a round differs from most, such as `4: 2000 steps, lr 3e-4`.
+fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
+    let (distill, round) = (&config.distill, config.round(num_steps));
+    let steps =
+        (round.train_steps != distill.train_steps).then(|| counted(round.train_steps, "step"));
+    let rate = (round.learning_rate != distill.learning_rate)
+        .then(|| format!("lr {:e}", round.learning_rate));
+    let warmup = (round.warmup_steps != distill.warmup_steps)
+        .then(|| format!("warm-up of {}", round.warmup_steps));
+    let ema = round.ema.filter(|_| round.ema != distill.ema);
+    let ema = ema.map(|ema| match distill.ema {
+        Some(usual) if usual.decay == ema.decay => "an EMA of its own".to_owned(),
+        _ => format!("EMA {}", ema.decay),
+    });
+    let parts: Vec<String> = [steps, rate, warmup, ema].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("{num_steps}: {}", parts.join(", ")))
+}
+
+impl Config {
+    /// The teacher and the rounds.
+    pub fn stages(&self) -> Vec<Stage> {
+        Stage::all(&self.rounds())
+    }
+
+    /// Optimiser steps of a stage.
+    pub fn stage_steps(&self, stage: Stage) -> u64 {
+        match stage {
+            Stage::Teacher => self.teacher.train_steps,
+            Stage::Round { num_steps, .. } => self.round(num_steps).train_steps,
+        }
+    }
+}
+
+/// What is done of a run that has begun: `teacher, student 32: 500 of 4000 steps`.
+fn done(stages: &[StageLeft]) -> String {
+    let begun = stages.iter().filter(|stage| stage.is_begun());
+    let list = begun.map(|stage| match (stage.left, stage.measured) {
+        (0, true) => stage.stage.to_string(),
+        (0, false) => format!("{} (but not yet measured)", stage.stage),
+        (left, _) => format!("{}: {} of {} steps", stage.stage, stage.steps - left, stage.steps),
+    });
+    list.collect::<Vec<_>>().join(", ")
+}
+
+/// What is left of a run that has begun: `3500 steps of student 32, 4000 steps of student 16`.
+fn still_left(stages: &[StageLeft]) -> String {
+    if !stages.iter().any(StageLeft::is_begun) {
+        return String::new();
+    }
+    let list = stages.iter().filter(|stage| !stage.is_done()).map(|stage| match stage.left {
+        0 => format!("measuring {}", stage.stage),
+        1 => format!("1 step of {}", stage.stage),
+        left => format!("{left} steps of {}", stage.stage),
+    });
+    list.collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text.title)?;
+        if !self.text.classes.is_empty() {
+            writeln!(f, "  classes  {}", self.text.classes)?;
+        }
+        writeln!(f, "  network  {}", self.text.network)?;
+        writeln!(f, "  device   {}", self.device)?;
+        writeln!(f, "  teacher  {}", self.text.teacher)?;
+        writeln!(f, "  rounds   {}", self.text.rounds)?;
+        for (what, list) in [("done", done(&self.left)), ("left", still_left(&self.left))] {
+            if !list.is_empty() {
+                writeln!(f, "  {what:8} {list}")?;
+            }
+        }
+        if self.left.iter().all(StageLeft::is_done) {
+            return write!(f, "  takes    no time: all of it is done already");
+        }
+        let another = if self.left.iter().any(StageLeft::is_begun) { "another " } else { "" };
+        write!(
+            f,
+            "  takes    about {another}{} (timed on this device just now) and {} of memory",
+            human_time(self.seconds),
+            human_bytes(self.memory_bytes as u64)
+        )?;
+        match &self.advice {
+            Some(advice) => write!(f, "\n  note     {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use halfstep_run::RunSettings;
+
+    use super::*;
+    use crate::config::file::digits;
+
+    #[test]
+    fn the_plan_of_a_run_that_has_begun_says_what_is_left() {
+        let [teacher, first, second] = Stage::all(&[8, 4])[..] else { panic!("three stages") };
+        let stage = |stage, left, measured| StageLeft { stage, steps: 40, left, measured };
+        let fresh = [stage(teacher, 40, false), stage(first, 40, false), stage(second, 40, false)];
+        assert_eq!((done(&fresh), still_left(&fresh)), (String::new(), String::new()));
+
+        let begun = [stage(teacher, 0, true), stage(first, 30, false), stage(second, 40, false)];
+        assert_eq!(done(&begun), "teacher, student 8: 10 of 40 steps");
+        assert_eq!(still_left(&begun), "30 steps of student 8, 40 steps of student 4");
+
+        let ending = [stage(teacher, 0, true), stage(first, 0, false), stage(second, 1, false)];
+        assert_eq!(
+            done(&ending),
+            "teacher, student 8 (but not yet measured), student 4: 39 of 40 steps"
+        );
+        assert_eq!(still_left(&ending), "measuring student 8, 1 step of student 4");
+
+        let ended = [stage(teacher, 0, true), stage(first, 0, true)];
+        assert_eq!(
+            (done(&ended), still_left(&ended)),
+            ("teacher, student 8".to_owned(), String::new())
+        );
+    }
+
+    #[test]
+    fn the_report_finds_the_same_stages_in_the_saved_settings() {
+        for more in ["seed=1", "distill.last_train_steps=9", "distill.rounds.4.train_steps=7"] {
+            let config = digits(&["distill.student_steps=1", more]).unwrap();
+            let read: RunSettings = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+            assert_eq!((read.stages(), read.seed), (config.stages(), config.seed));
+            for stage in config.stages() {
+                assert_eq!(read.train_steps(stage), config.stage_steps(stage), "{more}: {stage}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_plan_names_the_rounds_that_differ() {
+        let config = digits(&[
+            "distill.student_steps=2",
+            "distill.learning_rate=1e-4",
+            "distill.rounds.8.learning_rate=2e-4",
+            "distill.rounds.4.train_steps=900",
+            "distill.rounds.4.learning_rate=3e-4",
+            "distill.rounds.2.warmup_steps=9",
+            "distill.rounds.2.ema.decay=0.9",
+            "distill.ema.decay=0.99",
+        ])
+        .unwrap();
+        let said = describe_rounds(&config, &config.rounds());
+        let differ = "lr 1e-4 to 0 (but the round to 8: lr 2e-4; to 4: 900 steps, lr 3e-4; \
+                      to 2: 800 steps, warm-up of 9, EMA 0.9), weighting";
+        assert!(said.contains(differ), "{said}");
+        assert!(said.ends_with(", EMA 0.99"), "{said}");
+
+        let last = ["distill.rounds.4.ema.decay=0.9"];
+        let said = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
+        assert!(said.contains("(but the round to 4: EMA 0.9), weighting"), "{said}");
+        let last = ["distill.ema.decay=0.9", "distill.rounds.4.ema={decay=0.9, min_decay=0.5}"];
+        let said = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
+        assert!(said.contains("(but the round to 4: an EMA of its own)"), "{said}");
+    }
+}

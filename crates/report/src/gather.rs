@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use halfstep_files::{human_bytes, write_file};
 use halfstep_run::layout::{self, SampleRow, has_model};
 use halfstep_run::{
     Memorisation, Metrics, RunInfo, RunSettings, RunStatus, SavedProgress, Stage, Summary, Sweep,
-    counted, human_bytes, human_time, read_metrics, read_text, train_seconds, write_file,
+    counted, human_time, read_metrics, train_seconds,
 };
 
 use crate::commands::commands;
@@ -59,7 +60,7 @@ impl ReportData {
             previews: previews(run, &settings),
             nearest: nearest(run),
             facts: facts(&settings, info.as_ref()),
-            config: read_text(&run.join(layout::CONFIG))?,
+            config: settings.text().to_owned(),
             commands: commands(run, &settings),
         })
     }

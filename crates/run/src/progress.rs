@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use halfstep_files::read_text;
 use serde::Deserialize;
 
-use crate::files::read_text;
 use crate::layout::{is_state_name, state_prefix};
 use crate::stage::Stage;
 

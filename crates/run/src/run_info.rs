@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use halfstep_files::read_text;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::files::{read_text, write_json};
+use crate::json::write_json;
 
 const FILE: &str = "report/run.json";
 
@@ -124,7 +125,7 @@ impl RunClock {
     /// Writes time, memory and this status.
     ///
     /// # Errors
-    /// [`RunError::Write`].
+    /// [`RunError::File`].
     pub fn write(&self, status: RunStatus) -> Result<(), RunError> {
         let mut info = self.info.borrow_mut();
         info.seconds = self.before + self.started.elapsed().as_secs_f64();

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use halfstep_files::read_text;
 use serde::Deserialize;
 
 use crate::error::RunError;
-use crate::files::read_text;
 use crate::layout::CONFIG;
 use crate::stage::{Stage, halvings};
 
@@ -20,6 +20,8 @@ pub struct RunSettings {
     pub seed: u64,
     teacher: TeacherSettings,
     distill: DistillSettings,
+    #[serde(skip)]
+    text: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -54,8 +56,16 @@ impl RunSettings {
         if !path.is_file() {
             return Err(RunError::NotRunFolder { path: run.to_path_buf() });
         }
-        toml::from_str(&read_text(&path)?)
-            .map_err(|error| RunError::Settings { path, reason: error.to_string() })
+        let text = read_text(&path).map_err(RunError::read(&path))?;
+        match toml::from_str::<Self>(&text) {
+            Ok(settings) => Ok(Self { text, ..settings }),
+            Err(error) => Err(RunError::Settings { path, reason: error.to_string() }),
+        }
+    }
+
+    /// The whole file, with every setting.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Sampling steps of the teacher.

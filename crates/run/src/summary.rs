@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use halfstep_files::write_file;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::files::{read_json, write_file, write_json};
+use crate::json::{read_json, write_json};
 use crate::text::human_time;
 
 const FILE: &str = "report/summary.json";
@@ -75,10 +76,10 @@ impl Summary {
     /// Writes it as JSON and as a Markdown table.
     ///
     /// # Errors
-    /// [`RunError::Write`].
+    /// [`RunError::File`].
     pub fn write(&self, run: &Path) -> Result<(), RunError> {
         write_json(&run.join(FILE), self)?;
-        write_file(&run.join(TABLE), self.table().as_bytes())
+        Ok(write_file(&run.join(TABLE), self.table().as_bytes())?)
     }
 
     /// The row of a stage.

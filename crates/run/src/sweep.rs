@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use halfstep_files::write_file;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::RunError;
-use crate::files::{read_json, write_file, write_json};
+use crate::json::{read_json, write_json};
 use crate::text::counted;
 
 const FILE: &str = "report/sweep.json";
@@ -99,10 +100,10 @@ impl Sweep {
     /// Writes it as JSON and as a Markdown table.
     ///
     /// # Errors
-    /// [`RunError::Write`].
+    /// [`RunError::File`].
     pub fn write(&self, run: &Path) -> Result<(), RunError> {
         write_json(&run.join(FILE), self)?;
-        write_file(&run.join(TABLE), self.table().as_bytes())
+        Ok(write_file(&run.join(TABLE), self.table().as_bytes())?)
     }
 
     /// Names of the curves, in the order of the rows.

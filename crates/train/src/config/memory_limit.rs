@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::Device;
+use halfstep_files::human_bytes;
 use halfstep_model::{UNet, UNetConfig};
-use halfstep_run::human_bytes;
 
 use crate::config::Config;
 use crate::error::TrainError;

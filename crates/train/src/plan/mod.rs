@@ -9,8 +9,9 @@ use std::fmt;
 use burn::module::Module;
 use burn::tensor::Device;
 use halfstep_data::{Outline, list_classes};
+use halfstep_files::human_bytes;
 use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
-use halfstep_run::{PlanText, Stage, human_bytes, human_time};
+use halfstep_run::{PlanText, Stage, human_time};
 use halfstep_sample::counted;
 
 use crate::config::Config;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::ema_model::EmaModel;
+use crate::pipeline::ema_model::EmaModel;
 
 /// Something about a folder that is in order, and that its user may not expect. Displayed, it continues a
 /// sentence that begins with the folder's name.

@@ -5,11 +5,11 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Initializer, Linear, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
-use crate::architecture::{Activation, TimeScaleShift};
-use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
-use crate::embedding::linear;
-use crate::resample::{double, halve};
+use crate::unet::architecture::{Activation, TimeScaleShift};
+use crate::unet::config::UNetConfig;
+use crate::unet::embedding::linear;
+use crate::unet::resample::{double, halve};
 
 /// A residual block's change of resolution, between its first activation and its first convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn parameters(norm: &GroupNorm) -> (Tensor<1>, Tensor<1>) {
     (weight.val(), bias.val())
 }
 
-/// A square convolution whose weights are still to be drawn: see [`crate::init`].
+/// A square convolution whose weights are still to be drawn: see [`crate::unet::init`].
 pub(crate) fn conv2d(
     input: usize,
     output: usize,

@@ -7,16 +7,16 @@ use halfstep_core::DiscreteSchedule;
 use halfstep_files::files_sha256;
 use serde_json::{Map, Value, json};
 
-use crate::config::UNetConfig;
-use crate::ema_model::EmaModel;
 use crate::error::ModelError;
-use crate::folder::{HALFSTEP, HalfstepFile, ModelFolder};
-use crate::json::{parse_fields, read_json};
-use crate::layout::Layout;
-use crate::note::ModelNote;
-use crate::scheduler::SchedulerConfig;
+use crate::pipeline::ema_model::EmaModel;
+use crate::pipeline::folder::{HALFSTEP, HalfstepFile, ModelFolder};
+use crate::pipeline::json::{parse_fields, read_json};
+use crate::pipeline::layout::Layout;
+use crate::pipeline::note::ModelNote;
+use crate::pipeline::scheduler::SchedulerConfig;
+use crate::pipeline::weights::{load_weight_files, wrapped_name};
 use crate::unet::UNet;
-use crate::weights::{load_weight_files, wrapped_name};
+use crate::unet::UNetConfig;
 
 /// The files that a model folder was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::{AvgPoolOptions, PadMode};
 use burn::tensor::{Device, Tensor};
 
-use crate::architecture::Resampling;
-use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
-use crate::resnet::{Resize, ResnetBlock, conv2d, convolve};
+use crate::unet::architecture::Resampling;
+use crate::unet::config::UNetConfig;
+use crate::unet::resnet::{Resize, ResnetBlock, conv2d, convolve};
 
 /// What ends a block of another resolution than the next (`downsamplers.0`, `upsamplers.0`).
 #[derive(Module, Debug)]

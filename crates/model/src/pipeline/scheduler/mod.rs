@@ -1,7 +1,10 @@
 //! `scheduler/scheduler_config.json`: diffusers' name for schedule and sampler in one.
 
+mod class;
+
 use std::path::Path;
 
+pub use class::DpmSolver;
 use halfstep_core::{
     AncestralVariance, DiscreteSchedule, MAX_TRAIN_TIMESTEPS, PredictionType, TimestepSpacing,
 };
@@ -9,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::ModelError;
-use crate::json::{parse_fields, read_json};
-use crate::scheduler_class::{check_class, class_defaults, refuse_other_diffusions};
+use crate::pipeline::json::{parse_fields, read_json};
+use crate::pipeline::scheduler::class::{check_class, class_defaults, refuse_other_diffusions};
 
 /// The fields of diffusers' schedulers that say what the model was trained with, and how it wants to
 /// be sampled. The defaults are `DDIMScheduler`'s; [`SchedulerConfig::read`] takes those of the class

@@ -3,8 +3,8 @@
 use burn::tensor::Device;
 
 #[cfg(any(feature = "cuda", feature = "rocm"))]
-use crate::device_choice::nth;
-use crate::device_choice::{DeviceBackend, DeviceChoice, DeviceError, ListedDevice};
+use crate::device::choice::nth;
+use crate::device::choice::{DeviceBackend, DeviceChoice, DeviceError, ListedDevice};
 
 #[cfg(feature = "wgpu")]
 #[path = "gpu.rs"]

@@ -1,8 +1,8 @@
 //! What a [`UNetConfig`] may say.
 
-use crate::architecture::{ClassEmbedType, ImageSize, TimeEmbeddingType};
-use crate::config::UNetConfig;
 use crate::error::ModelError;
+use crate::unet::architecture::{ClassEmbedType, ImageSize, TimeEmbeddingType};
+use crate::unet::config::UNetConfig;
 
 /// Pixels a side: far beyond what a pixel-space model draws, and small enough to count with.
 const MAX_SIZE: usize = 4096;
@@ -229,7 +229,7 @@ impl UNetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::architecture::BlockType;
+    use crate::unet::architecture::BlockType;
 
     fn small() -> UNetConfig {
         UNetConfig {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::ModelError;
-use crate::json::read_json;
+use crate::pipeline::json::read_json;
 
 /// The weights' file, as diffusers names it.
 pub(crate) const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";

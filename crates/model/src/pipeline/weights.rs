@@ -9,10 +9,10 @@ use burn::store::{
 };
 use burn::tensor::{DType, Tensor};
 
-use crate::device_problem::device_problem;
+use crate::device::device_problem;
 use crate::error::ModelError;
 use crate::params::{flat_params, param_names, parameters};
-use crate::tensor_names::{BurnNames, unwrapped, unwrapped_once};
+use crate::pipeline::tensor_names::{BurnNames, unwrapped, unwrapped_once};
 use crate::unet::UNet;
 
 /// Writes the parameters to `path`, which must not exist or be a file to replace.

@@ -5,13 +5,13 @@ use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::architecture::TimeEmbeddingType;
-use crate::blocks::{DownBlock, MidBlock, UpBlock, UpChannels};
-use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
-use crate::embedding::{ClassEmbedding, NumberFeatures, TimestepEmbedding};
 use crate::error::ModelError;
-use crate::resnet::{conv2d, convolve, group_norm, normalise_silu};
+use crate::unet::architecture::TimeEmbeddingType;
+use crate::unet::blocks::{DownBlock, MidBlock, UpBlock, UpChannels};
+use crate::unet::config::UNetConfig;
+use crate::unet::embedding::{ClassEmbedding, NumberFeatures, TimestepEmbedding};
+use crate::unet::resnet::{conv2d, convolve, group_norm, normalise_silu};
 
 /// diffusers' `UNet2DModel`: predicts eps, x0 or v from `z` and the discrete time.
 #[derive(Module, Debug)]
@@ -159,10 +159,10 @@ fn up_blocks(config: &UNetConfig, device: &Device) -> Vec<UpBlock> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::architecture::{
+    use crate::unet::architecture::{
         Activation, BlockType, ClassEmbedType, MidBlockType, Resampling, TimeScaleShift,
     };
-    use crate::config::ClassInput;
+    use crate::unet::config::ClassInput;
 
     /// Every field that chooses between layers, at every one of its values.
     fn variants() -> Vec<UNetConfig> {

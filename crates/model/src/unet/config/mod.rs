@@ -1,9 +1,11 @@
 //! `unet/config.json`: diffusers' `UNet2DModel` configuration.
 
+mod check;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::architecture::{
+use crate::unet::architecture::{
     Activation, BlockType, ClassEmbedType, ImageSize, MidBlockType, Resampling, TimeEmbeddingType,
     TimeScaleShift,
 };

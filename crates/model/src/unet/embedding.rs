@@ -5,8 +5,8 @@ use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::architecture::TimeEmbeddingType;
-use crate::config::{ClassInput, UNetConfig};
+use crate::unet::architecture::TimeEmbeddingType;
+use crate::unet::config::{ClassInput, UNetConfig};
 
 /// Sinusoidal features of discrete times, `[B, dim]` (Ho et al. 2020; diffusers'
 /// `get_timestep_embedding`).
@@ -159,7 +159,7 @@ impl TimestepEmbedding {
     }
 }
 
-/// A linear layer whose weights are still to be drawn: see [`crate::init`].
+/// A linear layer whose weights are still to be drawn: see [`crate::unet::init`].
 pub(crate) fn linear(input: usize, output: usize, device: &Device) -> Linear {
     LinearConfig::new(input, output).with_initializer(Initializer::Zeros).init(device)
 }

@@ -10,8 +10,9 @@ use burn::tensor::wgpu::wgpu::{
 use burn::tensor::wgpu::{WgpuBackend, WgpuInitError};
 use burn::tensor::{Device, DeviceKind};
 
-use super::{DeviceBackend, DeviceChoice, DeviceError, SelectedDevice};
-use crate::device_choice::nth;
+use crate::device::choice::nth;
+use crate::device::choice::{DeviceBackend, DeviceChoice, DeviceError};
+use crate::device::select::SelectedDevice;
 
 /// What a driver says of an adapter.
 #[derive(Clone)]

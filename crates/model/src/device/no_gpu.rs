@@ -1,6 +1,7 @@
 //! Builds without wgpu have no GPU to offer.
 
-use super::{DeviceBackend, DeviceChoice, DeviceError, SelectedDevice};
+use crate::device::choice::{DeviceBackend, DeviceChoice, DeviceError};
+use crate::device::select::SelectedDevice;
 
 pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
     Ok(None)

@@ -4,9 +4,9 @@ use burn::module::Module;
 use burn::nn::{GroupNorm, Linear};
 use burn::tensor::{Device, Tensor};
 
-use crate::config::UNetConfig;
-use crate::embedding::linear;
-use crate::resnet::{group_norm_of, normalise};
+use crate::unet::config::UNetConfig;
+use crate::unet::embedding::linear;
+use crate::unet::resnet::{group_norm_of, normalise};
 
 /// `(x + to_out(softmax(q k^T / sqrt(d)) v))/scale` with q, k, v linear in the normalised pixels
 /// (diffusers' `Attention` as `UNet2DModel` builds it).

@@ -3,12 +3,12 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::architecture::BlockType;
-use crate::attention::SelfAttention;
-use crate::config::UNetConfig;
 use crate::dropout::DropoutMasks;
-use crate::resample::Resample;
-use crate::resnet::ResnetBlock;
+use crate::unet::architecture::BlockType;
+use crate::unet::attention::SelfAttention;
+use crate::unet::config::UNetConfig;
+use crate::unet::resample::Resample;
+use crate::unet::resnet::ResnetBlock;
 
 /// `layers_per_block` residual blocks, each followed by attention in the attention variant, then
 /// a downsampler unless it is the coarsest block.

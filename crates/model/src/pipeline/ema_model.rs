@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::ModelError;
-use crate::json::parse_fields;
+use crate::pipeline::json::parse_fields;
 
 /// `EMAModel` puts these into the network's `config.json`.
 const FIELDS: [&str; 7] = [

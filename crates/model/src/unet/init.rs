@@ -2,10 +2,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::config::UNetConfig;
 use crate::error::ModelError;
 use crate::params::{flat_params, param_names, with_flat_params};
-use crate::unet::UNet;
+use crate::unet::config::UNetConfig;
+use crate::unet::network::UNet;
 
 impl UNet {
     /// A network with weights drawn as DDPM's code draws them (Ho et al. 2020): uniform with

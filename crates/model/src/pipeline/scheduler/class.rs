@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::error::ModelError;
-use crate::scheduler::{SchedulerConfig, wrong};
+use crate::pipeline::scheduler::{SchedulerConfig, wrong};
 
 /// diffusers' schedulers of variance-preserving diffusion in discrete time. They describe the noise
 /// schedule alike; the others (VE, flow matching, EDM) mean something else by the same fields.

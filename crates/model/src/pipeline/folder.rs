@@ -8,14 +8,14 @@ use halfstep_files::{has_checksums, verify_checksums, write_atomically, write_ch
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::config::UNetConfig;
 use crate::error::ModelError;
-use crate::json::{read_json, write_json};
-use crate::layout::WEIGHTS;
-use crate::outline::ModelOutline;
-use crate::scheduler::SchedulerConfig;
+use crate::pipeline::json::{read_json, write_json};
+use crate::pipeline::layout::WEIGHTS;
+use crate::pipeline::outline::ModelOutline;
+use crate::pipeline::scheduler::SchedulerConfig;
+use crate::pipeline::weights::save_weights;
 use crate::unet::UNet;
-use crate::weights::save_weights;
+use crate::unet::UNetConfig;
 
 pub(crate) const HALFSTEP: &str = "halfstep.json";
 

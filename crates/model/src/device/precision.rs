@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{FloatDType, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::device::SelectedDevice;
+use crate::device::select::SelectedDevice;
 use crate::unet::UNet;
 
 /// What the forward and backward pass compute in (Micikevicius et al. 2018, "Mixed precision

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::is_hidden;
 use crate::paths::within;
-use crate::{
-    CIFAR10, DataError, Dataset, FASHION_MNIST, MNIST, Progress, cifar, digits, folder, mnist,
-};
+use crate::published::{cifar, digits, mnist};
+use crate::{CIFAR10, DataError, Dataset, FASHION_MNIST, MNIST, Progress, folder};
 
 /// Which images to train on: the `[data]` section.
 ///

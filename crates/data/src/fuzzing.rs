@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::picture::{self, Colour};
-use crate::{DataError, PublishedFile, archive, cifar, idx, inflate};
+use crate::published::fetch::archive;
+use crate::published::{cifar, idx, inflate};
+use crate::{DataError, PublishedFile};
 
 /// The idx parser.
 ///

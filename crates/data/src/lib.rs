@@ -20,45 +20,29 @@
 //! **Invariant.** Nothing here depends on a device or on a tensor library, nothing panics on what a
 //! file or a server holds, and no file is read into more memory than its real content takes.
 
-mod archive;
-mod cifar;
 mod config;
 mod dataset;
-mod digits;
-mod download;
 mod error;
-mod fetch;
 mod folder;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod hash;
-mod idx;
-mod inflate;
-mod jpeg;
-mod mnist;
-mod natural;
-mod nearest;
 mod paths;
 mod picture;
 mod progress;
-mod release;
+mod published;
 #[cfg(test)]
 mod testing;
-mod workspace;
 
-pub use cifar::CIFAR10;
 pub use config::{DataConfig, Outline, Split};
-pub use dataset::{Batch, Dataset, Pick, list_classes};
+pub use dataset::{Batch, Dataset, Nearest, Pick, list_classes};
 pub use error::DataError;
-pub use fetch::fetch;
 pub use folder::{PassedOver, PictureFiles, find_pictures, read_folder};
-pub use mnist::{FASHION_MNIST, MNIST};
-pub use nearest::Nearest;
 pub use paths::{HomeError, expand_home, in_one_case, relative_to, resolved};
 pub use picture::{Colour, picture_sides, read_picture, read_square};
 pub use progress::Progress;
-pub use release::{Packing, PublishedFile, Release};
+pub use published::{CIFAR10, FASHION_MNIST, MNIST, Packing, PublishedFile, Release, fetch};
 
 // These live in `halfstep_core::rng` and are re-exported while callers move there.
 pub use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::pixels::MOST_PIXELS;
+use crate::features::pixels::MOST_PIXELS;
 
 /// An error of this crate. Messages say what to do.
 #[derive(Debug, thiserror::Error)]

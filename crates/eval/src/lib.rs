@@ -12,33 +12,26 @@
 //!
 //! Images are `[B, 3, H, W]` with values in `[0, 1]`, 8-bit values over 255.
 
+pub mod cli;
 mod error;
-mod feature_network;
+mod evaluation;
 mod features;
-mod frechet;
-mod inception;
-mod kernel;
+mod images;
 mod likelihood;
-mod npz;
-mod pictures;
-mod pixels;
-mod precision_recall;
-mod published;
-mod resize;
-mod score;
-mod weights;
+mod metrics;
+mod sweep;
 
 pub use error::EvalError;
-pub use feature_network::FeatureNetwork;
-pub use features::{Features, OnDone};
-pub use frechet::{Statistics, frechet_distance};
-pub use inception::{Answers, Inception};
-pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
+pub use features::inception::{Answers, Inception};
+pub use features::matrix::{Features, OnDone};
+pub use features::pixels::pixel_features;
+pub use features::published::INCEPTION;
+pub use features::resize::resize_bilinear;
+pub use features::user_network::FeatureNetwork;
+pub use images::archive::{listed_arrays, npz_arrays};
+pub use images::{Batch, ImageSizes, Pictures};
 pub use likelihood::{BoundParts, Decoder, ProbabilityFlow, Walk, bits_per_dim};
-pub use npz::{listed_arrays, npz_arrays};
-pub use pictures::{Batch, ImageSizes, Pictures};
-pub use pixels::pixel_features;
-pub use precision_recall::{Manifold, PrecisionRecall, precision_recall};
-pub use published::INCEPTION;
-pub use resize::resize_bilinear;
-pub use score::{InceptionScore, inception_score};
+pub use metrics::frechet::{Statistics, frechet_distance};
+pub use metrics::inception_score::{InceptionScore, inception_score};
+pub use metrics::kernel::{KernelDistance, KernelOptions, kernel_distance};
+pub use metrics::precision_recall::{Manifold, PrecisionRecall, precision_recall};

@@ -3,22 +3,22 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use crate::Pictures;
 use anyhow::{Context, bail};
 use halfstep_data::{DataConfig, Progress, Split};
-use halfstep_eval::Pictures;
 use halfstep_model::read_text;
 use halfstep_sample::{SamplerKind, counted, output};
 use halfstep_train::{Config, Stage, Sweep, SweepRow, load_config, write_report};
 
-use crate::args::Args;
-use crate::as_trained::{Generated, read_as_trained};
-use crate::cache::chunks;
-use crate::compare::{note, note_sizes, part};
-use crate::drawing::Drawn;
-use crate::job::Job;
-use crate::judge::{Court, Judge};
-use crate::measures::to_json;
-use crate::sides::{Reference, Side, reference};
+use crate::cli::args::Args;
+use crate::cli::as_trained::{Generated, read_as_trained};
+use crate::cli::compare::{note, note_sizes, part};
+use crate::cli::job::Job;
+use crate::evaluation::cache::chunks;
+use crate::evaluation::images::{Reference, Side, reference};
+use crate::evaluation::judge::{Court, Judge};
+use crate::evaluation::sampling::Drawn;
+use crate::metrics::score::to_json;
 
 /// Images of each model if nobody says how many.
 const IMAGES: usize = 2000;

@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 use halfstep_core::{Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint};
 
-use crate::config::ClassInput;
 use crate::error::ModelError;
+use crate::unet::ClassInput;
 use crate::unet::UNet;
 
 /// A UNet, what its output means, and the classes to draw.

@@ -25,18 +25,14 @@
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
 
 mod attention;
-mod attention_backends;
-mod backends;
 mod conv;
-#[cfg(all(any(feature = "wgpu", feature = "cuda", feature = "rocm"), not(feature = "fusion")))]
-mod cube;
 #[cfg(feature = "flex")]
-mod flex;
+mod cpu;
+#[cfg(all(any(feature = "wgpu", feature = "cuda", feature = "rocm"), not(feature = "fusion")))]
+mod gpu;
 mod half;
 mod memory;
 mod norm;
-mod norm_backends;
-mod norm_composed;
 mod optimizer;
 
 pub use attention::attention;

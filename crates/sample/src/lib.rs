@@ -7,28 +7,18 @@
 //! network beforehand.
 
 mod agreement;
+mod analytic;
 mod class_names;
-mod dataset;
-mod diffusers;
+pub mod cli;
+mod compat;
 mod draw;
 mod error;
-pub mod exponential;
-mod formats;
-mod gamma;
-mod grid;
-mod images;
-pub mod kept;
-mod noise_path;
-mod ode;
+mod grids;
+pub mod methods;
 mod of_model;
-mod open_model;
-mod options;
 pub mod output;
-pub mod picture;
-mod places;
 mod registry;
 mod sampler;
-pub mod samplers;
 
 // For callers that are not moved to halfstep_core and halfstep_terminal yet.
 pub use halfstep_core::{caught, counted, nearest_name, note_panics};
@@ -40,29 +30,32 @@ pub use halfstep_terminal::{
 pub use agreement::{
     MATRIX_UNITS, ROUNDING, check_drawing, largest, relative_difference, say_unchecked, verdict,
 };
+pub use analytic::{
+    GammaError, GammaEstimate, GammaSource, GammaTable, MakeDenoiser, model_sha256,
+};
 pub use class_names::{ClassError, ClassNames};
-pub use dataset::{load_dataset, say_passed_over};
-pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
+pub use cli::dataset::{load_dataset, say_passed_over};
+pub use cli::model::{load_noted, open_model, open_model_checked};
+pub use compat::{diffusers_ddim_targets, diffusers_dpm_grid};
+pub use draw::noise_path::NoisePath;
 pub use draw::{Draw, DrawProgress, MAKING, Start, StepNoise, quietly};
 pub use error::SampleError;
-pub use formats::{PictureFormat, check_ending};
-pub use gamma::{GammaError, GammaEstimate, GammaSource, GammaTable, MakeDenoiser, model_sha256};
-pub use grid::{
+pub use grids::{
     GridKind, continuous_grid, end_at_first_time, listed_grid, multistep_grid, sampling_grid,
     student_grid,
 };
 pub use halfstep_files::check_room;
-pub use images::Images;
-pub use noise_path::NoisePath;
-pub use ode::{OdeVariable, RungeKutta, Tableau};
-pub use open_model::{load_noted, open_model, open_model_checked};
-pub use options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
-pub use places::{Named, clash, place, writes_over};
+pub use methods::analytic_dpm::AnalyticDpm;
+pub use methods::ancestral::Ancestral;
+pub use methods::angular::AngularDdim;
+pub use methods::ddim::Ddim;
+pub use methods::dpm_multistep::DpmMultistep;
+pub use methods::dpm_singlestep::DpmSinglestep;
+pub use methods::options::{AnalyticStatistics, DiffusersCompat, SamplerOptions, Tolerance};
+pub use methods::runge_kutta::{OdeVariable, RungeKutta, Tableau};
+pub use output::formats::{PictureFormat, check_ending};
+pub use output::images::Images;
+pub use output::places::{Named, clash, place, writes_over};
+pub use output::{kept, picture};
 pub use registry::{GridRule, SamplerEntry, SamplerKind, Takes};
 pub use sampler::{Family, Jump, Sampler, StepInfo, Trajectory, draw_with, walk};
-pub use samplers::analytic::AnalyticDpm;
-pub use samplers::ancestral::Ancestral;
-pub use samplers::angular::AngularDdim;
-pub use samplers::ddim::Ddim;
-pub use samplers::dpm_multistep::DpmMultistep;
-pub use samplers::dpm_singlestep::DpmSinglestep;

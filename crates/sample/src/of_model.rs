@@ -5,8 +5,8 @@ use std::path::Path;
 use halfstep_model::{DpmSolver, ModelError, SchedulerConfig};
 
 use crate::error::SampleError;
+use crate::methods::{dpm_multistep, dpm_singlestep};
 use crate::registry::SamplerKind;
-use crate::samplers::{dpm_multistep, dpm_singlestep};
 
 impl SamplerKind {
     /// The solver that a scheduler config of a DPM-Solver class chooses; DDIM for the others, as

@@ -7,9 +7,9 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::error::SampleError;
-use crate::options::SamplerOptions;
+use crate::methods;
+use crate::methods::options::SamplerOptions;
 use crate::sampler::Sampler;
-use crate::samplers;
 
 /// What a sampler says of itself. The command line, the comparison and the convergence test are
 /// made from the list of these.
@@ -74,7 +74,7 @@ pub struct SamplerKind(pub(crate) &'static SamplerEntry);
 impl SamplerKind {
     /// All of them.
     pub fn all() -> &'static [Self] {
-        samplers::ALL
+        methods::ALL
     }
 
     /// What it says of itself.
@@ -109,7 +109,7 @@ impl SamplerKind {
 impl Default for SamplerKind {
     /// DDIM.
     fn default() -> Self {
-        samplers::ALL[0]
+        methods::ALL[0]
     }
 }
 
@@ -143,7 +143,7 @@ impl FromStr for SamplerKind {
 
 impl ValueEnum for SamplerKind {
     fn value_variants<'a>() -> &'a [Self] {
-        samplers::ALL
+        methods::ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {

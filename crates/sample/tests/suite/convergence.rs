@@ -1,7 +1,7 @@
 //! The order of convergence of every deterministic sampler, against the exact probability-flow ODE.
 
 use halfstep_core::Denoiser;
-use halfstep_sample::exponential::{Correction, Form};
+use halfstep_sample::methods::exponential::{Correction, Form};
 use halfstep_sample::{DpmMultistep, OdeVariable, Sampler, SamplerKind, SamplerOptions, Takes};
 use serde_json::Value;
 

@@ -2,8 +2,8 @@
 
 use burn::tensor::{DType, Tensor};
 use halfstep_core::{NoiseLevel, Prediction, PredictionType, TimePoint, TimestepSpacing, X0Clip};
-use halfstep_sample::exponential::{Correction, Form};
-use halfstep_sample::samplers::dpm_singlestep::Plan;
+use halfstep_sample::methods::dpm_singlestep::Plan;
+use halfstep_sample::methods::exponential::{Correction, Form};
 use halfstep_sample::{
     Ddim, DpmMultistep, DpmSinglestep, GridKind, Sampler, Trajectory, continuous_grid,
     diffusers_ddim_targets, diffusers_dpm_grid, sampling_grid,

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use halfstep_core::{NoiseLevel, Prediction, PredictionType, TimePoint};
-use halfstep_sample::exponential::{Correction, Form};
+use halfstep_sample::methods::exponential::{Correction, Form};
 use halfstep_sample::{DpmMultistep, OdeVariable, Sampler, SamplerOptions};
 
 use crate::oracles::*;

@@ -1,0 +1,173 @@
+//! `unet/config.json`: diffusers' `UNet2DModel` configuration.
+
+mod check;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::unet::architecture::{
+    Activation, BlockType, ClassEmbedType, ImageSize, MidBlockType, Resampling, TimeEmbeddingType,
+    TimeScaleShift,
+};
+
+/// The shape of a [`UNet`](crate::UNet), field for field diffusers' `UNet2DModel` (0.42), with its
+/// defaults. A value that is not supported is refused by its field's name when the file is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UNetConfig {
+    /// Image height and width in pixels.
+    pub sample_size: Option<ImageSize>,
+    /// Channels of `z`.
+    pub in_channels: usize,
+    /// Channels of the prediction.
+    pub out_channels: usize,
+    /// The input is in `[0, 1]` and is brought to `[-1, 1]` first, `2 z - 1`.
+    pub center_input_sample: bool,
+    /// What the network sees of the time.
+    pub time_embedding_type: TimeEmbeddingType,
+    /// Width of the time embedding; `null` is four times the finest resolution's channels.
+    pub time_embedding_dim: Option<usize>,
+    /// Subtracted in the frequency exponent's denominator, `half - freq_shift`.
+    pub freq_shift: usize,
+    /// `[cos, sin]` instead of `[sin, cos]` in the time embedding.
+    pub flip_sin_to_cos: bool,
+    /// One entry a resolution, finest first.
+    pub down_block_types: Vec<BlockType>,
+    /// Between down and up; `null` is nothing.
+    pub mid_block_type: Option<MidBlockType>,
+    /// One entry a resolution, coarsest first.
+    pub up_block_types: Vec<BlockType>,
+    /// Channels at each resolution, finest first.
+    pub block_out_channels: Vec<usize>,
+    /// Residual blocks a down block; an up block has one more.
+    pub layers_per_block: usize,
+    /// The mid block's residual sums are divided by this.
+    pub mid_block_scale_factor: f64,
+    /// Padding of the stride-2 convolution; 0 pads one row below and one column to the right.
+    pub downsample_padding: usize,
+    /// How `AttnDownBlock2D` halves the resolution; `null` is the default.
+    #[serde(deserialize_with = "null_is_default")]
+    pub downsample_type: Resampling,
+    /// How `AttnUpBlock2D` doubles it; `null` is the default.
+    #[serde(deserialize_with = "null_is_default")]
+    pub upsample_type: Resampling,
+    /// Dropout probability inside residual blocks while training.
+    pub dropout: f64,
+    /// Between layers.
+    pub act_fn: Activation,
+    /// Channels of one attention head; `null` means one head over all channels.
+    pub attention_head_dim: Option<usize>,
+    /// Groups of every group norm.
+    pub norm_num_groups: usize,
+    /// Groups of the mid attention's norm; `null` is `norm_num_groups`, or no norm at all with
+    /// `scale_shift`.
+    pub attn_norm_num_groups: Option<usize>,
+    /// Epsilon of every group norm.
+    pub norm_eps: f64,
+    /// What a residual block does with the time embedding.
+    pub resnet_time_scale_shift: TimeScaleShift,
+    /// Whether the mid block has attention.
+    pub add_attention: bool,
+    /// What a class number becomes; `null` is a row of a table if `num_class_embeds` is set.
+    pub class_embed_type: Option<ClassEmbedType>,
+    /// Number of classes of a learned table.
+    pub num_class_embeds: Option<usize>,
+    /// Of a learned time embedding, which is not supported; kept as it is.
+    pub num_train_timesteps: Option<usize>,
+    /// Everything else the file says. Checked by [`UNetConfig::validate`].
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Default for UNetConfig {
+    fn default() -> Self {
+        use BlockType::{AttnDownBlock2D, AttnUpBlock2D, DownBlock2D, UpBlock2D};
+        Self {
+            sample_size: None,
+            in_channels: 3,
+            out_channels: 3,
+            center_input_sample: false,
+            time_embedding_type: TimeEmbeddingType::default(),
+            time_embedding_dim: None,
+            freq_shift: 0,
+            flip_sin_to_cos: true,
+            down_block_types: vec![DownBlock2D, AttnDownBlock2D, AttnDownBlock2D, AttnDownBlock2D],
+            mid_block_type: Some(MidBlockType::UNetMidBlock2D),
+            up_block_types: vec![AttnUpBlock2D, AttnUpBlock2D, AttnUpBlock2D, UpBlock2D],
+            block_out_channels: vec![224, 448, 672, 896],
+            layers_per_block: 2,
+            mid_block_scale_factor: 1.0,
+            downsample_padding: 1,
+            downsample_type: Resampling::default(),
+            upsample_type: Resampling::default(),
+            dropout: 0.0,
+            act_fn: Activation::default(),
+            attention_head_dim: Some(8),
+            norm_num_groups: 32,
+            attn_norm_num_groups: None,
+            norm_eps: 1e-5,
+            resnet_time_scale_shift: TimeScaleShift::default(),
+            add_attention: true,
+            class_embed_type: None,
+            num_class_embeds: None,
+            num_train_timesteps: None,
+            other: Map::new(),
+        }
+    }
+}
+
+fn null_is_default<'de, D: Deserializer<'de>>(from: D) -> Result<Resampling, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// What a network wants to know of an image's class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassInput {
+    /// Nothing: the model is unconditional.
+    None,
+    /// One of so many classes.
+    Table(usize),
+    /// Any number.
+    Number,
+}
+
+impl UNetConfig {
+    /// Width of the time embedding after its first layer.
+    pub fn time_embed_dim(&self) -> usize {
+        let four_times = self.block_out_channels.first().copied().unwrap_or(0) * 4;
+        self.time_embedding_dim.unwrap_or(four_times)
+    }
+
+    /// What the network wants to know of an image's class.
+    pub fn class_input(&self) -> ClassInput {
+        match (self.class_embed_type, self.num_class_embeds) {
+            (Some(ClassEmbedType::Timestep), _) => ClassInput::Number,
+            (None, Some(classes)) => ClassInput::Table(classes),
+            (None, None) => ClassInput::None,
+        }
+    }
+
+    /// Number of attention heads over `channels`.
+    pub(crate) fn heads(&self, channels: usize) -> usize {
+        channels / self.attention_head_dim.unwrap_or(channels).max(1)
+    }
+
+    /// Groups of the norm before the mid block's attention; `None` is no norm.
+    pub(crate) fn mid_attention_groups(&self) -> Option<usize> {
+        match (self.attn_norm_num_groups, self.resnet_time_scale_shift) {
+            (Some(groups), _) => Some(groups),
+            (None, TimeScaleShift::Default) => Some(self.norm_num_groups),
+            (None, TimeScaleShift::ScaleShift) => None,
+        }
+    }
+
+    /// Height and width must be multiples of this.
+    pub fn size_multiple(&self) -> usize {
+        1 << (self.block_out_channels.len().max(1) - 1)
+    }
+
+    /// Height and width of the images; the smallest possible where the file does not say.
+    pub fn image_sides(&self) -> [usize; 2] {
+        self.sample_size.unwrap_or(ImageSize::Square(self.size_multiple())).sides()
+    }
+}

@@ -1,0 +1,19 @@
+//! diffusers' `UNet2DModel`: the network, its blocks and its configuration.
+
+mod architecture;
+mod attention;
+mod blocks;
+mod config;
+mod embedding;
+mod init;
+mod network;
+mod resample;
+mod resnet;
+
+pub use architecture::{
+    Activation, BlockType, ClassEmbedType, ImageSize, MidBlockType, Resampling, TimeEmbeddingType,
+    TimeScaleShift,
+};
+pub use config::{ClassInput, UNetConfig};
+pub use embedding::timestep_embedding;
+pub use network::UNet;

@@ -6,8 +6,8 @@ use halfstep_core::{
     GaussianOracle, NoiseLevel, analytic_variance, noise_clip, posterior, posterior_data_variance,
 };
 
+use crate::golden::gaussian_oracle;
 use crate::support::*;
-use crate::x_exact_gaussian;
 
 const ETAS: [f64; 3] = [0.0, 0.5, 1.0];
 
@@ -26,7 +26,7 @@ fn jumps() -> Vec<(NoiseLevel, NoiseLevel)> {
 }
 
 fn golden_oracle() -> GaussianOracle {
-    x_exact_gaussian::oracle(&fixture("x_exact_gaussian"))
+    gaussian_oracle::oracle(&fixture("x_exact_gaussian"))
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -43,7 +43,7 @@ pub struct RoundResult {
     /// Agreement of its `num_steps`-step images with the teacher's images in all its steps; `None` for the teacher
     /// itself.
     pub agreement: Option<f64>,
-    /// The same of the teacher's own images by DDIM in `num_steps` steps.
+    /// Agreement of the teacher's own images, drawn by DDIM in `num_steps` steps, with the same images.
     pub teacher_agreement: Option<f64>,
 }
 
@@ -53,8 +53,8 @@ impl RoundResult {
         if self.stage == 0 { "teacher" } else { "student" }
     }
 
-    /// How many times nearer to the teacher's images in all its steps a student is than the teacher in as many
-    /// steps as the student; `None` without both distances, and where the quotient is not finite.
+    /// The improvement: `teacher_agreement` over `agreement`. `None` if one of them is missing or the quotient is not
+    /// finite.
     pub fn factor(&self) -> Option<f64> {
         let factor = self.teacher_agreement? / self.agreement?;
         factor.is_finite().then_some(factor)
@@ -69,7 +69,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Reads that of a run folder; empty if there is none yet.
+    /// Reads the summary of a run; empty if there is none yet.
     ///
     /// # Errors
     /// [`RunError::Damaged`] if it does not parse.
@@ -98,7 +98,7 @@ impl Summary {
         self.rounds.sort_by_key(|row| row.stage);
     }
 
-    /// A Markdown table, and below it what was measured of the teacher alone.
+    /// A Markdown table, followed by the measurements of the teacher alone.
     pub fn table(&self) -> String {
         let number =
             |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));

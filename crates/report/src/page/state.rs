@@ -39,7 +39,7 @@ pub(crate) fn banner(data: &ReportData) -> Markup {
             }
         },
         (None, true) => html! {
-            p.banner.finished { strong { "Finished." } (learning_time(&data.stages)) }
+            p.banner.finished { strong { "Finished." } (training_time(&data.stages)) }
         },
         (None, false) if data.stopped => html! {
             p.banner.stopped {
@@ -60,7 +60,7 @@ pub(crate) fn banner(data: &ReportData) -> Markup {
     }
 }
 
-fn learning_time(stages: &[StageProgress]) -> Markup {
+fn training_time(stages: &[StageProgress]) -> Markup {
     let seconds: Option<f64> = stages.iter().map(|stage| stage.seconds).sum();
     html! { @if let Some(seconds) = seconds { " " (human_time(seconds)) " of training." } }
 }

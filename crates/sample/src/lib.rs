@@ -10,6 +10,7 @@ mod agreement;
 mod class_names;
 mod completions;
 mod dataset;
+mod device_flag;
 mod device_list;
 mod diffusers;
 mod draw;
@@ -44,6 +45,7 @@ pub use agreement::{
 };
 pub use class_names::{ClassError, ClassNames};
 pub use dataset::{load_dataset, say_passed_over};
+pub use device_flag::{device_arg, select_device};
 pub use diffusers::{diffusers_ddim_targets, diffusers_dpm_grid};
 pub use draw::{Draw, DrawProgress, MAKING, Start, StepNoise, quietly};
 pub use error::SampleError;

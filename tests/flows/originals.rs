@@ -6,7 +6,7 @@ use std::process::Command;
 use burn::tensor::Device;
 use halfstep_core::PredictionType;
 use halfstep_model::ModelFolder;
-use halfstep_train::Summary;
+use halfstep_run::Summary;
 
 use crate::checkpoints::averaged;
 use crate::resume::{assert_same_results, saved_states, wait_until_it_learns};

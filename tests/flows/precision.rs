@@ -6,8 +6,8 @@ use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
 use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, UNet, flat_params, param_names, with_flat_params};
 use halfstep_train::{
-    AdamW, DistillationRound, Ema, Learner, LossScale, NonFinite, OptimizerConfig, Packing,
-    StepNumbers, TrainingBatch, distillation_loss, teacher_loss,
+    AdamW, Ema, FromImages, Halving, Learner, LossScale, NonFinite, OptimizerConfig, Packing,
+    StepNumbers, TrainingBatch,
 };
 
 use crate::support::tiny_model;
@@ -21,7 +21,7 @@ fn learner(model: &ModelFolder, precision: Precision) -> Learner {
     Learner {
         ema: Some(Ema::new(EmaSchedule::new(0.9), flat_params(&unet))),
         packing: Packing::separate(&unet),
-        unet,
+        network: unet,
         optimizer: AdamW::new(&OptimizerConfig::default()),
         step: 0,
         precision,
@@ -41,17 +41,25 @@ fn batch() -> TrainingBatch {
         eps: tensor(Purpose::TrainNoise),
         uniforms: (0..BATCH).map(|k| (k as f64 + 0.5) / BATCH as f64).collect(),
         labels: Some((0..BATCH as u32).map(|k| k % 3).collect()),
+        number: 0,
+    }
+}
+
+/// The v-error of a teacher.
+fn objective(model: &ModelFolder) -> FromImages<'_> {
+    FromImages {
+        schedule: &model.schedule,
+        prediction_type: PredictionType::VPrediction,
+        weighting: LossWeighting::SnrPlusOne,
+        dropout: None,
     }
 }
 
 /// Loss and gradient norm of each step of a teacher, on the same batch at every step.
 fn teach(model: &ModelFolder, learner: &mut Learner, steps: u64) -> Vec<[f64; 2]> {
-    let (batch, kind) = (batch(), PredictionType::VPrediction);
+    let (batch, objective) = (batch(), objective(model));
     let one = |_| {
-        let stats = learner.learn(2e-3, 1.0, 1, |unet, _| {
-            let weighting = LossWeighting::SnrPlusOne;
-            Ok(teacher_loss(unet, &model.schedule, kind, weighting, &batch, None))
-        });
+        let stats = learner.learn(2e-3, 1.0, 1, |network| Ok(objective.loss(network, &batch)));
         let StepNumbers { loss, grad_norm: norm, .. } = stats.unwrap().read().unwrap();
         [loss, norm]
     };
@@ -89,13 +97,13 @@ fn parameters_in_one_tensor_learn_alike() {
     for precision in [Precision::F32, Precision::F16] {
         let mut separate = learner(&model, precision);
         let mut joined = learner(&model, precision);
-        joined.packing = Packing::joined(&joined.unet);
-        let averages = joined.packing.join(flat_params(&joined.unet));
+        joined.packing = Packing::joined(&joined.network);
+        let averages = joined.packing.join(flat_params(&joined.network));
         joined.ema = Some(Ema::new(EmaSchedule::new(0.9), averages));
         teach(&model, &mut separate, 1);
         teach(&model, &mut joined, 1);
         assert_eq!(joined.optimizer.history().1.unwrap().first.len(), 1);
-        for of in [|l: &Learner| l.unet.clone(), |l: &Learner| l.result(&Device::flex())] {
+        for of in [|l: &Learner| l.network.clone(), |l: &Learner| l.result(&Device::flex())] {
             let pairs = values(&flat_params(&of(&separate))).concat();
             let pairs = pairs.into_iter().zip(values(&flat_params(&of(&joined))).concat());
             let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -134,16 +142,15 @@ fn distillation_in_16_bits_follows_f32() {
     let model = tiny_model(Some(3), None);
     let loss = |precision: Precision| {
         let teacher = model.unet.computing_in(precision);
-        let round = DistillationRound {
+        let halving = Halving {
             teacher: &teacher,
             num_steps: 4,
             schedule: &model.schedule,
-            kind: PredictionType::VPrediction,
+            prediction_type: PredictionType::VPrediction,
             weighting: LossWeighting::SnrPlusOne,
         };
         let mut learner = learner(&model, precision);
-        let stats =
-            learner.learn(1e-3, 1.0, 1, |unet, _| distillation_loss(unet, &round, &batch()));
+        let stats = learner.learn(1e-3, 1.0, 1, |student| halving.loss(student, &batch()));
         stats.unwrap().read().unwrap().loss
     };
     let wide = loss(Precision::F32);
@@ -165,11 +172,11 @@ fn an_overflow_leaves_weights_and_moments_as_they_were() {
         let moments = learner.optimizer.history().1.unwrap();
         [values(&moments.first), values(&moments.second)]
     };
-    let before = (values(&flat_params(&learner.unet)), moments(&learner));
+    let before = (values(&flat_params(&learner.network)), moments(&learner));
     learner.loss_scale = Some(LossScale::restored([2f32.powi(100), 5.0], &Device::flex()));
     let [[loss, norm]] = teach(&model, &mut learner, 1)[..] else { panic!("one step") };
     assert!(loss.is_finite() && norm == 0.0, "{loss} {norm}");
-    assert_eq!(before, (values(&flat_params(&learner.unet)), moments(&learner)));
+    assert_eq!(before, (values(&flat_params(&learner.network)), moments(&learner)));
     assert_eq!(learner.step, 3);
     let scale = learner.loss_scale.as_ref().unwrap().read().unwrap();
     assert_eq!(scale, [2f32.powi(99), 0.0]);
@@ -177,7 +184,7 @@ fn an_overflow_leaves_weights_and_moments_as_they_were() {
     learner.loss_scale = Some(LossScale::new(&Device::flex()));
     let [[_, norm]] = teach(&model, &mut learner, 1)[..] else { panic!("one step") };
     assert!(norm > 0.0);
-    assert_ne!(before.0, values(&flat_params(&learner.unet)));
+    assert_ne!(before.0, values(&flat_params(&learner.network)));
 }
 
 /// In f32 there is no scale to blame: a step is left out because it was asked for, counted, and the
@@ -187,11 +194,10 @@ fn a_step_that_is_not_finite_is_left_out_when_asked() {
     let model = tiny_model(Some(3), None);
     let mut learner = learner(&model, Precision::F32);
     learner.non_finite = NonFinite::Skip;
-    let (batch, kind) = (batch(), PredictionType::VPrediction);
+    let (batch, objective) = (batch(), objective(&model));
     let step = |learner: &mut Learner, factor: f32| {
-        let stats = learner.learn(1e-3, 1.0, 1, |unet, _| {
-            let weighting = LossWeighting::SnrPlusOne;
-            let mut loss = teacher_loss(unet, &model.schedule, kind, weighting, &batch, None);
+        let stats = learner.learn(1e-3, 1.0, 1, |network| {
+            let mut loss = objective.loss(network, &batch);
             loss.weighted = loss.weighted.mul_scalar(factor);
             Ok(loss)
         });
@@ -200,10 +206,10 @@ fn a_step_that_is_not_finite_is_left_out_when_asked() {
     assert!(step(&mut learner, 1.0).taken);
     for factor in [f32::NAN, f32::INFINITY] {
         let moments = values(&learner.optimizer.history().1.unwrap().first);
-        let before = (values(&flat_params(&learner.unet)), moments);
+        let before = (values(&flat_params(&learner.network)), moments);
         assert!(!step(&mut learner, factor).taken);
         let moments = values(&learner.optimizer.history().1.unwrap().first);
-        assert_eq!(before, (values(&flat_params(&learner.unet)), moments));
+        assert_eq!(before, (values(&flat_params(&learner.network)), moments));
     }
     assert_eq!(learner.step, 3);
     assert!(step(&mut learner, 1.0).taken);
@@ -216,10 +222,9 @@ fn the_scale_keeps_small_gradients() {
     let norm = |scale: Option<LossScale>| {
         let mut learner = learner(&model, Precision::F16);
         learner.loss_scale = scale;
-        let (batch, kind) = (batch(), PredictionType::VPrediction);
-        let stats = learner.learn(1e-3, 0.0, 1, |unet, _| {
-            let weighting = LossWeighting::SnrPlusOne;
-            let mut loss = teacher_loss(unet, &model.schedule, kind, weighting, &batch, None);
+        let (batch, objective) = (batch(), objective(&model));
+        let stats = learner.learn(1e-3, 0.0, 1, |network| {
+            let mut loss = objective.loss(network, &batch);
             loss.weighted = loss.weighted.mul_scalar(1e-7);
             Ok(loss)
         });

@@ -19,14 +19,14 @@ pub enum TrainError {
     /// A configuration that does not parse.
     #[error("{origin}: {problem}")]
     Parse {
-        /// The file or flag.
+        /// The file or override.
         origin: String,
         /// Line, column, reason, suggestion.
         problem: String,
     },
     /// The folder of a teacher that was trained elsewhere.
     #[error("config: `teacher.from` is {path:?}{}, which cannot be used", relative_to(path))]
-    Original {
+    Pretrained {
         /// As the configuration has it.
         path: PathBuf,
         /// What is wrong there.
@@ -55,6 +55,14 @@ pub enum TrainError {
         /// Why, and what to do.
         problem: String,
     },
+    /// A run folder that this run cannot use; another one helps.
+    #[error("{}: {problem}; or use another run folder", path.display())]
+    RunFolder {
+        /// The folder, or a file in it.
+        path: PathBuf,
+        /// Why, and what else would help.
+        problem: String,
+    },
     /// The formats of the run folder.
     #[error(transparent)]
     Run(#[from] halfstep_run::RunError),
@@ -73,15 +81,15 @@ pub enum TrainError {
         step: u64,
         /// Last step whose state was saved; 0 if none was.
         saved: u64,
-        /// Steps left out in a row; 0 where none may be.
+        /// Steps skipped in a row; 0 where none may be.
         skipped: u64,
         /// Positions in the dataset of the step's images.
         images: Vec<usize>,
     },
     /// Weights, moments or averages that are not finite: nothing that is saved may hold them.
     #[error(
-        "{part} `{tensor}` is not finite after this step; begin again with a lower learning_rate or a grad_clip in \
-         the stage's optimizer section, and another --out"
+        "{part} `{tensor}` is not finite after this step; start again with a lower learning_rate or a grad_clip in \
+         the stage's optimizer section, in another run folder"
     )]
     NotFinite {
         /// Which of the learner's lists.
@@ -123,7 +131,7 @@ pub enum TrainError {
         source: Box<TrainError>,
     },
     /// A device whose kernels are made at run time and came out wrong.
-    #[error("{0}\nTraining does not start; `--check-device` shows what was compared")]
+    #[error("{0}\nTraining does not start")]
     Disagrees(String),
     /// A device that must be compared with the CPU first, in a build that has no CPU.
     #[error("{0} must be held against the CPU before it trains; build with `flex` too")]
@@ -146,12 +154,12 @@ fn diverged(skipped: u64) -> String {
 fn advice(skipped: u64) -> &'static str {
     match skipped {
         0 => {
-            "With --set non_finite=skip the same command goes on and leaves such steps out; a lower learning_rate or \
-             a grad_clip in the stage's optimizer section needs a run of its own, with another --out"
+            "With non_finite = \"skip\" the run continues and skips such steps; a lower learning_rate or a grad_clip \
+             in the stage's optimizer section needs another run folder"
         }
         _ => {
-            "The weights have run away: begin again with a lower learning_rate or a grad_clip in the stage's \
-             optimizer section, and another --out"
+            "The weights have diverged: start again with a lower learning_rate or a grad_clip in the stage's \
+             optimizer section, in another run folder"
         }
     }
 }
@@ -205,5 +213,21 @@ impl TrainError {
 
     pub(crate) fn file(path: &Path, problem: impl ToString) -> Self {
         Self::File { path: path.to_path_buf(), problem: problem.to_string() }
+    }
+
+    /// A run folder that this run cannot use.
+    pub(crate) fn run_folder(path: &Path, problem: impl ToString) -> Self {
+        Self::RunFolder { path: path.to_path_buf(), problem: problem.to_string() }
+    }
+
+    /// The error and its causes in one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
     }
 }

@@ -9,47 +9,44 @@
 //! what makes a resumed run end bit for bit where an uninterrupted one ends.
 
 mod batches;
+pub mod cli;
 mod config;
-mod copies;
 mod device_check;
 mod error;
 mod evaluate;
+mod event;
 mod learner;
 mod monitor;
 mod objective;
 mod plan;
-mod progress;
 mod run;
-mod run_folder;
-mod run_info;
-mod stage_train;
+mod stage;
 
 pub use batches::prefetch::Prefetch;
 pub use batches::{BatchSource, HostBatch, TrainingBatch};
 pub use config::changed::{changed_settings, changed_sources};
-pub use config::file::{load_config, parse_config};
+pub use config::job::Job;
+pub use config::resolved::ResolvedConfig;
 pub use config::rounds::Round;
+pub use config::shipped::{SHIPPED_CONFIGS, shipped_config};
 pub use config::{
-    Config, DistillConfig, LogConfig, ModelConfig, OptimizerConfig, RoundConfig, TeacherConfig,
-    TimeSampling,
+    DistillConfig, LogConfig, ModelConfig, OptimizerConfig, RoundConfig, TeacherConfig,
+    TimeSampling, TrainConfig,
 };
 pub use device_check::DeviceCheck;
 pub use device_check::short_training::drawn_network;
 pub use error::TrainError;
-pub use evaluate::agreement::{Agreement, AgreementOptions};
-pub use halfstep_report::write_report;
-pub use halfstep_run::{RoundResult, Stage, Summary, Sweep, SweepMeasure, SweepRow};
-pub use halfstep_sample::StopFlag;
+pub use event::{Event, OnEvent};
 pub use learner::ema::Ema;
 pub use learner::loss_scale::LossScale;
 pub use learner::lr::{LrDecay, LrSchedule};
-pub use learner::optimizer::{AdamW, Clipping, Moments, clip_by_global_norm};
+pub use learner::optimizer::{AdamMoments, AdamW, Clipping, clip_by_global_norm};
 pub use learner::packing::Packing;
-pub use learner::step_gate::Verdict;
+pub use learner::step_gate::StepGate;
 pub use learner::step_stats::{StepNumbers, StepStats};
 pub use learner::{Learner, NonFinite};
-pub use objective::{DistillationRound, Loss, distillation_loss, teacher_loss};
-pub use plan::Plan;
+pub use objective::{Adaptation, DropoutSeed, FromImages, Halving, Loss, Objective};
+pub use plan::TrainingPlan;
 pub use plan::left::{StageLeft, left_from_the_start, left_of};
-pub use run::{Outcome, Run, RunOptions};
-pub use run_folder::RunFolder;
+pub use run::folder::RunFolder;
+pub use run::{Run, RunEnd, RunOptions};

@@ -12,7 +12,7 @@ pub fn batches() -> anyhow::Result<()> {
     let source = source(&dataset, batch_size);
     std::thread::scope(|scope| {
         let batches = Prefetch::start(scope, source, 0..(IMAGES / batch_size) as u64);
-        while batches.next().is_some() {}
+        while batches.next().is_ok() {}
     });
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use burn::tensor::Device;
 use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
-use halfstep_train::{drawn_network, load_config};
+use halfstep_train::{Job, drawn_network};
 
 /// From `--model` or `--config`, of which one must be given.
 pub fn load(
@@ -22,15 +22,19 @@ pub fn load(
 
 /// The network that a configuration describes, no weight of it zero.
 fn drawn(config: &Path, device: &Device) -> anyhow::Result<ModelFolder> {
-    let config = load_config(config, &[])?;
+    let job = Job::load(config, &[])?;
     let outline =
-        config.data.outline().context("--config: its data must be a published dataset")?;
-    let unet = config.unet(outline.shape, outline.num_classes)?;
-    let schedule = config.noise_schedule()?;
+        job.data()?.outline().context("--config: its data must be a published dataset")?;
+    let config = &job.config;
+    let unet = config.network(outline.shape, outline.num_classes)?;
+    let schedule = config.schedule.clone();
     Ok(ModelFolder {
         unet: drawn_network(&unet, config.seed, device)?,
         scheduler: SchedulerConfig::from_schedule(&schedule, config.teacher.prediction_type),
         schedule,
-        halfstep: HalfstepFile { schedule: config.schedule.clone(), ..HalfstepFile::default() },
+        halfstep: HalfstepFile {
+            schedule: config.settings.schedule.clone(),
+            ..HalfstepFile::default()
+        },
     })
 }

@@ -19,7 +19,7 @@ pub fn soak(bench: &mut Bench<'_>, steps: u64) -> anyhow::Result<()> {
         let batches = Prefetch::start(scope, source, 0..steps);
         let mut pending: Vec<StepStats> = Vec::new();
         let mut step = 0;
-        while let Some(batch) = batches.next() {
+        while let Ok(batch) = batches.next() {
             pending.push(bench.train_on(&batch.upload(&tracked))?);
             step += 1;
             if step % READ_EVERY == 0 || step == steps {

@@ -8,10 +8,7 @@ use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
 use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, SelectedDevice, UNet, flat_params, with_flat_params};
 use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, output, quietly, student_grid};
-use halfstep_train::{
-    DistillationRound, Learner, OptimizerConfig, StepStats, TrainingBatch, distillation_loss,
-    teacher_loss,
-};
+use halfstep_train::{FromImages, Halving, Learner, OptimizerConfig, StepStats, TrainingBatch};
 
 use crate::chip::{Launches, launches};
 
@@ -54,9 +51,10 @@ impl<'a> Bench<'a> {
             eps: images(Purpose::TrainNoise),
             uniforms: strata.map(|k| (k as f64 + 0.5) / batch_size as f64).collect(),
             labels: None,
+            number: 0,
         };
         let ema = Some(EmaSchedule::new(0.9999));
-        let learner = Learner::new(unet, &OptimizerConfig::default(), ema, precision, device);
+        let learner = Learner::new(unet, &OptimizerConfig::default(), ema, precision, device)?;
         let working = model.unet.computing_in(precision);
         Ok(Self { device, model, shape, working, learner, batch })
     }
@@ -101,12 +99,13 @@ impl<'a> Bench<'a> {
 
     /// The same on another batch.
     pub fn train_on(&mut self, batch: &TrainingBatch) -> anyhow::Result<StepStats> {
-        let schedule = &self.model.schedule;
-        let stats = self.learner.learn(1e-4, 1.0, 1, |unet, _| {
-            let weighting = LossWeighting::SnrPlusOne;
-            Ok(teacher_loss(unet, schedule, PredictionType::VPrediction, weighting, batch, None))
-        })?;
-        Ok(stats)
+        let objective = FromImages {
+            schedule: &self.model.schedule,
+            prediction_type: PredictionType::VPrediction,
+            weighting: LossWeighting::SnrPlusOne,
+            dropout: None,
+        };
+        Ok(self.learner.learn(1e-4, 1.0, 1, |network| Ok(objective.loss(network, batch)))?)
     }
 
     /// A training step: its kernels, the seconds in which the host issued them, and all of its
@@ -125,14 +124,14 @@ impl<'a> Bench<'a> {
     /// A student's step: two steps of the teacher, then as [`train`](Self::train).
     fn distill(&mut self) -> anyhow::Result<StepStats> {
         let batch = &self.batch;
-        let round = DistillationRound {
+        let halving = Halving {
             teacher: &self.working,
             num_steps: SAMPLING_STEPS,
             schedule: &self.model.schedule,
-            kind: PredictionType::VPrediction,
+            prediction_type: PredictionType::VPrediction,
             weighting: LossWeighting::SnrPlusOne,
         };
-        Ok(self.learner.learn(1e-4, 1.0, 1, |unet, _| distillation_loss(unet, &round, batch))?)
+        Ok(self.learner.learn(1e-4, 1.0, 1, |student| halving.loss(student, batch))?)
     }
 
     /// So many images in four steps, as the sampler draws them: in f32.

@@ -14,10 +14,12 @@ pub struct TrainingBatch {
     pub x0: Tensor<4>,
     /// Standard normal noise, `[B, C, H, W]`.
     pub eps: Tensor<4>,
-    /// Uniform numbers in `[0, 1)`, one an image, from which each objective makes its times.
+    /// Uniform numbers in `[0, 1)`, one per image, from which the objective makes its times.
     pub uniforms: Vec<f64>,
     /// Classes, if they are taught.
     pub labels: Option<Vec<u32>>,
+    /// The number of this part among all parts of the stage, from 0: dropout masks follow from it.
+    pub number: u64,
 }
 
 /// The same in host memory, not on a device yet.
@@ -28,6 +30,7 @@ pub struct HostBatch {
     eps: Vec<f32>,
     uniforms: Vec<f64>,
     labels: Option<Vec<u32>>,
+    number: u64,
 }
 
 impl HostBatch {
@@ -39,6 +42,7 @@ impl HostBatch {
             eps: tensor(self.eps),
             uniforms: self.uniforms,
             labels: self.labels,
+            number: self.number,
         }
     }
 }
@@ -52,7 +56,7 @@ pub struct BatchSource<'a> {
     pub order: EpochOrder,
     /// The stage's seed.
     pub seed: u64,
-    /// Images a step.
+    /// Images per step.
     pub batch_size: usize,
     /// Parts a step's batch is computed in.
     pub parts: usize,
@@ -87,6 +91,7 @@ impl BatchSource<'_> {
             eps,
             uniforms: self.uniforms(step, part * size, size),
             labels: batch.labels.filter(|_| self.labels),
+            number: step * self.parts as u64 + part as u64,
         }
     }
 

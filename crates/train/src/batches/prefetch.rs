@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
 use crate::batches::{BatchSource, HostBatch};
+use crate::error::TrainError;
 
 /// Batches that may wait: one that the device takes next, and one to be safe.
 const AHEAD: usize = 2;
@@ -34,9 +35,13 @@ impl Prefetch {
         Self { parts }
     }
 
-    /// The next part; `None` after the last.
-    pub fn next(&self) -> Option<HostBatch> {
-        self.parts.recv().ok()
+    /// The next part.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] after the last part, or if the thread that makes them ended.
+    pub fn next(&self) -> Result<HostBatch, TrainError> {
+        let ended = |_| TrainError::Device("the thread that makes batches ended".to_owned());
+        self.parts.recv().map_err(ended)
     }
 }
 
@@ -64,10 +69,10 @@ mod tests {
             let ahead = Prefetch::start(scope, source.clone(), 5..8);
             for step in 5..8 {
                 for part in 0..2 {
-                    assert_eq!(ahead.next(), Some(source.part(step, part)));
+                    assert_eq!(ahead.next().unwrap(), source.part(step, part));
                 }
             }
-            assert_eq!(ahead.next(), None);
+            ahead.next().unwrap_err();
         });
     }
 

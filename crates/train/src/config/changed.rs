@@ -7,7 +7,7 @@ use halfstep_model::read_text;
 use halfstep_run::layout::{DATASET, ORIGINAL};
 use toml::{Table, Value};
 
-use crate::config::Config;
+use crate::config::job::{Job, JobFile};
 use crate::error::TrainError;
 
 /// How a configuration differs from the one that the run in `folder` was begun with: `field: old -> new` for
@@ -15,20 +15,19 @@ use crate::error::TrainError;
 ///
 /// # Errors
 /// [`TrainError::File`] if the run's configuration cannot be read.
-pub fn changed_settings(folder: &Path, config: &Config) -> Result<Vec<String>, TrainError> {
+pub fn changed_settings(folder: &Path, job: &Job) -> Result<Vec<String>, TrainError> {
     let path = folder.join("config.toml");
     if !path.exists() {
         return Ok(Vec::new());
     }
     let wrong = |error: &dyn std::fmt::Display| TrainError::file(&path, error);
     let saved = read_text(&path).map_err(|error| wrong(&error))?;
-    let Ok(begun) = toml::from_str::<Config>(&saved) else {
-        let problem = "damaged; bring it back from a copy, or use --out for another folder";
-        return Err(wrong(&problem));
+    let Ok(begun) = toml::from_str::<JobFile>(&saved) else {
+        return Err(TrainError::run_folder(&path, "damaged; bring it back from a copy"));
     };
     // Through the type: a setting that is newer than the run had its default then.
     let begun = toml::to_string(&begun).map_err(|error| wrong(&error))?;
-    let current = toml::to_string(config).map_err(|error| wrong(&error))?;
+    let current = toml::to_string(&job.file()).map_err(|error| wrong(&error))?;
     Ok(differences(&begun, &current))
 }
 
@@ -40,7 +39,7 @@ pub fn changed_settings(folder: &Path, config: &Config) -> Result<Vec<String>, T
 /// [`TrainError::File`] if the run's files cannot be read, or what is wrong in the teacher's folder.
 pub fn changed_sources(
     folder: &Path,
-    config: &Config,
+    job: &Job,
     dataset_sha256: Option<&str>,
 ) -> Result<Vec<String>, TrainError> {
     let begun = |file: &str| {
@@ -60,8 +59,8 @@ pub fn changed_sources(
         hold("other images", &begun, now);
     }
     // Weights take long to hash: only where there is something to hold them against.
-    if let (Some(begun), Some(original)) = (begun(ORIGINAL)?, config.original()?) {
-        hold("another teacher in teacher.from", &begun, &original.outline.sha256()?);
+    if let (Some(begun), Some(pretrained)) = (begun(ORIGINAL)?, &job.config.pretrained) {
+        hold("another teacher in teacher.from", &begun, &pretrained.outline.sha256()?);
     }
     Ok(changed)
 }
@@ -114,20 +113,20 @@ fn flatten_into(flat: &mut BTreeMap<String, String>, prefix: &str, value: &Value
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::digits_job;
 
     #[test]
     fn a_run_is_known_by_files_that_an_editor_on_windows_saved() {
         let dir = tempfile::tempdir().unwrap();
-        let begun = toml::to_string(&digits(&["seed=1"]).unwrap()).unwrap();
+        let begun = toml::to_string(&digits_job(&["seed=1"]).unwrap().file()).unwrap();
         std::fs::write(dir.path().join("config.toml"), format!("\u{feff}{begun}")).unwrap();
         std::fs::write(dir.path().join(DATASET), "\u{feff}1234\r\n").unwrap();
-        let config = digits(&["seed=2"]).unwrap();
-        assert_eq!(changed_settings(dir.path(), &config).unwrap(), ["seed: 1 -> 2"]);
-        let sources = |sha256| changed_sources(dir.path(), &config, sha256).unwrap();
+        let job = digits_job(&["seed=2"]).unwrap();
+        assert_eq!(changed_settings(dir.path(), &job).unwrap(), ["seed: 1 -> 2"]);
+        let sources = |sha256| changed_sources(dir.path(), &job, sha256).unwrap();
         assert_eq!(sources(Some("5678")), ["other images: SHA-256 1234 -> 5678"]);
         assert!(sources(Some("1234")).is_empty() && sources(None).is_empty());
         let fresh = dir.path().join("new");
-        assert!(changed_sources(&fresh, &config, Some("5678")).unwrap().is_empty());
+        assert!(changed_sources(&fresh, &job, Some("5678")).unwrap().is_empty());
     }
 }

@@ -1,12 +1,19 @@
-//! The configuration of a run, as TOML says it.
+//! What a run is asked to do.
+//!
+//! [`Job`] is a configuration file, read and resolved: a name, images, and a [`ResolvedConfig`].
+//! [`TrainConfig`] is what a caller of this library fills in; [`TrainConfig::resolve`] checks it once and
+//! derives everything that follows from it (noise schedule, pretrained teacher, stages), so that nothing
+//! later has to check it or read a folder again.
 
 pub(crate) mod changed;
 pub(crate) mod defaults;
-pub(crate) mod file;
+pub(crate) mod job;
 pub(crate) mod memory_limit;
 pub(crate) mod network;
 pub(crate) mod pretrained;
+pub(crate) mod resolved;
 pub(crate) mod rounds;
+pub(crate) mod shipped;
 pub(crate) mod validate;
 pub(crate) mod whole_numbers;
 
@@ -14,52 +21,48 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType, ScheduleConfig};
-use halfstep_data::DataConfig;
 use halfstep_model::Precision;
 use serde::{Deserialize, Serialize};
 
-use crate::config::pretrained::OriginalRead;
 use crate::learner::NonFinite;
 use crate::learner::lr::LrDecay;
 
-/// A run: which images, which network, how the teacher learns, how it is halved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Of the run folder, `runs/NAME`.
-    pub name: String,
-    /// Everything random follows from it.
-    #[serde(default)]
+/// How a teacher learns and is halved: everything of a run but its images and its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainConfig {
+    /// Every random number of the run follows from it.
     pub seed: u64,
-    /// What networks compute in while they learn; weights are f32 in any case.
-    #[serde(default)]
+    /// The precision of forward and backward passes; weights are always f32.
     pub precision: Precision,
-    /// What becomes of a step whose loss or gradient is not finite.
-    #[serde(default)]
+    /// What happens to a step whose loss or gradient is not finite.
     pub non_finite: NonFinite,
-    /// Of the models, for their cards: an identifier of the Hugging Face Hub, such as `mit` [default:
-    /// unknown].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub license: Option<String>,
-    /// `[data]`
-    pub data: DataConfig,
-    /// `[model]`; left out if the teacher comes from a folder, which has a network.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The network; `None` if [`TeacherConfig::from`] names a folder, which has one.
     pub model: Option<ModelConfig>,
-    /// `[schedule]` [default: the cosine schedule, ending in pure noise; or that of the folder that the
-    /// teacher comes from, see [`Config::noise_schedule`]].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The noise schedule [default: cosine with zero terminal SNR; with [`TeacherConfig::from`], the
+    /// schedule of that folder].
     pub schedule: Option<ScheduleConfig>,
-    /// `[teacher]`
+    /// Training from images, or a pretrained teacher.
     pub teacher: TeacherConfig,
-    /// `[distill]`
+    /// The rounds of halving.
     pub distill: DistillConfig,
-    /// `[log]`
-    #[serde(default)]
+    /// Logging; changes no weights.
     pub log: LogConfig,
-    /// What [`Config::original`] has read.
-    #[serde(skip)]
-    pub(crate) original_read: OriginalRead,
+}
+
+impl Default for TrainConfig {
+    /// A small network that learns 10,000 steps and is halved from 64 steps to 4.
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            precision: Precision::default(),
+            non_finite: NonFinite::default(),
+            model: Some(ModelConfig::default()),
+            schedule: None,
+            teacher: TeacherConfig::default(),
+            distill: DistillConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
 }
 
 /// The UNet; the image size and channels come from the data.
@@ -87,7 +90,22 @@ pub struct ModelConfig {
     pub class_conditional: bool,
 }
 
-/// What both the teacher and the rounds have.
+impl Default for ModelConfig {
+    /// Two resolutions of 32 and 64 channels, attention at the coarser one.
+    fn default() -> Self {
+        Self {
+            block_out_channels: vec![32, 64],
+            attention: vec![false, true],
+            layers_per_block: two(),
+            attention_head_dim: None,
+            norm_num_groups: 8,
+            dropout: 0.0,
+            class_conditional: false,
+        }
+    }
+}
+
+/// AdamW's settings, for the teacher or for the rounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerConfig {
@@ -153,6 +171,27 @@ pub struct TeacherConfig {
     pub optimizer: OptimizerConfig,
 }
 
+impl Default for TeacherConfig {
+    /// 10,000 steps of 64 images at a rate of 2e-4.
+    fn default() -> Self {
+        Self {
+            from: None,
+            train_steps: 10_000,
+            batch_size: 64,
+            accumulate: one(),
+            learning_rate: 2e-4,
+            warmup_steps: 0,
+            lr_decay: LrDecay::default(),
+            prediction_type: v_prediction(),
+            weighting: None,
+            time_sampling: TimeSampling::default(),
+            flip: false,
+            ema: EmaSchedule::default(),
+            optimizer: OptimizerConfig::default(),
+        }
+    }
+}
+
 /// `[distill]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -200,6 +239,27 @@ pub struct DistillConfig {
     /// Images over which teacher agreement is measured after each round.
     #[serde(default = "sixteen")]
     pub agreement_images: usize,
+}
+
+impl Default for DistillConfig {
+    /// 64 steps halved to 4, each round in 2,000 steps of 64 images at a rate of 1e-4.
+    fn default() -> Self {
+        Self {
+            teacher_steps: 64,
+            student_steps: 4,
+            train_steps: 2000,
+            last_train_steps: None,
+            batch_size: 64,
+            accumulate: one(),
+            learning_rate: 1e-4,
+            warmup_steps: 0,
+            weighting: truncated_snr(),
+            rounds: BTreeMap::new(),
+            ema: None,
+            optimizer: OptimizerConfig::default(),
+            agreement_images: sixteen(),
+        }
+    }
 }
 
 /// `[distill.rounds.N]`: what is left out is as `[distill]` says, `last_train_steps` included.

@@ -10,7 +10,7 @@ use halfstep_model::UNetConfig;
 use crate::config::TrainConfig;
 use crate::config::pretrained::Pretrained;
 use crate::error::TrainError;
-use crate::stage::Stage;
+use halfstep_run::Stage;
 
 /// A checked [`TrainConfig`] with every default explicit, and what follows from it. It dereferences to
 /// its settings.

@@ -8,10 +8,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::config::validate::validate_ema;
-use crate::config::{Config, DistillConfig, RoundConfig};
+use crate::config::{DistillConfig, RoundConfig, TrainConfig};
 use crate::error::TrainError;
 
-impl Config {
+impl TrainConfig {
     /// Steps of each student, in the order of the rounds: half of the teacher's first.
     pub fn rounds(&self) -> Vec<usize> {
         let least = self.distill.student_steps.max(1);
@@ -65,7 +65,7 @@ impl Config {
         if !halvings(self.distill.teacher_steps).any(|steps| steps == num_steps) {
             let problem = format!(
                 "is of a round that there is not: halving {} does not reach {num_steps}; remove it \
-                 (--set distill.rounds={{}} removes all such tables)",
+                 (distill.rounds = {{}} removes all such tables)",
                 self.distill.teacher_steps
             );
             return Err(TrainError::config(table, problem));
@@ -140,11 +140,11 @@ pub struct Round {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::{digits, parse_config};
+    use crate::config::job::{Job, digits, digits_job};
 
     #[test]
     fn a_round_has_its_table_and_for_the_rest_what_all_have() {
-        let config = digits(&[
+        let job = digits_job(&[
             "distill.student_steps=1",
             "distill.train_steps=100",
             "distill.learning_rate=1e-4",
@@ -156,6 +156,7 @@ mod tests {
             "distill.rounds.2.ema.decay=0.8",
         ])
         .unwrap();
+        let config = &job.config;
         let round = |train_steps, learning_rate, warmup_steps, decay| Round {
             train_steps,
             learning_rate,
@@ -166,8 +167,9 @@ mod tests {
         assert_eq!(config.round(4), round(300, 3e-4, 0, 0.9));
         assert_eq!(config.round(2), round(200, 1e-4, 7, 0.8)); // twice the steps, as without a table
         assert_eq!(config.round(1), round(9, 1e-4, 0, 0.9));
-        let written = toml::to_string(&config).unwrap();
-        assert_eq!(parse_config("resolved", &written, &[]).unwrap(), config);
+        let written = toml::to_string(&job.file()).unwrap();
+        let read = Job::parse("resolved", &written, &[]).unwrap();
+        assert_eq!(read.config.settings, config.settings);
     }
 
     #[test]

@@ -2,21 +2,17 @@
 
 use std::path::Path;
 
-use halfstep_core::{EmaSchedule, EmaWarmup, PredictionType};
+use halfstep_core::{DiscreteSchedule, EmaSchedule, EmaWarmup, PredictionType};
 use halfstep_model::SelectedDevice;
 
-use crate::config::{Config, OptimizerConfig};
+use crate::config::job::Job;
+use crate::config::resolved::ResolvedConfig;
+use crate::config::{OptimizerConfig, TrainConfig};
 use crate::error::TrainError;
 
-impl Config {
-    /// Checks what no single field shows.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`] naming the field, its value and what is accepted.
-    pub fn validate(&self) -> Result<(), TrainError> {
-        self.validate_original()?;
-        let schedule = self.noise_schedule()?;
-        self.validate_name()?;
+impl TrainConfig {
+    /// Checks what no single setting shows.
+    pub(super) fn check(&self, schedule: &DiscreteSchedule) -> Result<(), TrainError> {
         self.validate_numbers()?;
         validate_ema("teacher.ema", &self.teacher.ema)?;
         self.distill.ema.iter().try_for_each(|ema| validate_ema("distill.ema", ema))?;
@@ -53,8 +49,8 @@ impl Config {
         Ok(())
     }
 
-    /// A teacher comes from images or from a folder.
-    fn validate_original(&self) -> Result<(), TrainError> {
+    /// A network is described, or comes with a pretrained teacher.
+    pub(super) fn check_network_source(&self) -> Result<(), TrainError> {
         match (&self.teacher.from, &self.model) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
             (None, None) => Err(TrainError::no_network()),
@@ -63,28 +59,6 @@ impl Config {
                 "describes a network, and teacher.from has one already; leave out one of them",
             )),
         }
-    }
-
-    fn validate_name(&self) -> Result<(), TrainError> {
-        let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if let Some(license) =
-            self.license.as_ref().filter(|text| text.is_empty() || !text.chars().all(fine))
-        {
-            let problem = format!(
-                "is \"{license}\"; an identifier such as \"mit\" or \"cc-by-4.0\" is expected"
-            );
-            return Err(TrainError::config("license", problem));
-        }
-        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(fine) {
-            return Err(TrainError::config(
-                "name",
-                format!(
-                    "is \"{}\"; it becomes a folder: letters, digits, '-', '_' and '.' only",
-                    self.name
-                ),
-            ));
-        }
-        Ok(())
     }
 
     fn validate_numbers(&self) -> Result<(), TrainError> {
@@ -134,50 +108,6 @@ impl Config {
         validate_optimizer("distill.optimizer", &distill.optimizer)
     }
 
-    /// Refuses mirroring where the dataset does not allow it.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`].
-    pub fn validate_flip(&self, allowed: bool, dataset: &str) -> Result<(), TrainError> {
-        if !self.teacher.flip || allowed {
-            return Ok(());
-        }
-        let problem = format!("is true, but mirrored images do not belong to {dataset}");
-        Err(TrainError::config("teacher.flip", problem))
-    }
-
-    /// Refuses a run folder among the pictures that the run learns from: they would be others when it goes
-    /// on.
-    ///
-    /// # Errors
-    /// [`TrainError::File`] naming both folders.
-    pub fn validate_place(&self, out: &Path) -> Result<(), TrainError> {
-        match self.data.would_see(out) {
-            None => Ok(()),
-            Some(pictures) => Err(TrainError::file(
-                out,
-                format!(
-                    "lies in {}, the folder of pictures that the run learns from (data.dir): the run's own folders \
-                     and pictures would be taken for data when it goes on. Put one of them elsewhere; a run folder \
-                     that is there already can be moved",
-                    pictures.display()
-                ),
-            )),
-        }
-    }
-
-    /// Refuses a precision that the device does not compute in.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`].
-    pub fn validate_precision(&self, device: &SelectedDevice) -> Result<(), TrainError> {
-        self.precision.check(device).map_err(|error| {
-            let problem =
-                format!("is \"{}\", but {error}; \"f32\" works everywhere", self.precision);
-            TrainError::config("precision", problem)
-        })
-    }
-
     fn validate_previews(&self, train_timesteps: usize) -> Result<(), TrainError> {
         let log = &self.log;
         if log.preview_every > 0 && !(1..=train_timesteps).contains(&log.preview_steps) {
@@ -188,6 +118,54 @@ impl Config {
             return Err(TrainError::config("log.preview_steps", problem));
         }
         Ok(())
+    }
+}
+
+impl ResolvedConfig {
+    /// Refuses mirroring where the dataset does not allow it.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`].
+    pub fn check_flip(&self, allowed: bool, dataset: &str) -> Result<(), TrainError> {
+        if !self.teacher.flip || allowed {
+            return Ok(());
+        }
+        let problem = format!("is true, but mirrored images do not belong to {dataset}");
+        Err(TrainError::config("teacher.flip", problem))
+    }
+
+    /// Refuses a precision that the device does not compute in.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`].
+    pub fn check_precision(&self, device: &SelectedDevice) -> Result<(), TrainError> {
+        self.precision.check(device).map_err(|error| {
+            let problem =
+                format!("is \"{}\", but {error}; \"f32\" works everywhere", self.precision);
+            TrainError::config("precision", problem)
+        })
+    }
+}
+
+impl Job {
+    /// Refuses a run folder inside the folder of pictures that the run learns from: its own pictures would
+    /// become data when it continues.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] naming both folders.
+    pub fn check_place(&self, out: &Path) -> Result<(), TrainError> {
+        match self.data.as_ref().and_then(|data| data.would_see(out)) {
+            None => Ok(()),
+            Some(pictures) => Err(TrainError::file(
+                out,
+                format!(
+                    "lies in {}, the folder of pictures that the run learns from (data.dir): the run's own folders \
+                     and pictures would be taken for data when it continues. Put one of them elsewhere; an existing \
+                     run folder can be moved",
+                    pictures.display()
+                ),
+            )),
+        }
     }
 }
 

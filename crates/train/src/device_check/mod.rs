@@ -9,9 +9,10 @@ use halfstep_sample::{
     MATRIX_UNITS, ROUNDING, counted, largest, relative_difference as difference,
 };
 
-use crate::config::Config;
-use crate::device_check::short_training::{BATCH, Outcome, Trial};
+use crate::config::resolved::ResolvedConfig;
+use crate::device_check::short_training::{BATCH, ShortTraining, TrainingTrace};
 use crate::error::TrainError;
+use crate::event::Event;
 use crate::run::Run;
 
 /// Training steps that a device is held against the CPU for, where it must be.
@@ -23,7 +24,7 @@ const FUSION_OFF: &str = "build without `fusion`, or turn it off with a file bur
 
 /// What Burn takes for products of f32 where there are matrix units.
 const IN_16_BITS: &str = "its matrix units round f32: set `precision = \"bf16\"` (\"f16\" on vulkan and \
-    metal), or use `--device wgpu` in a build without `vulkan` and `metal`";
+    metal), or compute on wgpu in a build without `vulkan` and `metal`";
 
 /// A device held against the CPU, both from the same weights and images, the CPU in f32.
 #[derive(Clone, Debug)]
@@ -75,17 +76,16 @@ impl DeviceCheck {
     /// [`TrainError`] if a device cannot run it; a difference is no error, see
     /// [`passed`](Self::passed).
     pub fn run(
-        config: &Config,
+        config: &ResolvedConfig,
         unet: &UNetConfig,
         device: &SelectedDevice,
         steps: u64,
     ) -> Result<Self, TrainError> {
-        config.validate_precision(device)?;
+        config.check_precision(device)?;
         let cpu = DeviceBackend::Cpu.select()?;
-        let schedule = config.noise_schedule()?;
-        let trial = |precision| Trial { config, unet, schedule: &schedule, precision, steps };
-        let expected = trial(Precision::F32).on(&cpu)?;
-        let found = trial(config.precision).on(device)?;
+        let training = |precision| ShortTraining { config, unet, precision, steps };
+        let expected = training(Precision::F32).on(&cpu)?;
+        let found = training(config.precision).on(device)?;
         let parameters: usize = expected.gradients.iter().map(|(_, values)| values.len()).sum();
         Ok(Self {
             device: device.description.clone(),
@@ -103,7 +103,7 @@ impl DeviceCheck {
     }
 
     /// One sentence: what the check found, and what to do if it failed.
-    pub fn verdict(&self) -> String {
+    pub fn conclusion(&self) -> String {
         let Some(worst) = self.lines.iter().find(|line| !line.passed()) else {
             return format!("{} computes what the CPU computes.", self.device);
         };
@@ -121,29 +121,25 @@ impl DeviceCheck {
     }
 }
 
-impl Run<'_> {
-    /// A device that may compute something else must have shown here that it computes what the CPU
-    /// computes: see [`SelectedDevice::must_be_checked`].
-    pub(crate) fn trust_device(&self) -> Result<(), TrainError> {
-        let device = &self.options.device;
-        if !device.must_be_checked() {
-            return Ok(());
-        }
-        if cfg!(not(feature = "flex")) {
-            return Err(TrainError::Unchecked(device.description.clone()));
-        }
-        let check = DeviceCheck::run(self.config, &self.unet, device, GATE_STEPS)?;
-        if !check.passed() {
-            return Err(TrainError::Disagrees(check.verdict()));
-        }
-        if !self.options.quiet {
-            halfstep_sample::say!("{}", check.verdict());
-        }
-        Ok(())
+/// Requires that a device which may compute something else has shown here that it computes what the CPU
+/// computes: see [`SelectedDevice::must_be_checked`].
+pub(crate) fn require_agreement(run: &Run<'_>) -> Result<(), TrainError> {
+    let device = &run.options.device;
+    if !device.must_be_checked() {
+        return Ok(());
     }
+    if cfg!(not(feature = "flex")) {
+        return Err(TrainError::Unchecked(device.description.clone()));
+    }
+    let check = DeviceCheck::run(run.config, &run.network, device, GATE_STEPS)?;
+    if !check.passed() {
+        return Err(TrainError::Disagrees(check.conclusion()));
+    }
+    (run.options.on_event)(Event::DeviceAgrees(&check));
+    Ok(())
 }
 
-fn compare(found: &Outcome, expected: &Outcome, tolerances: &Tolerances) -> Vec<Line> {
+fn compare(found: &TrainingTrace, expected: &TrainingTrace, tolerances: &Tolerances) -> Vec<Line> {
     let output = Line {
         what: "outputs".to_owned(),
         difference: difference(&found.output, &expected.output, largest(&expected.output)),
@@ -197,10 +193,10 @@ impl fmt::Display for DeviceCheck {
         writeln!(f, "  UNet2DModel, {}\n", self.network)?;
         writeln!(f, "| | largest relative difference | allowed | |\n|---|---:|---:|---|")?;
         for line in &self.lines {
-            let verdict = if line.passed() { "agrees" } else { "DIFFERS" };
+            let result = if line.passed() { "agrees" } else { "DIFFERS" };
             let at = if line.at.is_empty() { String::new() } else { format!(" ({})", line.at) };
             let Line { what, difference, tolerance, .. } = line;
-            writeln!(f, "| {what} | {difference:.1e}{at} | {tolerance:.1e} | {verdict} |")?;
+            writeln!(f, "| {what} | {difference:.1e}{at} | {tolerance:.1e} | {result} |")?;
         }
         writeln!(
             f,
@@ -215,8 +211,8 @@ impl fmt::Display for DeviceCheck {
 mod tests {
     use super::*;
 
-    fn outcome() -> Outcome {
-        Outcome {
+    fn trace() -> TrainingTrace {
+        TrainingTrace {
             output: (0..1000).map(|i| (i as f32 * 0.1).sin()).collect(),
             gradients: vec![
                 ("conv.weight".to_owned(), vec![2.0, -4.0, 1.0]),
@@ -226,16 +222,16 @@ mod tests {
         }
     }
 
-    fn differing(change: impl FnOnce(&mut Outcome)) -> Vec<String> {
-        let mut found = outcome();
+    fn differing(change: impl FnOnce(&mut TrainingTrace)) -> Vec<String> {
+        let mut found = trace();
         change(&mut found);
-        let lines = compare(&found, &outcome(), &Tolerances::of(Precision::F32));
+        let lines = compare(&found, &trace(), &Tolerances::of(Precision::F32));
         lines.into_iter().filter(|line| !line.passed()).map(|line| line.what + &line.at).collect()
     }
 
     #[test]
     fn rounding_is_let_through() {
-        let rounded = |found: &mut Outcome| {
+        let rounded = |found: &mut TrainingTrace| {
             found.output.iter_mut().for_each(|value| *value *= 1.0 + 3e-6);
             found.gradients[1].1[0] = -1e-9; // of a gradient that is zero but for rounding
             found.losses[2] *= 1.0 - 3e-6;
@@ -247,7 +243,7 @@ mod tests {
     #[test]
     fn the_advice_knows_matrix_units_by_the_size_of_the_error() {
         let advice = |matrix_units, error: f32, precision| {
-            let mut found = outcome();
+            let mut found = trace();
             found.output[500] += error;
             let check = DeviceCheck {
                 device: "cuda: device 0".to_owned(),
@@ -255,11 +251,11 @@ mod tests {
                 matrix_units,
                 network: String::new(),
                 precision,
-                lines: compare(&found, &outcome(), &Tolerances::of(precision)),
+                lines: compare(&found, &trace(), &Tolerances::of(precision)),
             };
-            check.verdict()
+            check.conclusion()
         };
-        let names_them = |verdict: String| verdict.contains("its matrix units round f32");
+        let names_them = |text: String| text.contains("its matrix units round f32");
         assert!(names_them(advice(true, 1e-3, Precision::F32)));
         assert!(!names_them(advice(false, 1e-3, Precision::F32)));
         assert!(!names_them(advice(true, 0.5, Precision::F32)));
@@ -269,13 +265,13 @@ mod tests {
 
     #[test]
     fn one_wrong_number_is_found_and_named() {
-        let nan = |found: &mut Outcome| found.output[500] = f32::NAN;
+        let nan = |found: &mut TrainingTrace| found.output[500] = f32::NAN;
         assert_eq!(differing(nan), ["outputs"]);
-        let short = |found: &mut Outcome| found.output.truncate(999);
+        let short = |found: &mut TrainingTrace| found.output.truncate(999);
         assert_eq!(differing(short), ["outputs"]);
-        let gradient = |found: &mut Outcome| found.gradients[0].1[2] = 1.1;
+        let gradient = |found: &mut TrainingTrace| found.gradients[0].1[2] = 1.1;
         assert_eq!(differing(gradient), ["gradients of 2 parametersconv.weight"]);
-        let loss = |found: &mut Outcome| found.losses[1] = f32::INFINITY;
+        let loss = |found: &mut TrainingTrace| found.losses[1] = f32::INFINITY;
         assert_eq!(differing(loss), ["losses of 3 training stepsstep 2"]);
     }
 }

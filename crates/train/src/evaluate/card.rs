@@ -1,33 +1,28 @@
 //! The model card: `README.md` of a model folder, as the Hugging Face Hub shows it, and `grid.png`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::module::Module;
-use halfstep_data::{DataConfig, Dataset, list_classes};
+use halfstep_data::{DataConfig, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
 use halfstep_run::{RoundResult, Stage, Summary, human_time};
 use halfstep_sample::{Images, counted, output, picture};
 
-use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::output_error::IMAGES;
+use crate::run::Run;
 
 /// Images of `grid.png`.
 const SHOWN: usize = 64;
 
-/// All that a card tells of.
+/// A model's card.
 pub(crate) struct Card<'a> {
-    /// Where the model lies.
-    pub folder: PathBuf,
+    pub run: &'a Run<'a>,
     pub model: &'a ModelFolder,
     pub stage: Stage,
-    pub config: &'a Config,
-    pub dataset: &'a Dataset,
     /// With the stage's row in it.
     pub summary: &'a Summary,
-    /// What it learned on.
-    pub device: &'a str,
 }
 
 impl Card<'_> {
@@ -45,8 +40,9 @@ impl Card<'_> {
         let (columns, scale) =
             (picture::square_columns(shown.len()), picture::comfortable_scale(images.shape[2]));
         let grid = picture::grid(&shown, columns, scale)?;
-        output::write_png(&self.folder.join("grid.png"), grid)?;
-        Ok(output::write_file(&self.folder.join("README.md"), self.text().as_bytes())?)
+        let folder = self.run.folder.model(self.stage);
+        output::write_png(&folder.join("grid.png"), grid)?;
+        Ok(output::write_file(&folder.join("README.md"), self.text().as_bytes())?)
     }
 
     fn text(&self) -> String {
@@ -65,11 +61,11 @@ impl Card<'_> {
 
     /// Sampling steps that the model is for.
     fn steps(&self) -> usize {
-        self.stage.num_steps().unwrap_or(self.config.distill.teacher_steps)
+        self.stage.num_steps().unwrap_or(self.run.config.distill.teacher_steps)
     }
 
     fn front_matter(&self) -> String {
-        let license = self.config.license.as_deref().unwrap_or("unknown");
+        let license = self.run.job.license.as_deref().unwrap_or("unknown");
         // The Hub has a task of this name for images of nothing in particular, and none for classes.
         let (task, kind) = match self.model.unet.config().class_input() {
             ClassInput::None => {
@@ -82,10 +78,12 @@ impl Card<'_> {
             tags.push("progressive-distillation");
         }
         let tags: String = tags.iter().map(|tag| format!("- {tag}\n")).collect();
-        let dataset = match &self.config.data {
-            DataConfig::Mnist { .. } => "datasets:\n- ylecun/mnist\n",
-            DataConfig::FashionMnist { .. } => "datasets:\n- zalando-datasets/fashion_mnist\n",
-            DataConfig::Cifar10 { .. } => "datasets:\n- uoft-cs/cifar10\n",
+        let dataset = match &self.run.job.data {
+            Some(DataConfig::Mnist { .. }) => "datasets:\n- ylecun/mnist\n",
+            Some(DataConfig::FashionMnist { .. }) => {
+                "datasets:\n- zalando-datasets/fashion_mnist\n"
+            }
+            Some(DataConfig::Cifar10 { .. }) => "datasets:\n- uoft-cs/cifar10\n",
             _ => "",
         };
         format!(
@@ -94,13 +92,13 @@ impl Card<'_> {
     }
 
     fn introduction(&self) -> String {
-        let (name, steps) = (&self.config.name, self.steps());
+        let (name, steps) = (&self.run.job.name, self.steps());
         let provenance = &self.model.halfstep.provenance;
-        let [c, h, w] = self.dataset.shape();
+        let [c, h, w] = self.run.images.shape();
         let data = format!(
             "{} of {c}x{h}x{w} from {}",
-            counted(self.dataset.len(), "image"),
-            self.dataset.name()
+            counted(self.run.images.len(), "image"),
+            self.run.images.name()
         );
         let what = match self.stage {
             Stage::Teacher if provenance.train_steps == 0 => {
@@ -111,7 +109,7 @@ impl Card<'_> {
                 "Draws in {} what its teacher draws in {}. Made by progressive distillation (Salimans & \
                  Ho 2022) over {data}.",
                 counted(steps, "network call"),
-                self.config.distill.teacher_steps
+                self.run.config.distill.teacher_steps
             ),
         };
         let original = match &provenance.original {
@@ -146,7 +144,7 @@ impl Card<'_> {
 
     fn use_in_python(&self) -> String {
         let steps = self.steps();
-        let [c, h, w] = self.dataset.shape();
+        let [c, h, w] = self.run.images.shape();
         let code = match self.model.unet.config().class_input() {
             ClassInput::None => format!(
                 "from diffusers import DDIMPipeline\n\n\
@@ -164,7 +162,7 @@ impl Card<'_> {
                  output = pipeline.unet(z, t, class_labels=classes).sample\n        \
                  z = pipeline.scheduler.step(output, t, z).prev_sample\n\
                  images = pipeline.numpy_to_pil((z / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())\n",
-                self.dataset.num_classes().unwrap_or(1)
+                self.run.images.num_classes().unwrap_or(1)
             ),
         };
         let grid = match self.stage {
@@ -201,8 +199,8 @@ impl Card<'_> {
             writeln!(
                 text,
                 "Mean squared error of its own output ({}), uniform times, averaged weights, {}: {mse:.4}.",
-                self.config.teacher.prediction_type,
-                measured_images(self.dataset.len())
+                self.run.config.teacher.prediction_type,
+                measured_images(self.run.images.len())
             )?;
         }
         if let Some(distance) = row.original_agreement {
@@ -222,22 +220,22 @@ impl Card<'_> {
         own: f64,
         teacher: f64,
     ) -> std::fmt::Result {
-        let (steps, all) = (row.num_steps, self.config.distill.teacher_steps);
+        let (steps, all) = (row.num_steps, self.run.config.distill.teacher_steps);
         writeln!(
             text,
             "Mean squared distance, pixels in [-1, 1], to the teacher's images in {}, from the \
              same {}:\n\n| model | steps | distance |\n|---|---:|---:|\n\
              | this student | {steps} | {own:.5} |\n| its teacher, DDIM | {steps} | {teacher:.5} |",
             counted(all, "step"),
-            counted(self.config.distill.agreement_images, "start noise")
+            counted(self.run.config.distill.agreement_images, "start noise")
         )
     }
 
     fn training(&self) -> String {
         let provenance = &self.model.halfstep.provenance;
         let batch_size = match self.stage {
-            Stage::Teacher => self.config.teacher.batch_size,
-            Stage::Round { .. } => self.config.distill.batch_size,
+            Stage::Teacher => self.run.config.teacher.batch_size,
+            Stage::Round { .. } => self.run.config.distill.batch_size,
         };
         let learned = match provenance.train_steps {
             0 => "nothing here; who trained it says on what".to_owned(),
@@ -246,7 +244,7 @@ impl Card<'_> {
                 counted(steps, "optimiser step"),
                 counted(batch_size, "image"),
                 human_time(provenance.train_seconds),
-                self.device
+                self.run.options.device.description
             ),
         };
         format!(
@@ -257,7 +255,7 @@ impl Card<'_> {
              - seed: {}; program: {}\n\
              - training data may show through: nobody has looked at these images for bias or harm\n",
             self.model.unet.num_params() as f64 / 1e6,
-            self.config.teacher.prediction_type,
+            self.run.config.teacher.prediction_type,
             provenance.dataset,
             provenance.dataset_sha256,
             provenance.seed,

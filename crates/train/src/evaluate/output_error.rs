@@ -8,7 +8,7 @@ use halfstep_model::ModelFolder;
 use crate::batches::BatchSource;
 use crate::config::TimeSampling;
 use crate::error::TrainError;
-use crate::objective::teacher_loss;
+use crate::objective::FromImages;
 
 /// Images the error is measured over; a smaller dataset's come again, with other noises and times.
 pub(crate) const IMAGES: u64 = 1024;
@@ -38,18 +38,16 @@ pub(crate) fn output_mse(
         flip: false,
         labels,
     };
+    let objective = FromImages {
+        schedule: &model.schedule,
+        prediction_type: model.prediction_type(),
+        weighting: LossWeighting::SnrPlusOne,
+        dropout: None,
+    };
     let mut total = 0.0;
     for part in 0..parts as usize {
         let batch = source.part(0, part).upload(device);
-        let kind = model.prediction_type();
-        let loss = teacher_loss(
-            &model.unet,
-            &model.schedule,
-            kind,
-            LossWeighting::SnrPlusOne,
-            &batch,
-            None,
-        );
+        let loss = objective.loss(&model.unet, &batch);
         let data = loss.errors.mean().try_into_data().map_err(TrainError::device)?;
         total += data.iter::<f64>().sum::<f64>() / parts as f64;
     }

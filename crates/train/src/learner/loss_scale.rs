@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use halfstep_model::Precision;
 
 use crate::error::TrainError;
-use crate::learner::step_gate::{Verdict, all_finite};
+use crate::learner::step_gate::{StepGate, all_finite};
 
 /// torch's `GradScaler`: what it begins with, and its growth interval. It halves and doubles.
 const FIRST: f32 = 65536.0;
@@ -14,7 +14,7 @@ const GROWS_AFTER: f32 = 2000.0;
 /// gradients are divided after it (Micikevicius et al. 2018, section 3.2). A step whose gradient is
 /// not finite is not taken and halves the factor; 2000 others in a row double it.
 ///
-/// Factor, count and verdict stay on the device: the host waits for none of them.
+/// Factor, count and gate stay on the device: the host waits for none of them.
 #[derive(Clone, Debug)]
 pub struct LossScale {
     /// `[1]`
@@ -62,8 +62,8 @@ impl LossScale {
         of_scaled / self.factor.clone()
     }
 
-    /// Judges a step by the norm `[1]` of its gradients, and changes the factor accordingly.
-    pub fn judge(&mut self, norm: Tensor<1>) -> Verdict {
+    /// Decides on a step by the norm `[1]` of its gradients, and changes the factor accordingly.
+    pub fn gate(&mut self, norm: Tensor<1>) -> StepGate {
         let finite = all_finite(&norm, &[]);
         let overflowed = finite.clone().bool_not();
         let exhausted = self.factor.clone().lower_elem(1.0);
@@ -75,14 +75,14 @@ impl LossScale {
         let factor = factor.clone().mask_where(overflowed, factor.mul_scalar(0.5));
         self.factor = factor.clone().mask_where(grown.clone(), factor.mul_scalar(2.0));
         self.good_steps = good.mask_fill(grown, 0.0);
-        Verdict::new(finite, norm)
+        StepGate::new(finite, norm)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learner::optimizer::Moments;
+    use crate::learner::optimizer::AdamMoments;
 
     fn tensor(values: &[f32]) -> Tensor<1> {
         Tensor::from_floats(values, &Device::flex())
@@ -106,13 +106,13 @@ mod tests {
     fn an_overflow_halves_the_factor_and_changes_nothing_else() {
         for norm in [f32::INFINITY, f32::NAN] {
             let mut scale = LossScale::restored([65536.0, 7.0], &Device::flex());
-            let verdict = scale.judge(tensor(&[norm]));
+            let gate = scale.gate(tensor(&[norm]));
             assert_eq!(scale.read().unwrap(), [32768.0, 0.0]);
-            assert_eq!(values(verdict.norm()), [0.0]);
-            let chosen = verdict.choose(vec![tensor(&[f32::NAN, 1.0])], vec![tensor(&[2.0, 3.0])]);
+            assert_eq!(values(gate.norm()), [0.0]);
+            let chosen = gate.choose(vec![tensor(&[f32::NAN, 1.0])], vec![tensor(&[2.0, 3.0])]);
             assert_eq!(values(chosen[0].clone()), [2.0, 3.0]);
-            let after = Moments { first: vec![tensor(&[norm])], second: vec![tensor(&[norm])] };
-            let moments = verdict.choose_moments(after, None);
+            let after = AdamMoments { first: vec![tensor(&[norm])], second: vec![tensor(&[norm])] };
+            let moments = gate.choose_moments(after, None);
             assert_eq!(values(moments.first[0].clone()), [0.0]);
             assert_eq!(values(moments.second[0].clone()), [0.0]);
         }
@@ -121,19 +121,19 @@ mod tests {
     #[test]
     fn the_last_of_2000_finite_steps_doubles_it() {
         let mut scale = LossScale::restored([1024.0, 1998.0], &Device::flex());
-        let verdict = scale.judge(tensor(&[0.5]));
+        let gate = scale.gate(tensor(&[0.5]));
         assert_eq!(scale.read().unwrap(), [1024.0, 1999.0]);
-        assert_eq!(values(verdict.norm()), [0.5]);
-        let chosen = verdict.choose(vec![tensor(&[1.0])], vec![tensor(&[2.0])]);
+        assert_eq!(values(gate.norm()), [0.5]);
+        let chosen = gate.choose(vec![tensor(&[1.0])], vec![tensor(&[2.0])]);
         assert_eq!(values(chosen[0].clone()), [1.0]);
-        scale.judge(tensor(&[0.5]));
+        scale.gate(tensor(&[0.5]));
         assert_eq!(scale.read().unwrap(), [2048.0, 0.0]);
     }
 
     #[test]
     fn an_overflow_that_no_factor_explains_is_reported() {
         let mut scale = LossScale::restored([0.5, 0.0], &Device::flex());
-        let verdict = scale.judge(tensor(&[f32::INFINITY]));
-        assert_eq!(values(verdict.norm()), [f32::INFINITY]);
+        let gate = scale.gate(tensor(&[f32::INFINITY]));
+        assert_eq!(values(gate.norm()), [f32::INFINITY]);
     }
 }

@@ -10,7 +10,9 @@ pub(crate) mod step_stats;
 
 use burn::tensor::{Device, Tensor};
 use halfstep_core::EmaSchedule;
-use halfstep_model::{Precision, SelectedDevice, UNet, flat_grads, flat_params, with_flat_params};
+use halfstep_model::{
+    Network, Precision, SelectedDevice, UNet, flat_grads, flat_params, with_flat_params,
+};
 use halfstep_ops::sum_of_squares;
 use serde::{Deserialize, Serialize};
 
@@ -20,14 +22,14 @@ use crate::learner::ema::Ema;
 use crate::learner::loss_scale::LossScale;
 use crate::learner::optimizer::{AdamW, Clipping, clip_by_global_norm};
 use crate::learner::packing::Packing;
-use crate::learner::step_gate::Verdict;
+use crate::learner::step_gate::StepGate;
 use crate::learner::step_stats::StepStats;
 use crate::objective::Loss;
 
-/// A network that learns: weights, optimiser, moving average, step count.
-pub struct Learner {
+/// A network in training: weights, optimiser, moving average, step count.
+pub struct Learner<N: Network = UNet> {
     /// The network, on an autodiff device.
-    pub unet: UNet,
+    pub network: N,
     /// AdamW and its moments.
     pub optimizer: AdamW,
     /// The moving average, if there is one.
@@ -56,26 +58,30 @@ pub enum NonFinite {
     Skip,
 }
 
-impl Learner {
-    /// One that has not learned yet.
+impl<N: Network> Learner<N> {
+    /// A learner before its first step.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] if the network does not compute in `precision`.
     pub fn new(
-        unet: UNet,
+        network: N,
         optimizer: &OptimizerConfig,
         ema: Option<EmaSchedule>,
         precision: Precision,
         device: &SelectedDevice,
-    ) -> Self {
-        let packing = Packing::of(&unet, device);
-        Self {
-            ema: ema.map(|schedule| Ema::new(schedule, packing.join(flat_params(&unet)))),
-            unet,
+    ) -> Result<Self, TrainError> {
+        in_precision(&network, precision)?;
+        let packing = Packing::new(&network, device);
+        Ok(Self {
+            ema: ema.map(|schedule| Ema::new(schedule, packing.join(flat_params(&network)))),
+            network,
             optimizer: AdamW::new(optimizer),
             packing,
             step: 0,
             precision,
             loss_scale: LossScale::needed_by(precision, &device.device),
             non_finite: NonFinite::default(),
-        }
+        })
     }
 
     /// Takes one step: the losses of `parts` parts of the batch, their gradients averaged, clipped to
@@ -93,12 +99,12 @@ impl Learner {
         lr: f64,
         grad_clip: f64,
         parts: usize,
-        mut loss: impl FnMut(&UNet, usize) -> Result<Loss, TrainError>,
+        mut loss: impl FnMut(&N) -> Result<Loss, TrainError>,
     ) -> Result<StepStats, TrainError> {
         let mut total: Option<(Vec<Tensor<1>>, Tensor<1>)> = None;
         let (mut errors, mut levels) = (Vec::new(), Vec::new());
-        for part in 0..parts {
-            let loss = loss(&self.unet.computing_in(self.precision), part)?;
+        for _ in 0..parts {
+            let loss = loss(&in_precision(&self.network, self.precision)?)?;
             let Loss { weighted, errors: of_part, u } = loss;
             errors.push(of_part);
             levels.extend(u);
@@ -106,7 +112,7 @@ impl Learner {
                 Some(scale) => scale.scaled(weighted.clone()).backward(),
                 None => weighted.backward(),
             };
-            let grads = self.packing.join(flat_grads(&self.unet, &mut gradients));
+            let grads = self.packing.join(flat_grads(&self.network, &mut gradients));
             let weighted = weighted.inner();
             total = Some(match total {
                 None => (grads, weighted),
@@ -123,16 +129,16 @@ impl Learner {
         let loss = loss.mul_scalar(share);
         let clipping = clip_by_global_norm(&grads, share, self.loss_scale.as_ref(), grad_clip);
         let Clipping { mut norm, scale } = clipping;
-        let params = self.packing.join(flat_params(&self.unet));
-        let verdict = match (&mut self.loss_scale, self.non_finite) {
-            (Some(loss_scale), _) => Some(loss_scale.judge(norm.clone())),
-            (None, NonFinite::Skip) => Some(Verdict::on(norm.clone(), &loss)),
+        let params = self.packing.join(flat_params(&self.network));
+        let gate = match (&mut self.loss_scale, self.non_finite) {
+            (Some(loss_scale), _) => Some(loss_scale.gate(norm.clone())),
+            (None, NonFinite::Skip) => Some(StepGate::on(norm.clone(), &loss)),
             (None, NonFinite::Stop) => None,
         };
-        let updated = match &verdict {
-            Some(verdict) => {
-                norm = verdict.norm();
-                self.update_if(verdict, lr, params, grads, &scale)
+        let updated = match &gate {
+            Some(gate) => {
+                norm = gate.norm();
+                self.update_if(gate, lr, params, grads, &scale)
             }
             None => self.optimizer.step(lr, params, grads, &scale),
         };
@@ -140,15 +146,15 @@ impl Learner {
         if let Some(ema) = &mut self.ema {
             ema.update(&updated, self.step);
         }
-        self.unet = with_flat_params(self.unet.clone(), self.packing.split(&updated));
-        let taken = verdict.map(|verdict| verdict.taken());
+        self.network = with_flat_params(self.network.clone(), self.packing.split(&updated));
+        let taken = gate.map(|gate| gate.taken());
         Ok(StepStats { loss, grad_norm: norm, taken, errors, levels })
     }
 
     /// The parameters after AdamW's step, or as they are, moments likewise.
     fn update_if(
         &mut self,
-        verdict: &Verdict,
+        gate: &StepGate,
         lr: f64,
         params: Vec<Tensor<1>>,
         grads: Vec<Tensor<1>>,
@@ -157,16 +163,16 @@ impl Learner {
         let before = self.optimizer.history().1.cloned();
         let updated = self.optimizer.step(lr, params.clone(), grads, grad_scale);
         if let Some(after) = self.optimizer.history().1.cloned() {
-            let moments = verdict.choose_moments(after, before);
+            let moments = gate.choose_moments(after, before);
             self.optimizer = self.optimizer.clone().with_moments(moments);
         }
-        verdict.choose(updated, params)
+        gate.choose(updated, params)
     }
 
     /// How far the moving average is from the weights, `|ema - w| / |w|` over all of them, `[1]`;
     /// `None` without one.
     pub fn ema_distance(&self) -> Option<Tensor<1>> {
-        let weights = self.packing.join(flat_params(&self.unet));
+        let weights = self.packing.join(flat_params(&self.network));
         let averages = self.ema.as_ref()?.values().iter().zip(&weights);
         let differences: Vec<Tensor<1>> =
             averages.map(|(average, weight)| average.clone() - weight.clone()).collect();
@@ -178,13 +184,20 @@ impl Learner {
     }
 
     /// The network that the stage results in, without autodiff: the moving average if there is one.
-    pub fn result(&self, device: &Device) -> UNet {
-        use burn::module::Module;
-        let plain = self.unet.clone().valid();
-        let unet = match &self.ema {
+    pub fn result(&self, device: &Device) -> N {
+        let plain = self.network.clone().valid();
+        let network = match &self.ema {
             Some(ema) => with_flat_params(plain, self.packing.split(ema.values())),
             None => plain,
         };
-        unet.fork(device)
+        network.fork(device)
     }
+}
+
+/// A copy of the network that computes in `precision`.
+fn in_precision<N: Network>(network: &N, precision: Precision) -> Result<N, TrainError> {
+    network.computing_in(precision).ok_or_else(|| {
+        let problem = format!("is \"{precision}\", which this network does not support");
+        TrainError::config("precision", problem)
+    })
 }

@@ -12,12 +12,12 @@ use crate::learner::loss_scale::LossScale;
 pub struct AdamW {
     config: OptimizerConfig,
     time: u64,
-    moments: Option<Moments>,
+    moments: Option<AdamMoments>,
 }
 
 /// Running means of the gradient and of its square, in the order of the parameters.
 #[derive(Clone, Debug)]
-pub struct Moments {
+pub struct AdamMoments {
     /// torch's `exp_avg`.
     pub first: Vec<Tensor<1>>,
     /// torch's `exp_avg_sq`.
@@ -31,18 +31,18 @@ impl AdamW {
     }
 
     /// With the history of `time` steps.
-    pub fn resumed(config: &OptimizerConfig, time: u64, moments: Option<Moments>) -> Self {
+    pub fn resumed(config: &OptimizerConfig, time: u64, moments: Option<AdamMoments>) -> Self {
         Self { time, moments, ..Self::new(config) }
     }
 
     /// Steps taken, and the moments after them.
-    pub fn history(&self) -> (u64, Option<&Moments>) {
+    pub fn history(&self) -> (u64, Option<&AdamMoments>) {
         (self.time, self.moments.as_ref())
     }
 
     /// With other moments than the last step left.
     #[must_use]
-    pub fn with_moments(self, moments: Moments) -> Self {
+    pub fn with_moments(self, moments: AdamMoments) -> Self {
         Self { moments: Some(moments), ..self }
     }
 
@@ -58,12 +58,12 @@ impl AdamW {
         let OptimizerConfig { betas, eps: epsilon, weight_decay, .. } = self.config;
         let step = AdamWStep { learning_rate, betas, epsilon, weight_decay, time: self.time };
         let zeros = || params.iter().map(Tensor::zeros_like).collect();
-        let Moments { first, second } =
-            self.moments.take().unwrap_or_else(|| Moments { first: zeros(), second: zeros() });
+        let AdamMoments { first, second } =
+            self.moments.take().unwrap_or_else(|| AdamMoments { first: zeros(), second: zeros() });
 
         let count = params.len();
         let mut moments =
-            Moments { first: Vec::with_capacity(count), second: Vec::with_capacity(count) };
+            AdamMoments { first: Vec::with_capacity(count), second: Vec::with_capacity(count) };
         let mut updated = Vec::with_capacity(count);
         let inputs = params.into_iter().zip(grads).zip(first.into_iter().zip(second));
         for ((param, grad), (first, second)) in inputs {

@@ -2,16 +2,16 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use crate::learner::optimizer::Moments;
+use crate::learner::optimizer::AdamMoments;
 
 /// Whether a step is taken, on the device.
 #[derive(Clone, Debug)]
-pub struct Verdict {
+pub struct StepGate {
     finite: Tensor<1, Bool>,
     norm: Tensor<1>,
 }
 
-impl Verdict {
+impl StepGate {
     pub(crate) fn new(finite: Tensor<1, Bool>, norm: Tensor<1>) -> Self {
         Self { finite, norm }
     }
@@ -41,12 +41,12 @@ impl Verdict {
     }
 
     /// The same of AdamW's moments; before the first step there are none, which is zero.
-    pub fn choose_moments(&self, after: Moments, before: Option<Moments>) -> Moments {
+    pub fn choose_moments(&self, after: AdamMoments, before: Option<AdamMoments>) -> AdamMoments {
         let before = before.unwrap_or_else(|| {
             let zeros = |of: &[Tensor<1>]| of.iter().map(Tensor::zeros_like).collect();
-            Moments { first: zeros(&after.first), second: zeros(&after.second) }
+            AdamMoments { first: zeros(&after.first), second: zeros(&after.second) }
         });
-        Moments {
+        AdamMoments {
             first: self.choose(after.first, before.first),
             second: self.choose(after.second, before.second),
         }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use halfstep_model::{Precision, UNet, UNetConfig, flat_grads};
 use halfstep_run::Stage;
 
-use crate::config::Config;
+use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::plan::left::StageLeft;
 
@@ -19,7 +19,7 @@ pub(crate) struct Speed {
 }
 
 /// Seconds for the steps that are left of each stage, and for measuring those that were not yet.
-pub(crate) fn expected_seconds(config: &Config, left: &[StageLeft], speed: Speed) -> f64 {
+pub(crate) fn expected_seconds(config: &TrainConfig, left: &[StageLeft], speed: Speed) -> f64 {
     let (teacher, distill) = (&config.teacher, &config.distill);
     let learning: f64 = left
         .iter()
@@ -89,7 +89,7 @@ impl Speed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::digits;
     use crate::plan::left::left_from_the_start;
 
     #[test]

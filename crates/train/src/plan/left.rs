@@ -5,10 +5,10 @@ use std::path::Path;
 use halfstep_run::layout::has_model;
 use halfstep_run::{Stage, Summary};
 
-use crate::config::Config;
+use crate::config::resolved::ResolvedConfig;
 use crate::error::TrainError;
 use crate::evaluate::measure::is_measured;
-use crate::stage_train::saved_states::SavedStates;
+use crate::stage::saved_states::SavedStates;
 
 /// A stage, and what is left of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +36,12 @@ impl StageLeft {
 }
 
 /// Every stage of a run that has not begun.
-pub fn left_from_the_start(config: &Config) -> Vec<StageLeft> {
+pub fn left_from_the_start(config: &ResolvedConfig) -> Vec<StageLeft> {
     let whole = |stage| {
         let steps = config.stage_steps(stage);
         StageLeft { stage, steps, left: steps, measured: false }
     };
-    config.stages().into_iter().map(whole).collect()
+    config.stages.iter().copied().map(whole).collect()
 }
 
 /// Every stage of the run in `folder`, which need not exist. Nothing is written or locked; a saved state is
@@ -49,7 +49,7 @@ pub fn left_from_the_start(config: &Config) -> Vec<StageLeft> {
 ///
 /// # Errors
 /// [`TrainError::File`] if the saved states cannot be read, or the summary is damaged.
-pub fn left_of(config: &Config, folder: &Path) -> Result<Vec<StageLeft>, TrainError> {
+pub fn left_of(config: &ResolvedConfig, folder: &Path) -> Result<Vec<StageLeft>, TrainError> {
     let (states, summary) = (SavedStates::at(folder.join("state")), Summary::read(folder)?);
     let of_stage = |whole: StageLeft| {
         let has_model = has_model(&folder.join(whole.stage.folder()));
@@ -66,7 +66,7 @@ pub fn left_of(config: &Config, folder: &Path) -> Result<Vec<StageLeft>, TrainEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::digits;
 
     #[test]
     fn models_and_saved_states_count_and_nothing_is_written() {

@@ -2,7 +2,7 @@
 
 use halfstep_model::{BlockType, UNetConfig};
 
-use crate::config::Config;
+use crate::config::TrainConfig;
 
 /// Bytes of a float.
 const FLOAT: f64 = 4.0;
@@ -13,7 +13,7 @@ const MEASURED_SETS: f64 = 4.0;
 
 /// What of a run takes memory.
 pub(crate) struct Footprint<'a> {
-    pub config: &'a Config,
+    pub config: &'a TrainConfig,
     pub unet: &'a UNetConfig,
     /// Numbers of the network.
     pub parameters: usize,
@@ -140,11 +140,11 @@ pub(crate) fn machine_memory() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::digits;
 
     fn peak(settings: &[&str], images: usize) -> f64 {
         let config = digits(settings).unwrap();
-        let unet = config.unet([1, 8, 8], Some(10)).unwrap();
+        let unet = config.network([1, 8, 8], Some(10)).unwrap();
         Footprint { config: &config, unet: &unet, parameters: 1000, images }.peak()
     }
 
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn learning_is_what_counts_in_the_shipped_job() {
         let config = digits(&[]).unwrap();
-        let unet = config.unet([1, 8, 8], Some(10)).unwrap();
+        let unet = config.network([1, 8, 8], Some(10)).unwrap();
         let footprint =
             Footprint { config: &config, unet: &unet, parameters: 1_000_000, images: 0 };
         let learning = footprint.learning(config.teacher.batch_size);

@@ -11,10 +11,12 @@ use burn::tensor::Device;
 use halfstep_data::{Outline, list_classes};
 use halfstep_files::human_bytes;
 use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
-use halfstep_run::{PlanText, Stage, human_time};
+use halfstep_run::{PlanText, human_time};
 use halfstep_sample::counted;
 
-use crate::config::Config;
+use crate::config::TrainConfig;
+use crate::config::job::Job;
+use crate::config::resolved::ResolvedConfig;
 use crate::error::TrainError;
 use crate::plan::estimate::{Speed, expected_seconds, timed_batch};
 use crate::plan::left::StageLeft;
@@ -25,7 +27,7 @@ const LISTED: usize = 100;
 
 /// Everything a user wants to know before the first step.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct TrainingPlan {
     text: PlanText,
     device: String,
     left: Vec<StageLeft>,
@@ -34,21 +36,22 @@ pub struct Plan {
     advice: Option<String>,
 }
 
-impl Plan {
+impl TrainingPlan {
     /// Of what is `left` of each stage. Times a few steps on `device` and extrapolates; what takes memory is
     /// added up.
     ///
     /// # Errors
     /// [`TrainError::Model`] if the network cannot be built, [`TrainError::Device`] if it cannot run.
     pub fn new(
-        config: &Config,
+        job: &Job,
         unet: &UNetConfig,
         data: &Outline,
         left: Vec<StageLeft>,
         device: &SelectedDevice,
     ) -> Result<Self, TrainError> {
-        config.validate_precision(device)?;
-        config.validate_memory(unet, &device.device)?;
+        let config = &job.config;
+        config.check_precision(device)?;
+        config.check_memory(unet, &device.device)?;
         let (teacher, distill) = (&config.teacher, &config.distill);
         let network = UNet::zeroed(unet, &device.device.clone().autodiff())?;
         let part =
@@ -64,7 +67,7 @@ impl Plan {
         let memory_bytes = Footprint { config, unet, parameters, images: data.len }.peak();
         let seconds = expected_seconds(config, &left, speed);
         Ok(Self {
-            text: plan_text(config, unet, data, &device.device)?,
+            text: plan_text(job, unet, data, &device.device)?,
             device: device.description.clone(),
             left,
             memory_bytes,
@@ -88,8 +91,8 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
     }
     (seconds > 86_400.0).then(|| {
         format!(
-            "on {} this takes about {}; it goes on all the same. configs/cifar-small.toml is a run for a \
-             CPU, and --set teacher.train_steps=2000 shortens this one",
+            "on {} this takes about {}. configs/cifar-small.toml is a run for a CPU, and a smaller \
+             teacher.train_steps shortens this one",
             device.description,
             human_time(seconds)
         )
@@ -98,19 +101,20 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
 
 /// The configuration in words, of a network over these images.
 pub(crate) fn plan_text(
-    config: &Config,
+    job: &Job,
     unet: &UNetConfig,
     data: &Outline,
     device: &Device,
 ) -> Result<PlanText, TrainError> {
+    let config = &job.config;
     let teacher = &config.teacher;
     let parameters = UNet::zeroed(unet, device)?.num_params();
     Ok(PlanText {
         title: format!(
             "{}: {} from {}",
-            config.name,
+            job.name,
             counted(data.len, "image"),
-            config.data.describe()
+            job.data.as_ref().map_or_else(|| "the caller".to_owned(), |data| data.describe())
         ),
         classes: match unet.class_input() {
             ClassInput::None => String::new(),
@@ -123,12 +127,12 @@ pub(crate) fn plan_text(
             teacher.prediction_type,
             config.precision
         ),
-        teacher: describe_teacher(config)?,
+        teacher: describe_teacher(config),
         rounds: describe_rounds(config, &config.rounds()),
     })
 }
 
-fn describe_teacher(config: &Config) -> Result<String, TrainError> {
+fn describe_teacher(config: &ResolvedConfig) -> String {
     let teacher = &config.teacher;
     let learning = format!(
         "{} of {}, lr {:e}, weighting {}, EMA {}",
@@ -138,16 +142,16 @@ fn describe_teacher(config: &Config) -> Result<String, TrainError> {
         config.teacher_weighting().name(),
         teacher.ema.decay
     );
-    let Some(original) = config.original()? else { return Ok(learning) };
-    let (path, theirs) = (original.path.display(), original.describe());
-    if config.takes_over()? {
-        return Ok(format!("{path} as it is: {theirs}"));
+    let Some(pretrained) = &config.pretrained else { return learning };
+    let (path, theirs) = (pretrained.path.display(), pretrained.describe());
+    if !config.adapts() {
+        return format!("{path} as it is: {theirs}");
     }
-    let (kind, times) = (teacher.prediction_type, config.noise_schedule()?.len());
-    Ok(format!("{path}, {theirs}, adapted to {kind} at {times}: {learning}"))
+    let (kind, times) = (teacher.prediction_type, config.schedule.len());
+    format!("{path}, {theirs}, adapted to {kind} at {times}: {learning}")
 }
 
-fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
+fn describe_rounds(config: &TrainConfig, rounds: &[usize]) -> String {
     if rounds.is_empty() {
         return "none".to_owned();
     }
@@ -174,7 +178,7 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
 }
 
 /// Where a round differs from most, such as `4: 2000 steps, lr 3e-4`.
-fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
+fn describe_exception(config: &TrainConfig, num_steps: usize) -> Option<String> {
     let (distill, round) = (&config.distill, config.round(num_steps));
     let steps =
         (round.train_steps != distill.train_steps).then(|| counted(round.train_steps, "step"));
@@ -189,21 +193,6 @@ fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
     });
     let parts: Vec<String> = [steps, rate, warmup, ema].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{num_steps}: {}", parts.join(", ")))
-}
-
-impl Config {
-    /// The teacher and the rounds.
-    pub fn stages(&self) -> Vec<Stage> {
-        Stage::all(&self.rounds())
-    }
-
-    /// Optimiser steps of a stage.
-    pub fn stage_steps(&self, stage: Stage) -> u64 {
-        match stage {
-            Stage::Teacher => self.teacher.train_steps,
-            Stage::Round { num_steps, .. } => self.round(num_steps).train_steps,
-        }
-    }
 }
 
 /// What is done of a run that has begun: `teacher, student 32: 500 of 4000 steps`.
@@ -230,7 +219,7 @@ fn still_left(stages: &[StageLeft]) -> String {
     list.collect::<Vec<_>>().join(", ")
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for TrainingPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text.title)?;
         if !self.text.classes.is_empty() {
@@ -264,10 +253,10 @@ impl fmt::Display for Plan {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_run::RunSettings;
+    use halfstep_run::{RunSettings, Stage};
 
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::{digits, digits_job};
 
     #[test]
     fn the_plan_of_a_run_that_has_begun_says_what_is_left() {
@@ -297,10 +286,12 @@ mod tests {
     #[test]
     fn the_report_finds_the_same_stages_in_the_saved_settings() {
         for more in ["seed=1", "distill.last_train_steps=9", "distill.rounds.4.train_steps=7"] {
-            let config = digits(&["distill.student_steps=1", more]).unwrap();
-            let read: RunSettings = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
-            assert_eq!((read.stages(), read.seed), (config.stages(), config.seed));
-            for stage in config.stages() {
+            let job = digits_job(&["distill.student_steps=1", more]).unwrap();
+            let config = &job.config;
+            let saved = toml::to_string(&job.file()).unwrap();
+            let read: RunSettings = toml::from_str(&saved).unwrap();
+            assert_eq!((read.stages(), read.seed), (config.stages.clone(), config.seed));
+            for &stage in &config.stages {
                 assert_eq!(read.train_steps(stage), config.stage_steps(stage), "{more}: {stage}");
             }
         }

@@ -1,11 +1,10 @@
-//! The command line.
+//! The arguments of `train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use clap_complete::Shell;
 use halfstep_model::DeviceChoice;
-use halfstep_sample::path_arg;
+use halfstep_terminal::{Shell, device_arg, path_arg};
 
 /// Train a diffusion teacher and distil it, halving its steps round after round.
 ///
@@ -14,8 +13,13 @@ use halfstep_sample::path_arg;
 #[derive(Debug, Parser)]
 #[command(name = "train", version, after_help = EXAMPLES)]
 pub struct Args {
+    /// Configuration: the name of a shipped one (digits, fashion, mnist, mnist-gpu, cifar, cifar-small, cifar-cpu,
+    /// cifar-gpu, from-diffusers) or a file
+    #[arg(value_name = "NAME|FILE", required_unless_present_any = ["config", "report"], conflicts_with = "config", value_parser = path_arg())]
+    pub name: Option<PathBuf>,
+
     /// Configuration file
-    #[arg(long, value_name = "FILE", required_unless_present = "report", value_parser = path_arg())]
+    #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub config: Option<PathBuf>,
 
     /// Override a setting; can be repeated
@@ -28,7 +32,7 @@ pub struct Args {
 
     /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
     /// cuda:1; `list` prints all that there are and does nothing else
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = device_arg)]
     pub device: DeviceChoice,
 
     /// Print the plan (classes, rounds, steps, parameters, memory, estimated time; of a run that has begun,
@@ -42,7 +46,7 @@ pub struct Args {
     pub check_device: bool,
 
     /// Write report/index.html of a run folder again and do nothing else; also while the run is going
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "overrides", "out", "dry_run", "check_device"], value_parser = path_arg())]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "config", "overrides", "out", "dry_run", "check_device"], value_parser = path_arg())]
     pub report: Option<PathBuf>,
 
     /// No progress bars
@@ -54,8 +58,15 @@ pub struct Args {
     pub completions: Option<Shell>,
 }
 
+impl Args {
+    /// The configuration, by a shipped name or a path.
+    pub(super) fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref().or(self.name.as_deref())
+    }
+}
+
 const EXAMPLES: &str = "Examples:
-  train --config configs/digits.toml
+  train digits
   train --config configs/cifar.toml --out runs/try --set teacher.train_steps=2000
   train --config configs/cifar.toml --dry-run
   train --report runs/digits

@@ -3,13 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use halfstep_data::DataConfig;
 use halfstep_model::read_text;
 use halfstep_run::Stage;
 use halfstep_run::layout::{CONFIG, DATASET, METRICS, ORIGINAL, has_model};
 use halfstep_sample::output::{TEMPORARY, write_file};
 
-use crate::config::Config;
 use crate::config::changed::changed_settings;
+use crate::config::job::{Job, JobFile};
 use crate::error::TrainError;
 
 /// A run folder, locked against a second run.
@@ -28,7 +29,7 @@ impl RunFolder {
     /// settings: then every difference is listed.
     pub fn open(
         path: &Path,
-        config: &Config,
+        job: &Job,
         dataset_sha256: &str,
         original_sha256: Option<&str>,
     ) -> Result<Self, TrainError> {
@@ -39,8 +40,10 @@ impl RunFolder {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let problem = "another run is using this folder; wait for it, or use --out for another folder";
-                return Err(TrainError::file(path, problem));
+                return Err(TrainError::run_folder(
+                    path,
+                    "another run is using it; wait for that run",
+                ));
             }
             Err(TryLockError::Error(error)) => return Err(TrainError::file(&lock_path, error)),
         }
@@ -51,7 +54,7 @@ impl RunFolder {
         if let Some(sha256) = original_sha256 {
             folder.check_same(ORIGINAL, "another teacher in teacher.from", sha256)?;
         }
-        folder.check_config(config)?;
+        folder.check_config(job)?;
         folder.sweep()?;
         Ok(folder)
     }
@@ -62,8 +65,8 @@ impl RunFolder {
             ["teacher", "students", "samples", "samples/rows", "report", "state", "tensorboard"];
         match folders.map(|name| self.file(name)).into_iter().find(|path| path.is_file()) {
             Some(path) => {
-                let problem = "is a file where the run needs a folder; move it away, or use --out for another folder";
-                Err(TrainError::file(&path, problem))
+                let problem = "is a file where the run needs a folder; move it away";
+                Err(TrainError::run_folder(&path, problem))
             }
             None => Ok(()),
         }
@@ -78,9 +81,9 @@ impl RunFolder {
             let path = self.file(name);
             let empty = path.metadata().map_or(true, |file| file.len() == 0);
             if begun && empty {
-                let problem = "is missing or empty, and nothing else says what the run in this folder was begun with; \
-                               bring it back, or use --out for another folder";
-                return Err(TrainError::file(&path, problem));
+                let problem = "is missing or empty, and only this file records what the run in this folder was begun \
+                               with; bring it back";
+                return Err(TrainError::run_folder(&path, problem));
             }
         }
         Ok(())
@@ -92,38 +95,32 @@ impl RunFolder {
         if path.exists() {
             let saved = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
             if saved.trim() != sha256 {
-                return Err(TrainError::file(
-                    &self.path,
-                    format!(
-                        "was begun with {what} (SHA-256 {}, now {sha256}); bring them back, or use --out for \
-                         another folder",
-                        saved.trim()
-                    ),
-                ));
+                let begun = saved.trim();
+                let problem = format!(
+                    "was begun with {what} (SHA-256 {begun}, now {sha256}); bring them back"
+                );
+                return Err(TrainError::run_folder(&self.path, problem));
             }
             return Ok(());
         }
         Ok(write_file(&path, format!("{sha256}\n").as_bytes())?)
     }
 
-    fn check_config(&self, config: &Config) -> Result<(), TrainError> {
+    fn check_config(&self, job: &Job) -> Result<(), TrainError> {
         let path = self.file(CONFIG);
-        let resolved = toml::to_string(&with_whole_places(config)?)
+        let resolved = toml::to_string(&with_absolute_places(job)?)
             .map_err(|error| TrainError::file(&path, error))?;
         if path.exists() {
             let saved = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
             if saved == resolved {
                 return Ok(());
             }
-            let differences = changed_settings(&self.path, config)?;
+            let differences = changed_settings(&self.path, job)?;
             if !differences.is_empty() {
-                return Err(TrainError::file(
-                    &self.path,
-                    format!(
-                        "was begun with other settings:\n  {}\nuse --out for another folder, or delete this one",
-                        differences.join("\n  ")
-                    ),
-                ));
+                let differences = differences.join("\n  ");
+                let problem =
+                    format!("was begun with other settings:\n  {differences}\ndelete this folder");
+                return Err(TrainError::run_folder(&self.path, problem));
             }
         }
         write_file(&path, resolved.as_bytes())?;
@@ -166,20 +163,23 @@ impl RunFolder {
     }
 }
 
-/// With `data.dir` absolute: who reads it later may have started elsewhere.
-fn with_whole_places(config: &Config) -> Result<Config, TrainError> {
-    let Some(dir) = config.data.dir() else { return Ok(config.clone()) };
-    let whole = std::path::absolute(dir).map_err(|error| TrainError::file(dir, error))?;
-    Ok(Config { data: config.data.clone().in_dir(&whole), ..config.clone() })
+/// The job's file with an absolute `data.dir`: a later reader may start elsewhere.
+fn with_absolute_places(job: &Job) -> Result<JobFile, TrainError> {
+    let mut file = job.file();
+    if let Some(dir) = file.data.as_ref().and_then(DataConfig::dir) {
+        let whole = std::path::absolute(dir).map_err(|error| TrainError::file(dir, error))?;
+        file.data = file.data.map(|data| data.in_dir(&whole));
+    }
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::digits_job;
 
-    fn config(overrides: &[&str]) -> Config {
-        digits(overrides).unwrap()
+    fn config(overrides: &[&str]) -> Job {
+        digits_job(overrides).unwrap()
     }
 
     #[test]
@@ -228,12 +228,12 @@ mod tests {
         let path = dir.path().join("config.toml");
         let saved = || {
             drop(RunFolder::open(dir.path(), &config, "1234", None).unwrap());
-            crate::load_config(&path, &[]).unwrap()
+            Job::load(&path, &[]).unwrap().data.unwrap()
         };
         let whole = std::env::current_dir().unwrap().join("some/mnist");
-        assert_eq!(saved().data.dir(), Some(whole.as_path()));
-        std::fs::write(&path, toml::to_string(&config).unwrap()).unwrap();
-        assert_eq!(saved().data.dir(), Some(whole.as_path()));
+        assert_eq!(saved().dir(), Some(whole.as_path()));
+        std::fs::write(&path, toml::to_string(&config.file()).unwrap()).unwrap();
+        assert_eq!(saved().dir(), Some(whole.as_path()));
     }
 
     #[test]

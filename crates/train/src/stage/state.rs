@@ -13,11 +13,11 @@ use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::learner::ema::Ema;
 use crate::learner::loss_scale::LossScale;
-use crate::learner::optimizer::{AdamW, Moments};
+use crate::learner::optimizer::{AdamMoments, AdamW};
 use crate::learner::packing::Packing;
 use crate::monitor::window::Window;
-use crate::stage_train::recipe::Recipe;
-use crate::stage_train::saved_states::SavedStates;
+use crate::stage::recipe::Recipe;
+use crate::stage::saved_states::SavedStates;
 
 const FORMAT: u32 = 2;
 const COUNTERS: &str = "state.json";
@@ -75,13 +75,13 @@ pub(crate) fn refuse_not_finite(part: &'static str, unet: &UNet) -> Result<(), T
 /// Saves a learner, all or nothing, and nothing that could not be loaded again.
 pub(crate) fn save(
     states: &SavedStates,
-    learner: &Learner,
+    learner: &Learner<UNet>,
     stage: Stage,
     seconds: f64,
     window: &Window,
 ) -> Result<(), TrainError> {
     use burn::module::Module;
-    let unet = learner.unet.clone().valid();
+    let unet = learner.network.clone().valid();
     let (_, moments) = learner.optimizer.history();
     let counters = Counters {
         format: FORMAT,
@@ -93,11 +93,11 @@ pub(crate) fn save(
         has_moments: moments.is_some(),
         loss_scale: learner.loss_scale.as_ref().map(LossScale::read).transpose()?,
     };
-    // Moments and averages have the parameters' shapes: each is a weights file of its own.
+    // AdamMoments and averages have the parameters' shapes: each is a weights file of its own.
     let network = |values| with_flat_params(unet.clone(), learner.packing.split(values));
     let mut files = vec![(MODEL, unet.clone())];
     files.extend(learner.ema.iter().map(|ema| (EMA, network(ema.values()))));
-    if let Some(Moments { first, second }) = moments {
+    if let Some(AdamMoments { first, second }) = moments {
         files.extend([(FIRST, network(first)), (SECOND, network(second))]);
     }
     for (name, unet) in &files {
@@ -121,10 +121,10 @@ pub(crate) fn load(
     recipe: &Recipe<'_>,
     precision: Precision,
     device: &SelectedDevice,
-) -> Result<Learner, TrainError> {
+) -> Result<Learner<UNet>, TrainError> {
     let plain = device.device.clone();
     let fresh = UNet::zeroed(unet, &plain.clone().autodiff())?;
-    let packing = Packing::of(&fresh, device);
+    let packing = Packing::new(&fresh, device);
     let read = |name: &str| -> Result<UNet, TrainError> {
         load_weights(UNet::zeroed(unet, &plain)?, &state.join(name)).map_err(|error| {
             if matches!(error, ModelError::Device { .. }) {
@@ -138,7 +138,7 @@ pub(crate) fn load(
     let list = |name: &str| Ok::<_, TrainError>(packing.join(flat_params(&read(name)?)));
     let moments = counters
         .has_moments
-        .then(|| Ok::<_, TrainError>(Moments { first: list(FIRST)?, second: list(SECOND)? }))
+        .then(|| Ok::<_, TrainError>(AdamMoments { first: list(FIRST)?, second: list(SECOND)? }))
         .transpose()?;
     let ema = match (recipe.ema, counters.has_ema) {
         (Some(schedule), true) => Some(Ema::new(schedule, list(EMA)?)),
@@ -151,7 +151,7 @@ pub(crate) fn load(
     };
     let values = flat_params(&read(MODEL)?);
     Ok(Learner {
-        unet: with_flat_params(fresh, values),
+        network: with_flat_params(fresh, values),
         optimizer: AdamW::resumed(recipe.optimizer, counters.step, moments),
         ema,
         packing,

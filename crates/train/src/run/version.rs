@@ -14,7 +14,7 @@ mod tests {
 
     #[test]
     fn burns_version_is_the_locked_one() {
-        let lock = include_str!("../../../Cargo.lock");
+        let lock = include_str!("../../../../Cargo.lock");
         assert!(lock.contains(&format!("name = \"burn\"\nversion = \"{BURN}\"\n")));
     }
 }

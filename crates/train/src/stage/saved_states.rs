@@ -16,7 +16,7 @@ pub(crate) struct SavedStates {
 
 /// Where a stage can go on.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct NewestState {
     /// The newest state that is whole.
     pub whole: Option<PathBuf>,
     /// What is wrong with the newer ones.
@@ -79,8 +79,8 @@ impl SavedStates {
     ///
     /// # Errors
     /// [`TrainError::File`] if there are some and none is whole.
-    pub fn newest(&self, stage: Stage) -> Result<Found, TrainError> {
-        let mut found = Found::default();
+    pub fn newest(&self, stage: Stage) -> Result<NewestState, TrainError> {
+        let mut found = NewestState::default();
         for (_, path) in self.of(stage)?.into_iter().rev() {
             match verify_checksums(&path) {
                 Ok(()) => {

@@ -1,76 +1,179 @@
-//! Reading the configuration: TOML, overrides, suggestions.
+//! Configuration files: TOML, overrides, suggestions for misspelt keys.
 
 use std::path::Path;
 
-use halfstep_data::expand_home;
-use halfstep_model::read_text;
+use halfstep_core::ScheduleConfig;
+use halfstep_data::{DataConfig, expand_home};
+use halfstep_model::{Precision, read_text};
 use halfstep_sample::nearest_name;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::config::Config;
+use crate::config::resolved::ResolvedConfig;
 use crate::config::whole_numbers::with_whole_numbers;
+use crate::config::{DistillConfig, LogConfig, ModelConfig, TeacherConfig, TrainConfig};
 use crate::error::TrainError;
+use crate::learner::NonFinite;
 
-/// Reads and checks a configuration file, with `--set a.b=c` overrides on top.
-///
-/// # Errors
-/// [`TrainError::Parse`] with line and column, or naming the override, and a suggestion for a
-/// misspelt key; [`TrainError::Config`] for values that do not go together.
-pub fn load_config(path: &Path, overrides: &[String]) -> Result<Config, TrainError> {
-    let text = read_text(path).map_err(|error| TrainError::file(path, error))?;
-    parse_config(&path.display().to_string(), &text, overrides)
+/// A run with a name: what a configuration file describes.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What the run is called in its plan, report and model cards.
+    pub name: String,
+    /// Licence of the models, for their cards: an identifier of the Hugging Face Hub, such as `mit`.
+    pub license: Option<String>,
+    /// Where the images come from; `None` if the caller provides them.
+    pub data: Option<DataConfig>,
+    /// How the networks are trained.
+    pub config: ResolvedConfig,
 }
 
-/// [`load_config`] of a text; `origin` names it in errors.
-///
-/// # Errors
-/// As [`load_config`].
-pub fn parse_config(origin: &str, text: &str, overrides: &[String]) -> Result<Config, TrainError> {
-    let parse_error = |origin: &str, error: toml::de::Error| TrainError::Parse {
-        origin: origin.to_owned(),
-        problem: with_suggestion(&error.to_string()),
-    };
-    let config = if overrides.is_empty() {
-        deserialize(text).map_err(|error| parse_error(origin, error))?
-    } else {
+impl Job {
+    /// A job whose images the caller provides.
+    pub fn new(name: impl Into<String>, config: ResolvedConfig) -> Self {
+        Self { name: name.into(), license: None, data: None, config }
+    }
+
+    /// Reads and checks a configuration file, with overrides of the form `a.b=c` on top.
+    ///
+    /// # Errors
+    /// [`TrainError::Parse`] with line and column, or naming the override, and a suggestion for a
+    /// misspelt key; [`TrainError::Config`] for values that contradict each other.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self, TrainError> {
+        let text = read_text(path).map_err(|error| TrainError::file(path, error))?;
+        Self::parse(&path.display().to_string(), &text, overrides)
+    }
+
+    /// [`Job::load`] from a text; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// As [`Job::load`].
+    pub fn parse(origin: &str, text: &str, overrides: &[String]) -> Result<Self, TrainError> {
+        JobFile::parse(origin, text, overrides)?.resolve()
+    }
+
+    /// The images' configuration.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] if the caller was to provide the images.
+    pub fn data(&self) -> Result<&DataConfig, TrainError> {
+        self.data.as_ref().ok_or_else(|| TrainError::config("data", "is missing"))
+    }
+
+    /// The file with every default written out.
+    pub(crate) fn file(&self) -> JobFile {
+        let TrainConfig { seed, precision, non_finite, model, schedule, teacher, distill, log } =
+            self.config.settings.clone();
+        JobFile {
+            name: self.name.clone(),
+            seed,
+            precision,
+            non_finite,
+            license: self.license.clone(),
+            data: self.data.clone(),
+            model,
+            schedule,
+            teacher,
+            distill,
+            log,
+        }
+    }
+}
+
+/// A configuration file as it is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobFile {
+    pub name: String,
+    #[serde(default)]
+    pub seed: u64,
+    #[serde(default)]
+    pub precision: Precision,
+    #[serde(default)]
+    pub non_finite: NonFinite,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleConfig>,
+    pub teacher: TeacherConfig,
+    pub distill: DistillConfig,
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+impl JobFile {
+    /// Reads a text with overrides on top; checks nothing but its form.
+    fn parse(origin: &str, text: &str, overrides: &[String]) -> Result<Self, TrainError> {
+        let parse_error = |origin: &str, error: toml::de::Error| TrainError::Parse {
+            origin: origin.to_owned(),
+            problem: with_suggestion(&error.to_string()),
+        };
+        if overrides.is_empty() {
+            return deserialize(text).map_err(|error| parse_error(origin, error));
+        }
         let mut table: Table = toml::from_str(text).map_err(|error| parse_error(origin, error))?;
         for assignment in overrides {
             set(&mut table, assignment)?;
         }
         let merged = format!(
-            "{origin} after --set {} (lines are of the merged settings)",
-            overrides.join(" --set ")
+            "{origin} with the overrides {} (lines are of the merged settings)",
+            overrides.join(", ")
         );
         // Through text, so that errors show the line.
         let text = toml::to_string(&table).unwrap_or_default();
-        deserialize(&text).map_err(|error| parse_error(&merged, error))?
-    };
-    let config = config.with_homes_expanded()?.resolved()?;
-    config.validate()?;
-    Ok(config)
-}
+        deserialize(&text).map_err(|error| parse_error(&merged, error))
+    }
 
-impl Config {
-    /// With `~` replaced in every path, so that nothing that reads them later has to know of it.
-    fn with_homes_expanded(mut self) -> Result<Self, TrainError> {
+    /// Checks every setting and derives what follows from them.
+    fn resolve(self) -> Result<Job, TrainError> {
+        check_name(&self)?;
+        let Self { name, seed, precision, non_finite, license, data, .. } = self;
+        let Self { model, schedule, mut teacher, distill, log, .. } = self;
         let expanded = |field: &'static str, path: &Path| {
             expand_home(path).map_err(|error| TrainError::config(field, format!("is {error}")))
         };
-        if let Some(dir) = self.data.dir() {
-            let dir = expanded("data.dir", dir)?;
-            self.data = self.data.in_dir(&dir);
+        let data = match data.as_ref().and_then(DataConfig::dir) {
+            Some(dir) => {
+                let dir = expanded("data.dir", dir)?;
+                data.map(|data| data.in_dir(&dir))
+            }
+            None => data,
+        };
+        if let Some(from) = &teacher.from {
+            teacher.from = Some(expanded("teacher.from", from)?);
         }
-        if let Some(from) = &self.teacher.from {
-            self.teacher.from = Some(expanded("teacher.from", from)?);
-        }
-        Ok(self)
+        let settings =
+            TrainConfig { seed, precision, non_finite, model, schedule, teacher, distill, log };
+        Ok(Job { name, license, data, config: settings.resolve()? })
     }
+}
+
+fn check_name(file: &JobFile) -> Result<(), TrainError> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let JobFile { name, license, .. } = file;
+    if let Some(license) =
+        license.as_ref().filter(|text| text.is_empty() || !text.chars().all(fine))
+    {
+        let problem =
+            format!("is \"{license}\"; an identifier such as \"mit\" or \"cc-by-4.0\" is expected");
+        return Err(TrainError::config("license", problem));
+    }
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(fine) {
+        let problem =
+            format!("is \"{name}\"; it becomes a folder: letters, digits, '-', '_' and '.' only");
+        return Err(TrainError::config("name", problem));
+    }
+    Ok(())
 }
 
 /// Reads a configuration; a whole number may be written as a float, such as `2e3`. Errors are of the text
 /// as it stands, unless that is in order where the first of them is.
-fn deserialize(text: &str) -> Result<Config, toml::de::Error> {
-    let as_it_stands = match toml::from_str::<Config>(text) {
+fn deserialize(text: &str) -> Result<JobFile, toml::de::Error> {
+    let as_it_stands = match toml::from_str::<JobFile>(text) {
         Ok(config) => return Ok(config),
         Err(error) => error,
     };
@@ -82,7 +185,7 @@ fn deserialize(text: &str) -> Result<Config, toml::de::Error> {
 /// Applies one `a.b=c`. The value is TOML; what is not TOML is a string.
 fn set(table: &mut Table, assignment: &str) -> Result<(), TrainError> {
     let wrong = |problem: &str| TrainError::Parse {
-        origin: format!("--set {assignment}"),
+        origin: format!("override `{assignment}`"),
         problem: problem.to_owned(),
     };
     let (path, value) = assignment
@@ -137,9 +240,15 @@ const DIGITS: &str = include_str!("../../../../configs/digits.toml");
 
 /// `configs/digits.toml` with settings as `--set` gives them.
 #[cfg(test)]
-pub(crate) fn digits(settings: &[&str]) -> Result<Config, TrainError> {
+pub(crate) fn digits_job(settings: &[&str]) -> Result<Job, TrainError> {
     let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
-    parse_config("digits.toml", DIGITS, &settings)
+    Job::parse("digits.toml", DIGITS, &settings)
+}
+
+/// The training part of [`digits_job`].
+#[cfg(test)]
+pub(crate) fn digits(settings: &[&str]) -> Result<ResolvedConfig, TrainError> {
+    Ok(digits_job(settings)?.config)
 }
 
 #[cfg(test)]
@@ -148,7 +257,7 @@ mod tests {
 
     fn refused(text: &str, overrides: &[&str]) -> String {
         let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-        parse_config("test.toml", text, &overrides).expect_err("must be refused").to_string()
+        Job::parse("test.toml", text, &overrides).expect_err("must be refused").to_string()
     }
 
     #[test]
@@ -164,9 +273,9 @@ mod tests {
             include_str!("../../../../configs/fashion.toml"),
         ];
         for text in shipped {
-            let config = parse_config("shipped", text, &[]).unwrap();
-            let resolved = toml::to_string(&config).unwrap();
-            assert_eq!(parse_config("resolved", &resolved, &[]).unwrap(), config);
+            let file = Job::parse("shipped", text, &[]).unwrap().file();
+            let resolved = toml::to_string(&file).unwrap();
+            assert_eq!(Job::parse("resolved", &resolved, &[]).unwrap().file(), file);
         }
     }
 
@@ -198,7 +307,8 @@ mod tests {
             500
         );
         let text = DIGITS.replace("student_steps = 4", "student_steps = 4.0");
-        assert_eq!(parse_config("file", &text, &[]).unwrap(), digits(&[]).unwrap());
+        let read = Job::parse("file", &text, &[]).unwrap();
+        assert_eq!(read.config.settings, digits(&[]).unwrap().settings);
         for wrong in ["2.5", "-5", "-2e3", "1e40", "nan", "2e3x"] {
             let message = refused(DIGITS, &[&format!("teacher.train_steps={wrong}")]);
             assert!(message.contains("train_steps = "), "{wrong}: {message}");
@@ -224,8 +334,8 @@ mod tests {
     #[test]
     fn a_tilde_in_a_path_is_the_home_folder() {
         let home = std::env::home_dir().expect("tests have a home");
-        let config = digits(&["data={kind=\"mnist\", dir=\"~/mnist\"}"]).unwrap();
-        assert_eq!(config.data.dir(), Some(home.join("mnist").as_path()));
+        let job = digits_job(&["data={kind=\"mnist\", dir=\"~/mnist\"}"]).unwrap();
+        assert_eq!(job.data().unwrap().dir(), Some(home.join("mnist").as_path()));
         let message = refused(DIGITS, &["data={kind=\"mnist\", dir=\"~bob/mnist\"}"]);
         assert!(message.contains("`data.dir` is ~bob/mnist: only ~"), "{message}");
         let message = refused(DIGITS, &["teacher.from=~bob/teacher"]);
@@ -250,7 +360,7 @@ mod tests {
             ("distill.ema.min_decay", "distill.ema={min_decay=-0.5}"),
             ("name", "name=../escape"),
             ("teacher.optimizer", "teacher.optimizer.eps=0.0"),
-            ("--set seed", "seed"),
+            ("override `seed`", "seed"),
             ("unknown field `sedd`", "sedd=1"),
         ];
         for (needle, assignment) in cases {

@@ -3,7 +3,7 @@
 use halfstep_core::EmaSchedule;
 use halfstep_run::Stage;
 
-use crate::config::{Config, OptimizerConfig, TimeSampling};
+use crate::config::{OptimizerConfig, TimeSampling, TrainConfig};
 use crate::learner::NonFinite;
 use crate::learner::lr::{LrDecay, LrSchedule};
 
@@ -21,8 +21,8 @@ pub(crate) struct Recipe<'a> {
 }
 
 impl<'a> Recipe<'a> {
-    /// As the configuration says.
-    pub fn new(config: &'a Config, stage: Stage) -> Self {
+    /// The recipe of a stage.
+    pub fn new(config: &'a TrainConfig, stage: Stage) -> Self {
         let (teacher, distill) = (&config.teacher, &config.distill);
         match stage {
             Stage::Teacher => Self {
@@ -67,12 +67,12 @@ impl<'a> Recipe<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::digits;
 
     #[test]
     fn every_round_warms_up_and_falls_to_zero() {
         let config = digits(&["distill.warmup_steps=50", "distill.learning_rate=1e-3"]).unwrap();
-        let rounds: Vec<Stage> = config.stages().into_iter().skip(1).collect();
+        let rounds: Vec<Stage> = config.stages.iter().skip(1).copied().collect();
         assert_eq!(rounds.len(), 4);
         for stage in rounds {
             let recipe = Recipe::new(&config, stage);
@@ -86,7 +86,7 @@ mod tests {
     fn a_round_averages_its_weights_only_if_asked() {
         let ema = |overrides: &[&str]| {
             let config = digits(overrides).unwrap();
-            Recipe::new(&config, *config.stages().last().unwrap()).ema
+            Recipe::new(&config, *config.stages.last().unwrap()).ema
         };
         assert_eq!(ema(&[]), None);
         assert_eq!(ema(&["distill.ema.decay=0.99"]), Some(EmaSchedule::new(0.99)));
@@ -100,10 +100,10 @@ mod tests {
             "distill.rounds.4.warmup_steps=20",
         ])
         .unwrap();
-        let last = Recipe::new(&config, *config.stages().last().unwrap());
+        let last = Recipe::new(&config, *config.stages.last().unwrap());
         assert_eq!(last.steps, 77);
         assert_eq!((last.lr.at(0), last.lr.at(20), last.lr.at(77)), (1e-4, 2e-3, 0.0));
-        let first = Recipe::new(&config, config.stages()[1]);
+        let first = Recipe::new(&config, config.stages[1]);
         assert_eq!((first.steps, first.lr.peak), (400, config.distill.learning_rate));
     }
 }

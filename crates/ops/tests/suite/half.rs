@@ -1,15 +1,16 @@
-//! Laws of 16-bit inputs: what comes out is what f64 makes of the same numbers, rounded; a mean far
-//! from zero and a sum of many values keep their digits.
-#![cfg(feature = "flex")]
+//! 16-bit inputs: a result equals the rounded f64 result of the same numbers. A mean far from zero and a
+//! sum of many values keep their digits.
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use halfstep_ops::{attention, conv2d, group_norm, shifted_group_norm_silu};
+
+use crate::support;
 
 /// The types and their unit roundoff: 8 and 11 significant bits.
 const TYPES: [(FloatDType, f64); 2] =
     [(FloatDType::BF16, 1.0 / 256.0), (FloatDType::F16, 1.0 / 2048.0)];
 
-/// `mean` plus or minus 1, rounded to `half` and then held in `dtype`.
+/// Makes values in `mean` plus or minus 1, rounded to `half` and then held in `dtype`.
 fn tensor<const D: usize>(
     shape: [usize; D],
     seed: u32,
@@ -17,28 +18,11 @@ fn tensor<const D: usize>(
     half: FloatDType,
     dtype: FloatDType,
 ) -> Tensor<D> {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (mean + f64::from(state) / f64::from(u32::MAX) * 2.0 - 1.0) as f32
-    };
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
-    let values = Tensor::<D>::from_data(TensorData::new(values, shape), &Device::flex().autodiff());
+    let values = support::tensor(shape, seed, [mean, 1.0], FloatDType::F32);
     values.cast(half).cast(dtype).detach().require_grad()
 }
 
-/// The largest difference over the largest value.
-fn difference(found: TensorData, expected: TensorData) -> f64 {
-    assert_eq!(found.shape(), expected.shape());
-    let largest = expected.iter::<f64>().map(f64::abs).fold(0.0, f64::max);
-    let pairs = found.iter::<f64>().zip(expected.iter::<f64>());
-    let differences = pairs.map(|(a, b)| if a.is_nan() { f64::INFINITY } else { (a - b).abs() });
-    differences.fold(0.0, f64::max) / largest
-}
-
-/// Runs `of` in both types, checks output and the gradients of all inputs that it returns.
+/// Runs `of` in both types; checks the output and the gradients of the inputs that it returns.
 fn check(
     name: &str,
     roundings: f64,
@@ -47,13 +31,11 @@ fn check(
     for (half, roundoff) in TYPES {
         let ((y, grads), (y64, grads64)) = (of(half, half), of(half, FloatDType::F64));
         assert_eq!(y.dtype(), half.into(), "{name}");
-        let worst = std::iter::once(difference(y.into_data(), y64.into_data()))
-            .chain(
-                grads
-                    .into_iter()
-                    .zip(grads64)
-                    .map(|(a, b)| difference(a.into_data(), b.into_data())),
-            )
+        let pairs = grads.into_iter().zip(grads64);
+        let pairs = pairs.map(|(found, expected)| (found.into_data(), expected.into_data()));
+        let worst = std::iter::once((y.into_data(), y64.into_data()))
+            .chain(pairs)
+            .map(|(found, expected)| support::relative_difference(&found, &expected, 0.0))
             .enumerate();
         for (which, worst) in worst {
             let tolerance = roundings * roundoff;
@@ -71,10 +53,10 @@ fn flat<const D: usize>(grad: Option<Tensor<D>>) -> Tensor<1> {
     grad.reshape([count])
 }
 
-/// Products are exact in f32 and summed up there or better: what is left is one rounding of each
-/// result, half an ulp of the largest, and on the way to the data gradient none.
+/// Each result is rounded once, by half an ulp of the largest; nothing is rounded on the way to the
+/// gradient of x. Products are exact in f32 and summed there or better.
 #[test]
-fn convolutions() {
+fn convolutions_are_rounded_once() {
     check("conv2d", 1.0, |half, dtype| {
         let x = tensor([4, 24, 9, 7], 1, 0.0, half, dtype);
         let weight = tensor([16, 24, 3, 3], 2, 0.0, half, dtype);
@@ -86,25 +68,25 @@ fn convolutions() {
     });
 }
 
-/// The sum of 64 x 1024 values of mean 1 has to be 65536: a running sum in bf16 stops at 256.
+/// The gradient sums 65536 equal values. A running sum in bf16 stops growing after 256 of them.
 #[test]
-fn the_gradient_of_a_bias_is_summed_up_in_f32() {
+fn gradient_of_a_bias_is_summed_in_f32() {
     for (half, _) in TYPES {
         let x = tensor([64, 1, 32, 32], 1, 0.0, half, half);
         let weight = tensor([1, 1, 1, 1], 2, 0.0, half, half);
         let bias = tensor([1], 3, 0.0, half, half);
         let y = conv2d(x, weight, Some(bias.clone()), 1, 0);
-        // A sum in f16 would end at 65504: a quarter of it fits.
+        // Values of 1 would sum to 65536, more than f16 holds; values of 1/4 do not.
         let grads = y.mul_scalar(0.25).sum().backward();
         let sum: f64 = bias.grad(&grads).unwrap().into_data().iter::<f64>().next().unwrap();
         assert_eq!(sum, 16384.0, "{half:?}");
     }
 }
 
-/// Inputs of mean 8 and deviation 0.6: statistics in bf16 would lose the deviation. Parameters are
-/// f32 as in a network. One rounding of each result, the gradient of the shift one of a sum.
+/// Inputs have mean 8 and deviation 0.6: statistics in bf16 would lose the deviation. Parameters are f32,
+/// as in a network. Each result is rounded once; the gradient of the shift is a rounded sum.
 #[test]
-fn normalisations() {
+fn normalisations_are_rounded_once() {
     check("group_norm", 1.0, |half, dtype| {
         let wide = if dtype == half { FloatDType::F32 } else { dtype };
         let x = tensor([3, 12, 8, 8], 1, 8.0, half, dtype);
@@ -133,10 +115,10 @@ fn normalisations() {
     });
 }
 
-/// Scores, probabilities, their gradients and the results are rounded one after another, each by
-/// half an ulp, the scores' errors multiplied by their size of about 2.
+/// Scores, probabilities, their gradients and the results are each rounded by half an ulp; the scores'
+/// errors are multiplied by their size of about 2.
 #[test]
-fn attentions() {
+fn attentions_are_rounded_six_times() {
     check("attention", 6.0, |half, dtype| {
         let qkv = tensor([2, 3 * 32, 8, 8], 1, 0.0, half, dtype);
         let y = attention(qkv.clone(), 2);
@@ -146,9 +128,9 @@ fn attentions() {
     });
 }
 
-/// 256 channels of 24 give scores of 147456, beyond f16; over 16 they are 9216, within.
+/// 256 channels of 24 give scores of 147456, more than f16 holds; divided by 16 they are 9216.
 #[test]
-fn scores_beyond_f16_are_scaled_first() {
+fn attention_scales_scores_before_f16_overflows() {
     let values = vec![24.0_f32; 3 * 256 * 4];
     let qkv = Tensor::<4>::from_data(TensorData::new(values, [1, 768, 2, 2]), &Device::flex());
     let y = attention(qkv.cast(FloatDType::F16), 1).into_data();

@@ -1,25 +1,26 @@
-//! The exponential function and the logistic function, a vector at a time.
+//! The exponential function and the logistic function, on vectors.
 
 use pulp::Simd;
 
-/// `exp(x)`, within 2 ulp from -86.9 on and infinite where f32 cannot hold it; below -86.9 it stays
-/// at `exp(-86.9)`, 2e-38, which is nothing beside the 1 it is added to here. NaN stays NaN.
+/// Computes `exp(x)`, to 2 ulp for x of at least -86.9, and infinity where f32 overflows. Below -86.9
+/// the result stays at `exp(-86.9)`, 2e-38, which vanishes beside the 1 that is added to it here. NaN
+/// stays NaN.
 ///
-/// `exp(x) = 2^n exp(r)` with n the integer nearest to `x / ln 2`, so that `|r| <= ln(2) / 2`, and a
-/// polynomial for `exp(r)`: the one of Cephes' `expf` (S. L. Moshier, netlib.org/cephes).
+/// `exp(x) = 2^n exp(r)`, where n is the integer nearest to `x / ln 2`, so that `|r| <= ln(2) / 2`. The
+/// polynomial for `exp(r)` is that of Cephes' `expf` (S. L. Moshier, netlib.org/cephes).
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     const LOWEST: f32 = -86.9;
     const HIGHEST: f32 = 89.0;
-    /// `1.5 * 2^23`: added to a small number, it leaves the nearest integer in the lowest bits.
+    /// `1.5 * 2^23`: adding it to a small number leaves the nearest integer in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    /// ln 2 as a sum; the first has so few digits that its product with n is exact.
+    /// ln 2 as a sum; its first term has so few digits that the product with n is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     const POLYNOMIAL: [f32; 6] =
         [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
     let splat = |value| simd.splat_f32s(value);
-    // Comparisons that are false for NaN, which so passes.
+    // Both comparisons are false for NaN, which therefore passes.
     let x = simd.select_f32s(simd.less_than_f32s(x, splat(LOWEST)), splat(LOWEST), x);
     let x = simd.select_f32s(simd.greater_than_f32s(x, splat(HIGHEST)), splat(HIGHEST), x);
 
@@ -34,14 +35,15 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     }
     let p = simd.mul_add_e_f32s(p, simd.mul_f32s(r, r), simd.add_f32s(r, splat(1.0)));
 
-    // 2^(n - 1), put together from its bits, then doubled: n itself may be one too large for them.
+    // 2^(n - 1) is made from its bits and then doubled: the exponent n may be one too large.
     let exponent = simd.add_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(126));
     let bits = simd.wrapping_dyn_shl_u32s(exponent, simd.splat_u32s(23));
     let half = simd.mul_f32s(p, simd.transmute_f32s_u32s(bits));
     simd.add_f32s(half, half)
 }
 
-/// `1 / (1 + exp(-u))`, within 3 ulp from -88.7 on; below, where it is less than 3e-39, zero.
+/// Computes `1 / (1 + exp(-u))`, to 3 ulp for u of at least -88.7. Below that, where the true value is
+/// less than 3e-39, the result is at most 3e-39.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(simd: S, u: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);
@@ -54,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    /// Of each value, exp and sigmoid.
+    /// Computes exp and sigmoid of each value.
     struct Both<'a>(&'a [f32]);
 
     impl WithSimd for Both<'_> {
@@ -74,13 +76,14 @@ mod tests {
         }
     }
 
-    /// Distance in units of the last place of the true value, those of subnormals for tiny ones.
+    /// Measures the error in units of the last place of the true value; for tiny values, in those of
+    /// subnormal numbers.
     fn ulps(value: f32, truth: f64) -> f64 {
         let exponent = truth.abs().log2().floor().max(-126.0);
         (f64::from(value) - truth).abs() / 2f64.powf(exponent - 23.0)
     }
 
-    /// Every 487th number of f32, of both signs.
+    /// Checks every 487th f32 of both signs.
     #[test]
     fn exp_and_sigmoid_are_exact_to_a_few_ulp() {
         let xs: Vec<f32> =
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn ends() {
+    fn infinities_zero_and_nan() {
         let ends = [f32::NEG_INFINITY, 0.0, f32::INFINITY, f32::NAN];
         let [low, zero, high, nan] = Arch::new().dispatch(Both(&ends))[..] else { unreachable!() };
         assert!(low[0] < 2e-38);

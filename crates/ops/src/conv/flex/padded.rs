@@ -1,41 +1,11 @@
-//! Layouts: images channels-last and padded, and matrices in panels.
+//! Images laid out channels-last, with zeros around them.
 
-use super::lattice::Lattice;
+use super::direct::lattice::Lattice;
+use crate::cpu::buffer::Buffer;
 use crate::cpu::transpose::transpose;
 
-/// Zeros whose address is a multiple of a cache line, so that no vector straddles two.
-#[derive(Debug)]
-pub(crate) struct Buffer {
-    values: Vec<f32>,
-    start: usize,
-    len: usize,
-}
-
-impl Buffer {
-    pub(crate) const LINE: usize = 16;
-
-    pub(crate) fn zeros(len: usize) -> Self {
-        let values = vec![0.0; len + Self::LINE];
-        let start = values.as_ptr().align_offset(Self::LINE * size_of::<f32>()).min(Self::LINE);
-        Self { values, start, len }
-    }
-}
-
-impl std::ops::Deref for Buffer {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        &self.values[self.start..self.start + self.len]
-    }
-}
-
-impl std::ops::DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values[self.start..self.start + self.len]
-    }
-}
-
-/// Channels-last images with enough zeros around them that every tap of every pixel is inside.
+/// A layout of images: channels-last, with enough zeros around them that every tap of every pixel is
+/// inside.
 #[derive(Debug)]
 pub(crate) struct Padded {
     channels: usize,
@@ -45,11 +15,13 @@ pub(crate) struct Padded {
     left: usize,
     padded_height: usize,
     padded_width: usize,
-    /// From a pixel to the next.
+    /// Values from one pixel to the next.
     pixel: usize,
 }
 
 impl Padded {
+    /// Makes the layout that has every tap of these lattices inside. The image is channels, height
+    /// and width.
     pub(crate) fn new([channels, height, width]: [usize; 3], lattices: &[Lattice]) -> Self {
         let (top, bottom) = reach(height, lattices, |lattice| {
             let far = lattice.in_step * (lattice.rows - 1);
@@ -73,8 +45,8 @@ impl Padded {
         }
     }
 
-    /// With `before` lines of zeros above and left of the image, `size` (height, width) in all, and
-    /// the channels of a pixel filled up to a cache line.
+    /// Makes a layout with `before` lines of zeros above and left of the image, `size` (height, width)
+    /// in all, and the channels of a pixel filled up to a cache line.
     pub(crate) fn around(image: [usize; 3], before: usize, size: [usize; 2]) -> Self {
         let ([channels, height, width], [padded_height, padded_width]) = (image, size);
         Self {
@@ -89,22 +61,22 @@ impl Padded {
         }
     }
 
-    /// From a row to the next, and from a pixel to the next.
+    /// Returns the values from one row to the next, and from one pixel to the next.
     pub(crate) fn strides(&self) -> (usize, usize) {
         (self.padded_width * self.pixel, self.pixel)
     }
 
-    /// Values of one image before it is laid out.
+    /// Counts the values of one image before it is laid out.
     pub(crate) fn image(&self) -> usize {
         self.channels * self.height * self.width
     }
 
-    /// Values of one image laid out.
+    /// Counts the values of one image laid out.
     pub(crate) fn len(&self) -> usize {
         self.padded_height * self.padded_width * self.pixel
     }
 
-    /// The address of every pixel of the lattice, for as many images, one after the other.
+    /// Lists the address of every pixel of the lattice, one image after another.
     pub(crate) fn pixels(&self, lattice: &Lattice, images: usize) -> Vec<u32> {
         let step = lattice.in_step;
         (0..images)
@@ -118,8 +90,8 @@ impl Padded {
             .collect()
     }
 
-    /// The address of every element of a patch relative to its pixel: channel by channel, tap by
-    /// tap within a channel, as weights are laid out.
+    /// Lists the address of every element of a patch relative to its pixel: channel by channel, and tap
+    /// by tap within a channel, as weights are laid out.
     pub(crate) fn patch(&self, lattice: &Lattice) -> Vec<u32> {
         (0..self.channels)
             .flat_map(|channel| {
@@ -132,7 +104,7 @@ impl Padded {
             .collect()
     }
 
-    /// Lays out images `[n, C, H, W]`. What `packed` holds around them must be zero, and stays so.
+    /// Lays out images `[n, C, H, W]`. `packed` must be zero around them, and stays so.
     pub(crate) fn pack(&self, images: &[f32], packed: &mut [f32]) {
         let plane = self.height * self.width;
         let images = images.chunks_exact(self.channels * plane);
@@ -142,7 +114,7 @@ impl Padded {
                 transpose(image, plane, &mut packed[start..], self.pixel, self.channels, plane);
                 continue;
             }
-            // Few channels at a time, so that the processor can follow where each plane is read.
+            // Few channels at a time: the processor's prefetching follows only so many planes.
             for (i, planes) in image.chunks(Buffer::LINE * plane).enumerate() {
                 for y in 0..self.height {
                     let pixel = (self.top + y) * self.padded_width + self.left;
@@ -155,7 +127,7 @@ impl Padded {
     }
 }
 
-/// Along one axis: zeros needed before the image, and the length of the rest.
+/// Computes, along one axis, how many zeros the image needs before it, and the length of the rest.
 fn reach(
     length: usize,
     lattices: &[Lattice],
@@ -171,8 +143,8 @@ fn reach(
     (before, rest)
 }
 
-/// So many values that as many channels fit, in whole cache lines, and that such pixels do not compete
-/// for few of the cache's sets, as they would a power of two apart.
+/// Computes how many values a pixel takes: whole cache lines that hold its channels, but not a power of
+/// two, at which pixels would compete for few of the cache's sets.
 pub(crate) fn spread(channels: usize) -> usize {
     let lines = channels.next_multiple_of(Buffer::LINE);
     if lines.is_multiple_of(64) { lines + Buffer::LINE } else { lines }

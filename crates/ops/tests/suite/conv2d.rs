@@ -1,10 +1,11 @@
-//! Laws of `conv2d`: it is Burn's convolution, and repeats itself bit for bit.
-#![cfg(feature = "flex")]
+//! `conv2d` equals Burn's convolution, and repeats bit for bit.
 
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData};
 use halfstep_ops::conv2d;
+
+use crate::support::{assert_repeats, largest_difference};
 
 #[derive(Clone, Copy, Debug)]
 struct Case {
@@ -18,7 +19,7 @@ struct Case {
     padding: usize,
 }
 
-/// Sizes and channels around the edges of tiles, panels and groups of images.
+/// Lists sizes and channels around the edges of tiles, panels and groups of images.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let images = [(1, 1, 1), (1, 3, 5), (2, 5, 4), (3, 8, 8), (11, 4, 4), (2, 7, 13), (1, 20, 17)];
@@ -46,25 +47,11 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Values in [-1, 1] without a period that the sizes share.
-fn noise(count: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    (0..count)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            (f64::from(state) / f64::from(u32::MAX) * 2.0 - 1.0) as f32
-        })
-        .collect()
-}
-
 fn tensor<const D: usize>(shape: [usize; D], seed: u32, dtype: FloatDType) -> Tensor<D> {
-    let values = TensorData::new(noise(shape.iter().product(), seed), shape);
-    Tensor::<D>::from_data(values, &Device::flex().autodiff()).cast(dtype).detach().require_grad()
+    crate::support::tensor(shape, seed, [0.0, 1.0], dtype)
 }
 
-/// Output, then the gradients of x, weight and bias of `sum(output * something)`.
+/// Computes the output, and the gradients of `sum(output * something)` by x, weight and bias.
 fn run(case: Case, dtype: FloatDType, with_bias: bool, ours: bool) -> Vec<TensorData> {
     let Case { batch, channels, outputs, height, width, kernel, stride, padding } = case;
     let x = tensor([batch, channels, height, width], 1, dtype);
@@ -84,11 +71,6 @@ fn run(case: Case, dtype: FloatDType, with_bias: bool, ours: bool) -> Vec<Tensor
     results
 }
 
-fn largest_difference(a: &TensorData, b: &TensorData) -> f64 {
-    assert_eq!(a.shape(), b.shape());
-    a.iter::<f64>().zip(b.iter::<f64>()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-}
-
 fn assert_agree(case: Case, with_bias: bool, a: &[TensorData], b: &[TensorData], tolerance: f64) {
     assert_eq!(a.len(), b.len());
     for (name, (a, b)) in ["y", "dx", "dw", "db"].iter().zip(a.iter().zip(b)) {
@@ -100,11 +82,10 @@ fn assert_agree(case: Case, with_bias: bool, a: &[TensorData], b: &[TensorData],
     }
 }
 
-/// Terms are at most 1 in size and sums have at most 64 * 9 of them (fewer than 512 pixels for the
-/// weight), of random sign: results are about 8 in size (root mean square), at most 60. Added up in
-/// another order they differ by 2e-7 of that; by way of Winograd's transforms by 1e-6 (root mean
-/// square), and the largest of a hundred thousand differences was 1e-5 of it. One wrong or missing
-/// term is about 0.3.
+/// One wrong or missing term is about 0.3. Results are about 8 (root mean square) and at most 60: sums of
+/// up to 64 * 9 terms (for the weight, of fewer than 512 pixels) of at most 1 and random sign. In another
+/// order of summation they differ by 2e-7 of that; with Winograd's transforms by 1e-6 (root mean square),
+/// where the largest of a hundred thousand differences was 1e-5.
 const F32_TOLERANCE: f64 = 1e-4;
 
 #[test]
@@ -118,8 +99,8 @@ fn agrees_with_burn() {
     }
 }
 
-/// Other types take Burn's kernels; the data gradient is still arranged differently, hence the
-/// rounding.
+/// Other types are computed by Burn's kernels. The gradient of x is still composed differently, hence the
+/// tolerance.
 #[test]
 fn f64_agrees_with_burn() {
     for case in cases().into_iter().step_by(7) {
@@ -130,7 +111,7 @@ fn f64_agrees_with_burn() {
     }
 }
 
-/// Against f64, an independent reference, the f32 kernels keep the bound of `F32_TOLERANCE`.
+/// f64 is an independent reference.
 #[test]
 fn f32_is_near_f64() {
     for case in cases().into_iter().step_by(5) {
@@ -153,21 +134,15 @@ fn repeats_itself_for_any_number_of_threads() {
         padding: 1,
     };
     let strided = Case { stride: 2, height: 33, width: 32, batch: 5, ..large };
-    // So large that an image is a group of its own, whose panels idle threads may share.
+    // So large that each image is a group, whose panels idle threads may share.
     let images = Case { height: 33, width: 35, batch: 3, ..large };
     for case in [large, strided, images] {
-        let run = || run(case, FloatDType::F32, true, true);
-        let once = run();
-        assert_eq!(once, run());
-        for threads in [1, 2, 5] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(once, pool.install(run), "{threads} threads");
-        }
+        assert_repeats(|| run(case, FloatDType::F32, true, true));
     }
 }
 
-/// The error of Winograd's way that its documentation states: 1e-6 of the results' size, root mean
-/// square, as those of 64 to 128 channels have it, and a margin of two.
+/// The documentation of Winograd's method states an error of 1e-6 of the results' size, root mean square,
+/// for 64 to 128 channels. The margin is a factor of two.
 #[test]
 fn errors_are_a_millionth_of_the_results() {
     let case = Case {
@@ -191,9 +166,9 @@ fn errors_are_a_millionth_of_the_results() {
     }
 }
 
-/// Not a number stays so, whatever way a convolution takes.
+/// A value that is not finite shows, whichever method computes the convolution.
 #[test]
-fn what_is_not_finite_shows() {
+fn values_that_are_not_finite_show() {
     for size in [4, 16] {
         for value in [f32::NAN, f32::INFINITY] {
             let x = tensor([1, 16, size, size], 1, FloatDType::F32).inner();
@@ -205,9 +180,9 @@ fn what_is_not_finite_shows() {
     }
 }
 
-/// What an image becomes does not depend on the images beside it.
+/// An image's result does not depend on the other images.
 #[test]
-fn an_image_is_convolved_alike_in_any_batch() {
+fn images_do_not_influence_each_other() {
     let x = tensor([9, 20, 5, 6], 1, FloatDType::F32);
     let weight = tensor([35, 20, 3, 3], 2, FloatDType::F32);
     let together = conv2d(x.clone(), weight.clone(), None, 1, 1);
@@ -217,7 +192,7 @@ fn an_image_is_convolved_alike_in_any_batch() {
     }
 }
 
-/// Views are copied into order first.
+/// Views are made contiguous first.
 #[test]
 fn strides_of_the_inputs_do_not_matter() {
     let x = tensor([4, 6, 5, 3], 1, FloatDType::F32);

@@ -1,26 +1,27 @@
-//! Laws of `attention`: it is Burn's attention, its derivative is its derivative, and it repeats
-//! itself bit for bit.
-#![cfg(feature = "flex")]
+//! `attention` equals Burn's attention, its gradient equals finite differences, and it repeats bit for
+//! bit.
 
 use burn::tensor::module::attention as burn_attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use halfstep_ops::attention;
 
+use crate::support::{assert_repeats, relative_difference, tensor};
+
 #[derive(Clone, Copy, Debug)]
 struct Case {
     batch: usize,
     heads: usize,
-    /// Channels of a head.
+    /// The channels of a head.
     channels: usize,
     height: usize,
     width: usize,
-    /// q, k and v lie in plus or minus this.
-    size: f32,
+    /// The largest value of q, k and v.
+    size: f64,
 }
 
-/// Pixels and channels around the edges of tiles and panels; the largest has more scores than
-/// Burn's attention holds at once.
+/// Lists numbers of pixels and channels around the edges of tiles and panels. The largest case has more
+/// scores than Burn's attention holds at once.
 fn cases() -> Vec<Case> {
     let images =
         [(3, 1, 1), (1, 1, 2), (5, 4, 4), (2, 3, 5), (2, 8, 4), (2, 5, 7), (2, 8, 8), (1, 13, 7)];
@@ -42,29 +43,11 @@ impl Case {
     }
 }
 
-/// Values in [-1, 1] without a period that the sizes share.
-fn noise(count: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    (0..count)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            (f64::from(state) / f64::from(u32::MAX) * 2.0 - 1.0) as f32
-        })
-        .collect()
+fn plain(shape: [usize; 4], size: f64, seed: u32) -> Tensor<4> {
+    tensor(shape, seed, [0.0, size], FloatDType::F32).inner()
 }
 
-fn plain(shape: [usize; 4], size: f32, seed: u32) -> Tensor<4> {
-    let values = noise(shape.iter().product(), seed).into_iter().map(|x| size * x).collect();
-    Tensor::from_data(TensorData::new::<f32, _>(values, shape), &Device::flex())
-}
-
-fn tensor(shape: [usize; 4], size: f32, seed: u32, dtype: FloatDType) -> Tensor<4> {
-    Tensor::from_inner(plain(shape, size, seed)).cast(dtype).detach().require_grad()
-}
-
-/// What [`attention`] says it is, of Burn's operations.
+/// Computes by Burn's operations what [`attention`] documents.
 fn reference(qkv: Tensor<4>, heads: usize) -> Tensor<4> {
     let [b, channels, h, w] = qkv.dims();
     let d = channels / 3 / heads;
@@ -77,36 +60,25 @@ fn reference(qkv: Tensor<4>, heads: usize) -> Tensor<4> {
         .reshape([b, heads * d, h, w])
 }
 
-/// Output, then the gradient of qkv of `sum(output * something)`.
+/// Computes the output, and the gradient of `sum(output * weights)` by qkv.
 fn run(case: Case, dtype: FloatDType, of: fn(Tensor<4>, usize) -> Tensor<4>) -> [TensorData; 2] {
-    let qkv = tensor(case.qkv(), case.size, 1, dtype);
+    let qkv = tensor(case.qkv(), 1, [0.0, case.size], dtype);
     let y = of(qkv.clone(), case.heads);
-    let weights = tensor(y.dims(), 1.0, 2, dtype).detach();
+    let weights = tensor(y.dims(), 2, [0.0, 1.0], dtype).detach();
     let grads = (y.clone() * weights).sum().backward();
     [y.into_data(), qkv.grad(&grads).unwrap().into_data()]
 }
 
-/// The largest difference, over the largest value or 1.
-fn difference(a: &TensorData, b: &TensorData) -> f64 {
-    assert_eq!(a.shape(), b.shape());
-    let largest = b.iter::<f64>().map(f64::abs).fold(1.0, f64::max);
-    let differences = a.iter::<f64>().zip(b.iter::<f64>()).map(|(a, b)| (a - b).abs());
-    // NaN would slip through a maximum.
-    let differences = differences.map(|x| if x.is_nan() { f64::INFINITY } else { x });
-    differences.fold(0.0, f64::max) / largest
-}
-
 fn assert_agree(case: Case, a: &[TensorData; 2], b: &[TensorData; 2], tolerance: f64) {
     for (name, (a, b)) in ["y", "dqkv"].iter().zip(a.iter().zip(b)) {
-        let difference = difference(a, b);
+        let difference = relative_difference(a, b, 1.0);
         assert!(difference <= tolerance, "{name} differs by {difference:e} for {case:?}");
     }
 }
 
-/// Scores are sums of at most 100 products of at most 4, over 10; their error, in the end a few
-/// roundings of numbers near 4, goes into the probabilities as a relative one, as do some ten
-/// roundings of the rest. They come to 1.3e-6 at most here; a wrong or missing term of a sum is 1e-4
-/// or more.
+/// The largest difference found is 1.3e-6; a wrong or missing term of a sum is 1e-4 or more. Scores are
+/// sums of at most 100 products of at most 4, divided by 10. Their error, a few roundings of numbers near
+/// 4, becomes a relative error of the probabilities, as do some ten other roundings.
 const F32_TOLERANCE: f64 = 5e-6;
 
 #[test]
@@ -117,7 +89,7 @@ fn agrees_with_burn() {
     }
 }
 
-/// Against f64 the f32 kernels are as good as f32 allows.
+/// The f32 kernels are as near to f64 as f32 allows.
 #[test]
 fn f32_is_near_f64() {
     for case in cases() {
@@ -126,7 +98,7 @@ fn f32_is_near_f64() {
     }
 }
 
-/// Other types take Burn's operations, with our derivative.
+/// Other types are computed by Burn's operations, with our derivative.
 #[test]
 fn f64_agrees_with_burn() {
     for case in cases() {
@@ -136,11 +108,11 @@ fn f64_agrees_with_burn() {
     }
 }
 
-/// Scores of 80 and 700 in size: exponentials of both signs overflow where the largest is not
-/// taken off first, and most underflow where it is. A score of 700 is rounded by 3e-5, and its
-/// gradient is up to 26 times that of the probabilities.
+/// Scores are up to 80 and 700: exponentials overflow unless the largest score is subtracted first, and
+/// most underflow if it is. A score of 700 is rounded by 3e-5, and its gradient is up to 26 times that of
+/// the probabilities.
 #[test]
-fn large_scores_overflow_nothing() {
+fn large_scores_do_not_overflow() {
     for (size, tolerance) in [(9.0, 2e-5), (26.5, 1e-4)] {
         for (channels, height, width) in [(1, 5, 7), (1, 16, 16)] {
             let case = Case { batch: 2, heads: 2, channels, height, width, size };
@@ -150,9 +122,9 @@ fn large_scores_overflow_nothing() {
     }
 }
 
-/// In f64, where they are exact enough: central differences of each value of qkv.
+/// Compares with central differences for each value of qkv, in f64, where they are exact enough.
 #[test]
-fn the_gradient_is_that_of_finite_differences() {
+fn gradient_equals_finite_differences() {
     const STEP: f64 = 1e-5;
     let case = Case { batch: 2, heads: 2, channels: 3, height: 2, width: 3, size: 2.0 };
     let [_, grad] = run(case, FloatDType::F64, attention);
@@ -182,19 +154,13 @@ fn repeats_itself_for_any_number_of_threads() {
     let many = Case { batch: 2, heads: 7, channels: 8, height: 16, width: 16, ..one_head };
     let alone = Case { batch: 1, heads: 1, ..many };
     for case in [one_head, many, alone] {
-        let run = || run(case, FloatDType::F32, attention);
-        let once = run();
-        assert_eq!(once, run());
-        for threads in [1, 2, 5] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(once, pool.install(run), "{threads} threads");
-        }
+        assert_repeats(|| run(case, FloatDType::F32, attention));
     }
 }
 
-/// What an image becomes, and its gradient, do not depend on the images beside it, be they NaN.
+/// An image's result and gradient do not depend on the other images, even if one is NaN.
 #[test]
-fn images_do_not_see_each_other() {
+fn images_do_not_influence_each_other() {
     let case = Case { batch: 6, heads: 2, channels: 5, height: 5, width: 7, size: 2.0 };
     let qkv = plain(case.qkv(), case.size, 1);
     let run = |qkv: Tensor<4>| {
@@ -210,7 +176,7 @@ fn images_do_not_see_each_other() {
         for (together, alone) in together.iter().zip(alone) {
             let ours = together.clone().narrow(0, i, 1).into_data();
             if i == 3 {
-                assert!(ours.iter::<f32>().any(f32::is_nan), "NaN must be seen");
+                assert!(ours.iter::<f32>().any(f32::is_nan), "NaN must show");
             } else {
                 assert_eq!(ours, alone.into_data());
             }
@@ -218,7 +184,7 @@ fn images_do_not_see_each_other() {
     }
 }
 
-/// Views are copied into order first.
+/// Views are made contiguous first.
 #[test]
 fn strides_of_the_input_do_not_matter() {
     let view = plain([7, 5, 2, 12], 2.0, 1).permute([2, 3, 1, 0]); // [2, 12, 5, 7]
@@ -226,7 +192,7 @@ fn strides_of_the_input_do_not_matter() {
     assert_eq!(attention(view, 2).into_data(), attention(copy, 2).into_data());
 }
 
-/// Untracked tensors need no autodiff, and give the same.
+/// Untracked tensors need no autodiff, and give the same result.
 #[test]
 fn untracked_inputs() {
     let qkv = plain([2, 12, 4, 4], 2.0, 1);
@@ -237,14 +203,14 @@ fn untracked_inputs() {
     let y = attention(fixed, 2);
     assert_eq!(y.to_data(), expected);
 
-    // Only a part is tracked: v, as in a network whose q and k are frozen.
+    // Only v is tracked, as in a network whose q and k are frozen.
     let qk = plain([2, 8, 4, 4], 2.0, 3);
-    let v = tensor([2, 4, 4, 4], 2.0, 4, FloatDType::F32);
+    let v = tensor([2, 4, 4, 4], 4, [0.0, 2.0], FloatDType::F32);
     let run = |of: fn(Tensor<4>, usize) -> Tensor<4>| {
         let y = of(Tensor::cat(vec![Tensor::from_inner(qk.clone()), v.clone()], 1), 2);
         v.grad(&y.powi_scalar(2).sum().backward()).unwrap().into_data()
     };
-    assert!(difference(&run(attention), &run(reference)) < F32_TOLERANCE);
+    assert!(relative_difference(&run(attention), &run(reference), 1.0) < F32_TOLERANCE);
 }
 
 #[test]

@@ -1,15 +1,16 @@
-//! The forward pass and the data gradient.
+//! The output and the gradient of x, as a direct product.
 
 use rayon::prelude::*;
 
 use super::lattice::Lattice;
-use super::pack::{Buffer, Padded};
-use super::shape::{ConvShape, PIXELS_TOGETHER, images_together};
+use crate::conv::flex::padded::Padded;
+use crate::conv::flex::shape::{ConvShape, PIXELS_TOGETHER, images_together};
+use crate::cpu::buffer::Buffer;
 use crate::cpu::product::{Product, panel_width};
-use crate::cpu::spares::Spares;
 use crate::cpu::transpose::transpose;
+use crate::cpu::workspace::WorkspacePool;
 
-/// `[B, C, H, W] -> [B, O, H', W']`
+/// Computes the output: `[B, C, H, W] -> [B, O, H', W']`.
 pub(crate) fn forward(
     shape: &ConvShape,
     x: &[f32],
@@ -33,7 +34,7 @@ pub(crate) fn forward(
     .run(x)
 }
 
-/// The gradient of x, `[B, C, H, W]`, from that of the output, `[B, O, H', W']`.
+/// Computes the gradient of x, `[B, C, H, W]`, from that of the output, `[B, O, H', W']`.
 pub(crate) fn x_grad(shape: &ConvShape, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     let taps = shape.kernel * shape.kernel;
     Correlation {
@@ -52,22 +53,24 @@ pub(crate) fn x_grad(shape: &ConvShape, weight: &[f32], grad: &[f32]) -> Vec<f32
     .run(grad)
 }
 
-/// Each output pixel of each lattice is a sum over its taps and the input's channels.
+/// A computation in which each output pixel of each lattice is a sum over the lattice's taps and the
+/// input's channels.
 struct Correlation<'a> {
     batch: usize,
     /// Channels, height, width.
     input: [usize; 3],
+    /// Channels, height, width.
     output: [usize; 3],
     lattices: Vec<Lattice>,
     weight: Weight<'a>,
     bias: Option<&'a [f32]>,
 }
 
-/// The weight of output channel o, input channel c and tap t is at
+/// The weights: that of output channel o, input channel c and tap t is at
 /// `o * output_stride + c * input_stride + t`.
 struct Weight<'a> {
     values: &'a [f32],
-    /// Taps of the whole kernel.
+    /// The taps of the whole kernel.
     kernel: usize,
     input_stride: usize,
     output_stride: usize,
@@ -75,11 +78,11 @@ struct Weight<'a> {
 
 /// A lattice with its share of the weight and its tables of addresses.
 struct Prepared {
-    /// For each panel of output channels: `[patch, panel_width]`
+    /// For each panel of output channels, `[patch, panel_width]`.
     panels: Vec<Buffer>,
     pixels: Vec<u32>,
     patch: Vec<u32>,
-    /// Where each pixel goes in its image; to the place of its own number if `in_order`.
+    /// Where each pixel goes in its image. If `in_order`, pixel i goes to place i.
     targets: Vec<u32>,
     in_order: bool,
 }
@@ -100,13 +103,13 @@ impl Correlation<'_> {
 
         let images_in = self.input.iter().product::<usize>() * together;
         let images_out = outputs * plane * together;
-        let spares = Spares::new(|| Buffer::zeros(padded.len() * together));
+        let workspaces = WorkspacePool::new(|| Buffer::zeros(padded.len() * together));
         let groups = out.par_chunks_mut(images_out).zip(input.par_chunks(images_in));
         groups.for_each(|(out, images)| {
-            spares.lend(|packed| {
+            workspaces.lend(|packed| {
                 padded.pack(images, packed);
                 if together == 1 {
-                    // The channels of one image lie together, so its panels can be shared out.
+                    // The channels of one image lie together, so threads can share its panels.
                     out.par_chunks_mut(panel)
                         .enumerate()
                         .for_each(|(i, out)| self.panel(&prepared, packed, i, out));
@@ -120,6 +123,7 @@ impl Correlation<'_> {
         out
     }
 
+    /// Prepares what the lattice needs for this number of images.
     fn prepare(&self, lattice: &Lattice, padded: &Padded, images: usize) -> Prepared {
         let [outputs, _, width] = self.output;
         let panel_width = panel_width(outputs);
@@ -136,15 +140,15 @@ impl Correlation<'_> {
         Prepared { panels, pixels, patch, targets, in_order: step == 1 }
     }
 
-    /// `[patch, panel_width]`, zero where there are no more outputs.
+    /// Lays out a panel of the weight: `[patch, panel_width]`, zero past the last output.
     fn weight_panel(&self, lattice: &Lattice, first: usize, panel_width: usize) -> Buffer {
         let Weight { values, kernel, input_stride, output_stride } = self.weight;
         let ([inputs, ..], [outputs, ..]) = (self.input, self.output);
         let (taps, count) = (lattice.taps.len(), panel_width.min(outputs - first));
         let values = &values[first * output_stride..];
         let mut panel = Buffer::zeros(inputs * taps * panel_width);
-        let as_it_is = lattice.taps.iter().map(|tap| tap.weight).eq(0..kernel);
-        if as_it_is && input_stride == kernel {
+        let unchanged = lattice.taps.iter().map(|tap| tap.weight).eq(0..kernel);
+        if unchanged && input_stride == kernel {
             transpose(values, output_stride, &mut panel, panel_width, count, inputs * kernel);
             return panel;
         }
@@ -159,9 +163,9 @@ impl Correlation<'_> {
         panel
     }
 
-    /// One panel of output channels of the packed images; `out` begins with its first channel.
+    /// Computes one panel of output channels of the packed images; `out` begins with its first channel.
     fn panel(&self, prepared: &[Prepared], packed: &[f32], index: usize, out: &mut [f32]) {
-        /// So many that their sums stay in the fastest cache until they are stored.
+        /// So few that their sums stay in the fastest cache until they are stored.
         const PIXELS: usize = 128;
         let [outputs, height, width] = self.output;
         let plane = height * width;
@@ -188,18 +192,18 @@ impl Correlation<'_> {
     }
 }
 
-/// The planes of a panel's channels, image after image.
+/// The planes of a panel's channels, one image after another.
 struct Planes<'a> {
     out: &'a mut [f32],
     plane: usize,
-    /// From an image to the next.
+    /// Values from one image to the next.
     image: usize,
     channels: usize,
 }
 
 impl Prepared {
-    /// Puts `sums` `[pixels, panel_width]`, those of the lattice from `first` on, counted through
-    /// all images, where they belong.
+    /// Stores `sums` `[pixels, panel_width]`: those of the lattice's pixels from `first` on, counted
+    /// through all images.
     fn store(&self, mut sums: &[f32], panel_width: usize, first: usize, planes: &mut Planes<'_>) {
         let each = self.targets.len();
         let mut next = first;

@@ -1,18 +1,18 @@
-//! Laws of `group_norm` and its kin: they are Burn's group normalisation, their derivative is the
-//! derivative, and they repeat themselves bit for bit.
-#![cfg(feature = "flex")]
+//! `group_norm` and its variants equal Burn's group normalisation, their gradients equal finite
+//! differences, and they repeat bit for bit.
 
-mod conduct;
-mod support;
+mod cases;
+mod invariants;
 
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use halfstep_ops::group_norm;
 
-use support::*;
+use crate::support::{relative_difference, tensor};
+use cases::*;
 
-/// Some 200 times f32's own rounding; a wrong term is about 0.1. The largest measured is 1.1e-5, with
-/// AVX2's eight lanes: a gradient of the shift, a sum of 1056 terms that cancel. In groups of a few
-/// values, which may be nearly equal, rounding is divided by as little as `sqrt(EPSILON)`.
+/// About 200 times the rounding of f32; a wrong term is about 0.1. The largest difference measured is
+/// 1.1e-5, with AVX2's eight lanes: a gradient of the shift, a sum of 1056 terms that cancel. In groups of
+/// few values, which may be nearly equal, rounding is divided by as little as `sqrt(EPSILON)`.
 fn f32_tolerance(case: Case) -> f64 {
     let [_, channels, height, width] = case.shape;
     let few = channels / case.groups * height * width < 8;
@@ -30,10 +30,10 @@ fn f32_agrees_with_burn_in_f64() {
     }
 }
 
-/// Of all cases the worst, so two f32 computations are judged by a third, exact one: they differ
-/// from each other by what is Burn's rounding, not ours.
+/// The worst errors of two f32 computations over all cases: where they differ from each other, it is
+/// Burn's rounding and not ours.
 #[test]
-fn f32_is_no_further_from_f64_than_burns() {
+fn f32_is_as_near_to_f64_as_burns() {
     let (mut ours, mut burn) = ([0.0_f64; 5], [0.0_f64; 5]);
     for case in cases() {
         for kind in KINDS {
@@ -41,7 +41,7 @@ fn f32_is_no_further_from_f64_than_burns() {
             for (worst, is_ours) in [(&mut ours, true), (&mut burn, false)] {
                 let results = run(case, kind, FloatDType::F32, is_ours);
                 for ((worst, result), truth) in worst.iter_mut().zip(&results).zip(&truth) {
-                    *worst = worst.max(largest_difference(result, truth));
+                    *worst = worst.max(relative_difference(result, truth, 1.0));
                 }
             }
         }
@@ -49,7 +49,7 @@ fn f32_is_no_further_from_f64_than_burns() {
     assert!(ours.iter().zip(&burn).all(|(ours, burn)| ours <= burn), "{ours:?}, {burn:?}");
 }
 
-/// Other types are composed of Burn's operations, the derivative by the same formulas.
+/// Other types are composed of Burn's operations, their derivative by the same formulas.
 #[test]
 fn f64_agrees_with_burn() {
     for case in cases().into_iter().step_by(3) {
@@ -62,20 +62,20 @@ fn f64_agrees_with_burn() {
     }
 }
 
-/// The layer itself, for its conventions.
+/// Burn's layer has the same conventions.
 #[test]
-fn is_burns_layer() {
+fn equals_burns_layer() {
     let device = Device::flex();
     let layer = burn::nn::GroupNormConfig::new(3, 12).with_epsilon(0.1).init(&device);
     let x = tensor([2, 12, 5, 3], 1, [2.0, 1.0], FloatDType::F32).inner();
     let (weight, bias) = (Tensor::ones([12], &device), Tensor::zeros([12], &device));
     let ours = group_norm(x.clone(), weight, bias, 3, 0.1).into_data();
-    assert!(largest_difference(&ours, &layer.forward(x).into_data()) < 1e-6);
+    assert!(relative_difference(&ours, &layer.forward(x).into_data(), 1.0) < 1e-6);
 }
 
-/// Against differences of f64, by the formula that all backends but flex use.
+/// Compares with finite differences in f64, where flex uses the formulas of all other backends.
 #[test]
-fn the_derivative_is_the_derivative() {
+fn gradients_equal_finite_differences() {
     const STEP: f64 = 1e-5;
     let case = Case { shape: [2, 6, 2, 3], groups: 2, mean: 0.5, spread: 1.0 };
     let weights = tensor(case.shape, 5, [0.3, 1.0], FloatDType::F64).detach();
@@ -97,7 +97,7 @@ fn the_derivative_is_the_derivative() {
     }
 }
 
-/// The inputs with one value moved: of x, weight, bias or shift.
+/// Moves one value of the inputs: of x, weight, bias or shift.
 fn nudged(case: Case, which: usize, index: usize, by: f64) -> Inputs {
     fn nudge<const D: usize>(tensor: &mut Tensor<D>, index: usize, by: f64) {
         let mut values: Vec<f64> = tensor.to_data().iter().collect();
@@ -105,7 +105,7 @@ fn nudged(case: Case, which: usize, index: usize, by: f64) -> Inputs {
         let data = TensorData::new(values, tensor.dims());
         *tensor = Tensor::from_data(data, (&tensor.device(), DType::F64));
     }
-    let mut inputs = Inputs::of(case, FloatDType::F64);
+    let mut inputs = Inputs::new(case, FloatDType::F64);
     match which {
         0 => nudge(&mut inputs.0, index, by),
         1 => nudge(&mut inputs.2, index, by),
@@ -115,8 +115,8 @@ fn nudged(case: Case, which: usize, index: usize, by: f64) -> Inputs {
     inputs
 }
 
-/// Values about 1000, spread by a hundredth, some 300 steps of f32: of what f32 holds of them, all
-/// digits are found. A sum of squares would lose them all, a mean of f32 the third.
+/// Values about 1000, spread by a hundredth, which is some 300 steps of f32: all digits that f32 holds of
+/// them are kept. A sum of squares would lose all of them; a mean in f32 would lose the third.
 #[test]
 fn survives_a_large_mean() {
     for groups in [1, 4, 8] {
@@ -129,12 +129,12 @@ fn survives_a_large_mean() {
     }
 }
 
-/// A constant normalises to zero, exactly, and has no gradient but of the mean.
+/// A constant normalises to exactly zero, and its gradients are finite.
 #[test]
 fn a_constant_becomes_the_bias() {
     for value in [0.0, 1.0, 1000.1, -3e7] {
         let case = Case { shape: [2, 6, 5, 7], groups: 2, mean: value, spread: 0.0 };
-        let inputs = Inputs::of(case, FloatDType::F32);
+        let inputs = Inputs::new(case, FloatDType::F32);
         let y = inputs.ours(Kind::Plain, 2);
         let bias = inputs.3.clone().reshape([1, 6, 1, 1]).expand(case.shape);
         assert_eq!(y.into_data(), bias.into_data(), "of {value}");

@@ -1,17 +1,18 @@
-//! The weight gradient.
+//! The gradient of the weight, as a direct product.
 
 use rayon::prelude::*;
 
 use super::lattice::Lattice;
-use super::pack::{Buffer, Padded};
-use super::shape::{ConvShape, PIXELS_TOGETHER, images_together, partial_sums};
+use crate::conv::flex::padded::Padded;
+use crate::conv::flex::shape::{ConvShape, PIXELS_TOGETHER, images_together, partial_sums};
+use crate::cpu::buffer::Buffer;
 use crate::cpu::product::{Product, panel_width};
 use crate::cpu::transpose::transpose;
 
-/// The gradient of the weight, `[O, C, K, K]`, from x and the gradient of the output.
+/// Computes the gradient of the weight, `[O, C, K, K]`, from x and the gradient of the output.
 ///
-/// A sum over all pixels of all images: partial sums over chunks of the batch in parallel, then
-/// their sum in order.
+/// It is a sum over all pixels of all images. Threads compute partial sums over chunks of the batch;
+/// these are then added in order.
 pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32> {
     let lattice = [Lattice::forward(shape)];
     let padded = Padded::new([shape.channels, shape.height, shape.width], &lattice);
@@ -48,6 +49,7 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
     total
 }
 
+/// The sum over a chunk of the batch.
 struct PartialSum<'a> {
     shape: &'a ConvShape,
     together: usize,
@@ -57,7 +59,7 @@ struct PartialSum<'a> {
 }
 
 impl PartialSum<'_> {
-    /// For each panel of output channels: `[patch, panel_width]`
+    /// Computes the sum over these images: for each panel of output channels, `[patch, panel_width]`.
     fn over(&self, images: std::ops::Range<usize>, x: &[f32], grad: &[f32]) -> Buffer {
         let shape = self.shape;
         let width = panel_width(shape.outputs);
@@ -79,9 +81,9 @@ impl PartialSum<'_> {
         sums
     }
 
-    /// Adds what a few images give for one panel of output channels, from channel `first` on.
+    /// Adds the terms of a few images for one panel of output channels, from channel `first` on.
     fn add(&self, packed: &[f32], grad: &[f32], first: usize, sums: &mut [f32]) {
-        /// So many that their gradients stay in the fastest cache while the patch is run through.
+        /// So few that their gradients stay in the fastest cache while the patch is traversed.
         const PIXELS: usize = 256;
         let outputs = self.shape.outputs;
         let width = panel_width(outputs);

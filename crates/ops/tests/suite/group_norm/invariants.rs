@@ -1,11 +1,12 @@
-//! Extreme values, threads, batches, views, tracking, and what is refused.
+//! Extreme values, threads, batches, views, tracking, and invalid arguments.
 
 use burn::tensor::{Device, FloatDType, Tensor};
 use halfstep_ops::{group_norm, group_norm_silu, shifted_group_norm_silu};
 
-use crate::support::*;
+use super::cases::*;
+use crate::support::{assert_repeats, tensor};
 
-/// SiLU far from zero: none of it overflows, and what is not a number stays so.
+/// SiLU does not overflow far from zero, and NaN stays NaN.
 #[test]
 fn large_values_and_nan() {
     let device = Device::flex();
@@ -28,22 +29,16 @@ fn repeats_itself_for_any_number_of_threads() {
     for (shape, groups) in [([21, 24, 8, 8], 8), ([3, 64, 33, 32], 32), ([5, 8, 3, 3], 1)] {
         let case = Case { shape, groups, mean: 1.0, spread: 2.0 };
         for kind in KINDS {
-            let run = || run(case, kind, FloatDType::F32, true);
-            let once = run();
-            assert_eq!(once, run());
-            for threads in [1, 2, 5] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                assert_eq!(once, pool.install(run), "{threads} threads");
-            }
+            assert_repeats(|| run(case, kind, FloatDType::F32, true));
         }
     }
 }
 
-/// What an image becomes does not depend on the images beside it.
+/// An image's result does not depend on the other images.
 #[test]
-fn an_image_is_normalised_alike_in_any_batch() {
+fn images_do_not_influence_each_other() {
     let case = Case { shape: [9, 20, 5, 6], groups: 4, mean: 1.0, spread: 2.0 };
-    let inputs = Inputs::of(case, FloatDType::F32);
+    let inputs = Inputs::new(case, FloatDType::F32);
     for kind in KINDS {
         let together = inputs.ours(kind, 4);
         for i in 0..9 {
@@ -56,7 +51,7 @@ fn an_image_is_normalised_alike_in_any_batch() {
     }
 }
 
-/// Views are copied into order first, and no input is written to.
+/// Views are made contiguous first, and no input is overwritten.
 #[test]
 fn strides_and_owners_of_the_inputs_do_not_matter() {
     let x = tensor([4, 6, 5, 8], 1, [1.0, 2.0], FloatDType::F32).inner();
@@ -72,12 +67,12 @@ fn strides_and_owners_of_the_inputs_do_not_matter() {
     assert_eq!(x.into_data(), before);
 }
 
-/// A gradient may be shared: that of a sum belongs to both of its terms.
+/// A gradient may be shared: the gradient of a sum belongs to both terms.
 #[test]
-fn a_shared_gradient_is_not_written_to() {
+fn a_shared_gradient_is_not_overwritten() {
     let case = Case { shape: [2, 8, 4, 4], groups: 2, mean: 0.0, spread: 1.0 };
     for kind in KINDS {
-        let inputs = Inputs::of(case, FloatDType::F32);
+        let inputs = Inputs::new(case, FloatDType::F32);
         let other = tensor(case.shape, 7, [0.0, 1.0], FloatDType::F32);
         let something = tensor(case.shape, 5, [0.3, 1.0], FloatDType::F32).detach();
         let sum = inputs.ours(kind, case.groups) + other.clone();
@@ -88,12 +83,12 @@ fn a_shared_gradient_is_not_written_to() {
     }
 }
 
-/// Only what is tracked gets a gradient, and untracked tensors need no autodiff at all.
+/// Only tracked tensors get a gradient, and untracked ones need no autodiff.
 #[test]
 fn partly_tracked_inputs() {
     let case = Case { shape: [2, 6, 4, 4], groups: 3, mean: 0.0, spread: 1.0 };
     for kind in KINDS {
-        let Inputs(x, shift, weight, bias) = Inputs::of(case, FloatDType::F32);
+        let Inputs(x, shift, weight, bias) = Inputs::new(case, FloatDType::F32);
         let (x0, shift0) = (x.clone().inner(), shift.clone().inner());
         let (weight0, bias0) = (weight.clone().inner(), bias.clone().inner());
         let plain = Inputs(x0.clone(), shift0.clone(), weight0.clone(), bias0.clone());

@@ -1,8 +1,10 @@
-//! Cases, inputs, and the same computed by Burn.
+//! Cases, their inputs, and the same computed by Burn.
 
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use halfstep_ops::{group_norm, group_norm_silu, shifted_group_norm_silu};
+
+use crate::support::{relative_difference, tensor};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
@@ -18,13 +20,13 @@ pub(crate) const EPSILON: f64 = 1e-5;
 pub(crate) struct Case {
     pub(crate) shape: [usize; 4],
     pub(crate) groups: usize,
-    /// What x is spread about, and how far.
+    /// x lies in `mean` plus or minus `spread`.
     pub(crate) mean: f64,
     pub(crate) spread: f64,
 }
 
-/// Sizes around the edges of vectors and of the runs that are summed up at a time; one group, one
-/// channel a group, one pixel; values far from zero.
+/// Lists sizes around the edges of vectors and of the runs that are summed at a time; one group, one
+/// channel per group, one pixel; values far from zero.
 pub(crate) fn cases() -> Vec<Case> {
     let images = [(1, 1, 2), (3, 1, 1), (2, 5, 3), (1, 4, 4), (5, 8, 8), (2, 7, 13), (1, 33, 32)];
     let channels = [(8, 1), (8, 8), (8, 2), (12, 3), (64, 32), (5, 5)];
@@ -40,33 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Values in [-1, 1] without a period that the sizes share.
-fn noise(count: usize, seed: u32) -> Vec<f64> {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    (0..count)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            f64::from(state) / f64::from(u32::MAX) * 2.0 - 1.0
-        })
-        .collect()
-}
-
-/// Values of f32 whatever the type, so that all types are given the same.
-pub(crate) fn tensor<const D: usize>(
-    shape: [usize; D],
-    seed: u32,
-    [mean, spread]: [f64; 2],
-    dtype: FloatDType,
-) -> Tensor<D> {
-    let noise = noise(shape.iter().product(), seed);
-    let values = noise.into_iter().map(|value| (mean + spread * value) as f32).collect::<Vec<_>>();
-    let values = TensorData::new(values, shape);
-    Tensor::<D>::from_data(values, &Device::flex().autodiff()).cast(dtype).detach().require_grad()
-}
-
-/// x, shift, weight, bias.
+/// The inputs: x, shift, weight and bias.
 pub(crate) struct Inputs(
     pub(crate) Tensor<4>,
     pub(crate) Tensor<2>,
@@ -75,7 +51,7 @@ pub(crate) struct Inputs(
 );
 
 impl Inputs {
-    pub(crate) fn of(case: Case, dtype: FloatDType) -> Self {
+    pub(crate) fn new(case: Case, dtype: FloatDType) -> Self {
         let [batch, channels, ..] = case.shape;
         Self(
             tensor(case.shape, 1, [case.mean, case.spread], dtype),
@@ -97,7 +73,7 @@ impl Inputs {
         }
     }
 
-    /// The formulas of `burn::nn::GroupNorm`, whose parameters are f32 whatever they are made of.
+    /// Computes the formulas of `burn::nn::GroupNorm`, whose own parameters are always f32.
     pub(crate) fn burn(&self, kind: Kind, groups: usize) -> Tensor<4> {
         let Self(x, shift, weight, bias) = self;
         let [batch, channels, height, width] = x.dims();
@@ -119,9 +95,9 @@ impl Inputs {
     }
 }
 
-/// Output, then the gradients of x, weight, bias (and shift) of `sum(output * something)`.
+/// Computes the output, and the gradients of `sum(output * something)` by x, weight, bias (and shift).
 pub(crate) fn run(case: Case, kind: Kind, dtype: FloatDType, ours: bool) -> Vec<TensorData> {
-    let inputs = Inputs::of(case, dtype);
+    let inputs = Inputs::new(case, dtype);
     let y = if ours { inputs.ours(kind, case.groups) } else { inputs.burn(kind, case.groups) };
     let something = tensor(case.shape, 5, [0.3, 1.0], dtype).detach();
     let grads = (y.clone() * something).sum().backward();
@@ -138,13 +114,6 @@ pub(crate) fn run(case: Case, kind: Kind, dtype: FloatDType, ours: bool) -> Vec<
     results
 }
 
-/// Relative to the largest value there is, or to 1.
-pub(crate) fn largest_difference(a: &TensorData, b: &TensorData) -> f64 {
-    assert_eq!(a.shape(), b.shape());
-    let scale = b.iter::<f64>().fold(1.0_f64, |scale, b| scale.max(b.abs()));
-    a.iter::<f64>().zip(b.iter::<f64>()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / scale
-}
-
 pub(crate) fn assert_agree(
     case: Case,
     kind: Kind,
@@ -154,7 +123,7 @@ pub(crate) fn assert_agree(
 ) {
     assert_eq!(a.len(), b.len());
     for (name, (a, b)) in ["y", "dx", "dweight", "dbias", "dshift"].iter().zip(a.iter().zip(b)) {
-        let difference = largest_difference(a, b);
+        let difference = relative_difference(a, b, 1.0);
         assert!(difference <= tolerance, "{kind:?}: {name} differs by {difference:e} for {case:?}");
     }
 }

@@ -1,5 +1,4 @@
-//! Learning in 16 bits: it follows f32, survives overflow, resumes exactly; and what cannot is
-//! refused by name.
+//! Training in 16 bits: the loss tracks f32, and a step that overflows is skipped.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
@@ -45,7 +44,7 @@ fn batch() -> TrainingBatch {
     }
 }
 
-/// The v-error of a teacher.
+/// A teacher's objective: predict v.
 fn objective(model: &ModelFolder) -> FromImages<'_> {
     FromImages {
         schedule: &model.schedule,
@@ -55,7 +54,7 @@ fn objective(model: &ModelFolder) -> FromImages<'_> {
     }
 }
 
-/// Loss and gradient norm of each step of a teacher, on the same batch at every step.
+/// Trains a teacher on the same batch at every step; returns the loss and gradient norm of each step.
 fn teach(model: &ModelFolder, learner: &mut Learner, steps: u64) -> Vec<[f64; 2]> {
     let (batch, objective) = (batch(), objective(model));
     let one = |_| {
@@ -70,11 +69,10 @@ fn values(list: &[Tensor<1>]) -> Vec<Vec<f32>> {
     list.iter().map(|tensor| tensor.to_data().try_into_vec().unwrap()).collect()
 }
 
-/// Each loss is a mean over 1024 squares whose roots are off by some roundings of half an epsilon,
-/// most of which cancel; what is left is within one epsilon, over twenty steps. Learning makes the
-/// loss fall by much more.
+/// Each loss is a mean of 1024 squares, whose roots are off by a few roundings of half an epsilon. Most of them cancel:
+/// the losses of twenty steps agree to one epsilon. Training itself lowers the loss by much more.
 #[test]
-fn losses_in_16_bits_follow_those_in_f32() {
+fn losses_in_16_bits_track_those_in_f32() {
     let model = tiny_model(Some(3), None);
     let wide = teach(&model, &mut learner(&model, Precision::F32), 20);
     assert!(wide[19][0] < 0.7 * wide[0][0], "{wide:?}");
@@ -88,11 +86,10 @@ fn losses_in_16_bits_follow_those_in_f32() {
     }
 }
 
-/// Clipping, AdamW, the moving average and skipped steps are the same over all parameters at once as
-/// over one at a time; the norm is summed up in another order, which a step turns into a few roundings
-/// of weights below 4.
+/// Clipping, AdamW, the moving average and skipped steps give equal results for all parameters in one tensor and for one
+/// tensor per parameter. Only the norm is summed in another order, which changes weights below 4 by a few roundings.
 #[test]
-fn parameters_in_one_tensor_learn_alike() {
+fn parameters_in_one_tensor_train_alike() {
     let model = tiny_model(Some(3), None);
     for precision in [Precision::F32, Precision::F16] {
         let mut separate = learner(&model, precision);
@@ -112,9 +109,9 @@ fn parameters_in_one_tensor_learn_alike() {
     }
 }
 
-/// Asking for f32 changes nothing: the network is the same, bit for bit.
+/// A network in f32 gives the same bits after a conversion to f32.
 #[test]
-fn f32_is_what_it_was() {
+fn conversion_to_f32_changes_nothing() {
     let model = tiny_model(Some(3), None);
     let z = Tensor::<4>::ones([2, 1, 8, 8], &Device::flex());
     let plain = model.unet.forward(z.clone(), &[5.0], Some(&[0, 1]), None);
@@ -122,9 +119,9 @@ fn f32_is_what_it_was() {
     assert_eq!(plain.into_data(), same.into_data());
 }
 
-/// By their names in diffusers, whatever the network calls the modules that hold them.
+/// Parameters are recognised by their names in diffusers.
 #[test]
-fn norms_and_classes_keep_their_parameters_and_all_others_are_rounded() {
+fn only_norms_and_class_embeddings_keep_f32_parameters() {
     let rounded = tiny_model(Some(3), None).unet.computing_in(Precision::Bf16);
     let mut kept = 0;
     for (name, values) in param_names(&rounded).into_iter().zip(flat_params(&rounded)) {
@@ -135,10 +132,10 @@ fn norms_and_classes_keep_their_parameters_and_all_others_are_rounded() {
     assert!(kept > 0);
 }
 
-/// A student and its teacher, both in 16 bits: the loss is small, and its target a difference over
-/// sin(phi - phi'), which makes the teacher's roundings larger by about 1/sin(pi/8) = 2.6 twice.
+/// Student and teacher are both in 16 bits. The loss is small, and its target is a difference divided by
+/// sin(phi - phi'): this magnifies the teacher's roundings twice by about 1/sin(pi/8) = 2.6.
 #[test]
-fn distillation_in_16_bits_follows_f32() {
+fn distillation_in_16_bits_tracks_f32() {
     let model = tiny_model(Some(3), None);
     let loss = |precision: Precision| {
         let teacher = model.unet.computing_in(precision);
@@ -161,8 +158,8 @@ fn distillation_in_16_bits_follows_f32() {
     }
 }
 
-/// A factor of 2^100 overflows f16 at once: the step is left out, the factor halved, and all is as
-/// it was but the count of steps.
+/// A loss scale of 2^100 overflows f16 at once: the step is skipped, the factor is halved, and nothing else changes
+/// except the count of steps.
 #[test]
 fn an_overflow_leaves_weights_and_moments_as_they_were() {
     let model = tiny_model(Some(3), None);
@@ -180,17 +177,16 @@ fn an_overflow_leaves_weights_and_moments_as_they_were() {
     assert_eq!(learner.step, 3);
     let scale = learner.loss_scale.as_ref().unwrap().read().unwrap();
     assert_eq!(scale, [2f32.powi(99), 0.0]);
-    // From a factor that fits, it goes on.
+    // With a factor that fits, the next step is taken.
     learner.loss_scale = Some(LossScale::new(&Device::flex()));
     let [[_, norm]] = teach(&model, &mut learner, 1)[..] else { panic!("one step") };
     assert!(norm > 0.0);
     assert_ne!(before.0, values(&flat_params(&learner.network)));
 }
 
-/// In f32 there is no scale to blame: a step is left out because it was asked for, counted, and the
-/// next one is taken.
+/// In f32, without a loss scale, [`NonFinite::Skip`] skips the step; it is counted, and the next step is taken.
 #[test]
-fn a_step_that_is_not_finite_is_left_out_when_asked() {
+fn a_step_that_is_not_finite_is_skipped_on_request() {
     let model = tiny_model(Some(3), None);
     let mut learner = learner(&model, Precision::F32);
     learner.non_finite = NonFinite::Skip;
@@ -215,9 +211,9 @@ fn a_step_that_is_not_finite_is_left_out_when_asked() {
     assert!(step(&mut learner, 1.0).taken);
 }
 
-/// Without scaling, gradients of small losses vanish in f16; with it they do not.
+/// Gradients of small losses vanish in f16 without loss scaling, and do not vanish with it.
 #[test]
-fn the_scale_keeps_small_gradients() {
+fn loss_scaling_keeps_small_gradients() {
     let model = tiny_model(Some(3), None);
     let norm = |scale: Option<LossScale>| {
         let mut learner = learner(&model, Precision::F16);

@@ -1,24 +1,24 @@
-//! What a run reports while it works.
+//! The events of a run: what a caller can show while the run works.
 
 use halfstep_run::{Metrics, Stage};
 
 use crate::device_check::DeviceCheck;
 use crate::error::TrainError;
 
-/// Something that happened in a run. A caller may show it or ignore it; no result depends on it.
+/// Something that happened in a run. A caller can show it or ignore it; no result depends on that.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The device was compared with the CPU, and agrees.
+    /// The device was compared with the CPU, and the results agree.
     DeviceAgrees(&'a DeviceCheck),
-    /// A saved state is damaged; the state before it is used.
+    /// A saved state is damaged; the run uses the previous one.
     DamagedState {
-        /// What is wrong, with the file's name.
+        /// What is wrong, including the file's name.
         problem: &'a str,
     },
-    /// A stage starts, or continues after `step`.
+    /// A stage starts at step 0, or continues after `step`.
     StageStarted {
-        /// The teacher or a round.
+        /// The teacher or a student.
         stage: Stage,
         /// Optimiser steps taken so far.
         step: u64,
@@ -30,7 +30,7 @@ pub enum Event<'a> {
         /// Optimiser steps taken so far.
         step: u64,
     },
-    /// A line of metrics was written.
+    /// A line was written to `metrics.jsonl`.
     MetricsWritten {
         /// The line.
         line: &'a Metrics,
@@ -45,17 +45,17 @@ pub enum Event<'a> {
         label: &'a str,
         /// Network calls made so far.
         calls: u64,
-        /// Network calls in all; 0 before the first one.
+        /// Total number of network calls; 0 before the first call.
         total: u64,
     },
-    /// The images are drawn, or drawing was stopped.
+    /// Drawing has ended, with all images or because it was stopped.
     DrawingEnded,
     /// The report could not be written; the run continues.
     ReportFailed {
-        /// Why.
+        /// The reason.
         error: &'a TrainError,
     },
 }
 
-/// A function that is told of every [`Event`].
+/// A function that receives every [`Event`] of a run.
 pub type OnEvent<'a> = &'a dyn Fn(Event<'_>);

@@ -1,4 +1,4 @@
-//! The model: read from its folder, or made of a run's configuration with drawn weights.
+//! The model: read from its folder, or built from a run's configuration with random weights.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
 use halfstep_train::{Job, drawn_network};
 
-/// From `--model` or `--config`, of which one must be given.
+/// The model of `--model` or `--config`; exactly one of them must be given.
 pub fn load(
     folder: Option<&Path>,
     config: Option<&Path>,
@@ -20,7 +20,7 @@ pub fn load(
     }
 }
 
-/// The network that a configuration describes, no weight of it zero.
+/// The network that a configuration describes, with random weights, none of them zero.
 fn drawn(config: &Path, device: &Device) -> anyhow::Result<ModelFolder> {
     let job = Job::load(config, &[])?;
     let outline =

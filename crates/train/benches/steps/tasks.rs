@@ -16,18 +16,19 @@ pub const TASKS: [&str; 6] = ["forward", "train", "distill", "sample1", "sample6
 /// Steps of the sampling tasks.
 const SAMPLING_STEPS: usize = 4;
 
-/// A model, a learner that begins with its weights, and one batch.
+/// A model, a learner that starts from its weights, and one batch.
 pub struct Bench<'a> {
     pub device: &'a SelectedDevice,
     pub model: ModelFolder,
     pub shape: [usize; 3],
-    /// The model as it computes in the learner's precision.
+    /// The model's network in the learner's precision.
     working: UNet,
     learner: Learner,
     batch: TrainingBatch,
 }
 
 impl<'a> Bench<'a> {
+    /// A bench with random images in its batch.
     pub fn new(
         model: ModelFolder,
         precision: Precision,
@@ -59,17 +60,17 @@ impl<'a> Bench<'a> {
         Ok(Self { device, model, shape, working, learner, batch })
     }
 
-    /// What the learner computes in.
+    /// The learner's precision.
     pub fn precision(&self) -> Precision {
         self.learner.precision
     }
 
-    /// Images of a training step.
+    /// Images per training step.
     pub fn batch_size(&self) -> usize {
         self.batch.uniforms.len()
     }
 
-    /// Seconds that a task took, until its result is there.
+    /// Runs a task to its result, and returns the seconds that it took.
     pub fn run(&mut self, task: &str) -> anyhow::Result<f64> {
         let started = Instant::now();
         match task {
@@ -79,7 +80,7 @@ impl<'a> Bench<'a> {
             "sample1" => drop(self.sample(1)?),
             "sample64" => drop(self.sample(64)?),
             "batches" => crate::host::batches()?,
-            other => bail!("`{other}` is none of {TASKS:?}"),
+            other => bail!("`{other}` is not one of {TASKS:?}"),
         }
         Ok(started.elapsed().as_secs_f64())
     }
@@ -90,14 +91,14 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// A teacher's step on the batch at hand, without waiting for it: v-error, backward, clipping,
-    /// AdamW, moving average.
+    /// Starts a training step of a teacher on the bench's batch, without waiting for its end: loss of v, backward
+    /// pass, clipping, AdamW, moving average.
     pub fn train(&mut self) -> anyhow::Result<StepStats> {
         let batch = self.batch.clone();
         self.train_on(&batch)
     }
 
-    /// The same on another batch.
+    /// As [`train`](Self::train), on another batch.
     pub fn train_on(&mut self, batch: &TrainingBatch) -> anyhow::Result<StepStats> {
         let objective = FromImages {
             schedule: &self.model.schedule,
@@ -108,8 +109,8 @@ impl<'a> Bench<'a> {
         Ok(self.learner.learn(1e-4, 1.0, 1, |network| Ok(objective.loss(network, batch)))?)
     }
 
-    /// A training step: its kernels, the seconds in which the host issued them, and all of its
-    /// seconds. Were anything read back within the step, the second would be as long as the third.
+    /// Takes a training step. Returns the kernels it launched, the seconds in which the host issued them, and the
+    /// seconds of the whole step. If the step read anything back from the device, the two times would be equal.
     pub fn counted_step(&mut self) -> anyhow::Result<(Launches, f64, f64)> {
         let started = Instant::now();
         let (issued, launched) = launches(|| {
@@ -121,7 +122,7 @@ impl<'a> Bench<'a> {
         Ok((launched, issued, started.elapsed().as_secs_f64()))
     }
 
-    /// A student's step: two steps of the teacher, then as [`train`](Self::train).
+    /// Starts a training step of a student: two steps of the teacher, then the same as [`train`](Self::train).
     fn distill(&mut self) -> anyhow::Result<StepStats> {
         let batch = &self.batch;
         let halving = Halving {
@@ -134,7 +135,7 @@ impl<'a> Bench<'a> {
         Ok(self.learner.learn(1e-4, 1.0, 1, |student| halving.loss(student, batch))?)
     }
 
-    /// So many images in four steps, as the sampler draws them: in f32.
+    /// Draws `count` images in four steps, in f32.
     pub fn sample(&self, count: usize) -> anyhow::Result<Images> {
         let draw = Draw {
             unet: &self.model.unet,
@@ -152,7 +153,7 @@ impl<'a> Bench<'a> {
         Ok(draw.images(0..count as u64, &mut quietly)?)
     }
 
-    /// The network's answer at t = 500 to the tensor `noise` of a file.
+    /// Writes the network's output at t = 500 for the tensor `noise` of the file `input`.
     pub fn outputs(&self, input: &std::path::Path, to: &std::path::Path) -> anyhow::Result<()> {
         let noise = output::read_noise(input, self.shape)?;
         let z = TensorData::new(noise.values, noise.shape);

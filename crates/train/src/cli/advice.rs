@@ -1,18 +1,18 @@
-//! What to do about an error, in the words of the command line.
+//! Turns errors into advice that names command-line flags.
 
 use crate::error::TrainError;
 
-/// The flag that helps; `None` if the error says it all.
+/// A sentence with the flag that helps; `None` if the error's own message is enough.
 pub(super) fn advice(error: &TrainError) -> Option<&'static str> {
     match error {
-        TrainError::RunFolder { .. } => Some("--out DIR chooses another run folder"),
+        TrainError::RunFolder { .. } => Some("To choose another run folder, add --out DIR"),
         TrainError::Diverged { skipped: 0, .. } => Some(
-            "--set non_finite=skip with the same command skips such steps; --out DIR starts another run",
+            "To skip such steps, add --set non_finite=skip to the same command; to start a new run, add --out DIR",
         ),
         TrainError::Diverged { .. } | TrainError::NotFinite { .. } => {
-            Some("--out DIR starts another run")
+            Some("To start a new run, add --out DIR")
         }
-        TrainError::Disagrees(_) => Some("--check-device shows what was compared"),
+        TrainError::Disagrees(_) => Some("--check-device shows the whole comparison"),
         TrainError::Interrupted { source, .. } | TrainError::Measuring { source, .. } => {
             advice(source)
         }
@@ -20,7 +20,7 @@ pub(super) fn advice(error: &TrainError) -> Option<&'static str> {
     }
 }
 
-/// An error with its advice on a line of its own.
+/// Appends the advice, if there is any, on a separate line.
 pub(super) fn advised(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref().and_then(advice) {
         Some(advice) => anyhow::anyhow!("{error:#}\n{advice}"),

@@ -1,4 +1,4 @@
-//! The arguments of `train`.
+//! The command-line arguments of `train`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,15 +6,15 @@ use clap::Parser;
 use halfstep_model::DeviceChoice;
 use halfstep_terminal::{Shell, device_arg, path_arg};
 
-/// Train a diffusion teacher and distil it, halving its steps round after round.
+/// Train a diffusion teacher and distil it, halving its sampling steps round after round.
 ///
-/// Everything goes into the run folder: models (diffusers pipeline folders), metrics, pictures, a
-/// summary. The same command again continues where it stopped.
+/// All output goes into the run folder: models (as diffusers pipeline folders), metrics, sample images and a
+/// report. Run the same command again to continue a stopped run.
 #[derive(Debug, Parser)]
 #[command(name = "train", version, after_help = EXAMPLES)]
 pub struct Args {
-    /// Configuration: the name of a shipped one (digits, fashion, mnist, mnist-gpu, cifar, cifar-small, cifar-cpu,
-    /// cifar-gpu, from-diffusers) or a file
+    /// Configuration: a file, or the name of a shipped one (digits, fashion, mnist, mnist-gpu, cifar, cifar-small,
+    /// cifar-cpu, cifar-gpu, from-diffusers)
     #[arg(value_name = "NAME|FILE", required_unless_present_any = ["config", "report"], conflicts_with = "config", value_parser = path_arg())]
     pub name: Option<PathBuf>,
 
@@ -30,36 +30,36 @@ pub struct Args {
     #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub out: Option<PathBuf>,
 
-    /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
-    /// cuda:1; `list` prints all that there are and does nothing else
+    /// Device: auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray. Append a number to choose one of several
+    /// GPUs (cuda:1). `list` prints every available device and exits
     #[arg(long, default_value_t, value_parser = device_arg)]
     pub device: DeviceChoice,
 
-    /// Print the plan (classes, rounds, steps, parameters, memory, estimated time; of a run that has begun,
-    /// what is done and what is left) and do nothing
+    /// Print the plan and exit: classes, rounds, steps, parameters, memory and estimated time; for a run that
+    /// has begun, also what is done and what remains
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Hold the device against the CPU (forward, gradients, 20 training steps of the network, in the
-    /// configured precision) and do nothing else; exit code 1 if they disagree, 2 if it could not run
+    /// Compare the device with the CPU (outputs, gradients and 20 training steps of this network, in the
+    /// configured precision) and exit; exit code 1 if they disagree, 2 if the check could not run
     #[arg(long, conflicts_with = "dry_run")]
     pub check_device: bool,
 
-    /// Write report/index.html of a run folder again and do nothing else; also while the run is going
+    /// Rebuild report/index.html of a run folder and exit; works while the run is training
     #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "config", "overrides", "out", "dry_run", "check_device"], value_parser = path_arg())]
     pub report: Option<PathBuf>,
 
-    /// No progress bars
+    /// Hide progress bars
     #[arg(long)]
     pub quiet: bool,
 
-    /// Print completions for this shell and do nothing else: see the examples
+    /// Print shell completions and exit (see the examples)
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub completions: Option<Shell>,
 }
 
 impl Args {
-    /// The configuration, by a shipped name or a path.
+    /// The configuration: a shipped name or a path.
     pub(super) fn config_file(&self) -> Option<&Path> {
         self.config.as_deref().or(self.name.as_deref())
     }
@@ -74,8 +74,8 @@ const EXAMPLES: &str = "Examples:
   train --config configs/from-diffusers.toml --set teacher.from=path/to/a/diffusers/pipeline
   train --completions bash > ~/.local/share/bash-completion/completions/train
 
-Exit codes: 0 done, 1 an error (or --check-device found a difference), 2 a mistake on the command line
-or --check-device could not run, 130 stopped by Ctrl-C, 143 by SIGTERM";
+Exit codes: 0 done, 1 an error (or --check-device found a difference), 2 invalid command line, or
+--check-device could not run, 130 stopped by Ctrl-C, 143 by SIGTERM";
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! The command line of `train`.
+//! The command line of `train`: arguments, progress, printing, and advice that names flags.
 
 mod advice;
 mod args;
@@ -29,10 +29,10 @@ use crate::run::{Run, RunEnd, RunOptions};
 /// Training steps of `--check-device`.
 const CHECKED_STEPS: u64 = 20;
 
-/// Runs `train`.
+/// Runs `train` and returns its exit code.
 ///
 /// # Errors
-/// With what went wrong and what to do.
+/// The message says what went wrong and which flag helps.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &args.report {
         answer!("{}", write_report(folder)?.display());
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let error = advice::advised(error);
         match there {
             Some(there) => error.context(format!(
-                "{} lies beside the configuration file, but a relative path in it starts where train is started",
+                "{} exists beside the configuration file, but relative paths in it start at the current directory",
                 there.display()
             )),
             None => error,
@@ -51,12 +51,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The exit code of a failure: like grep, `--check-device` gives 1 as an answer and 2 as a failure.
+/// The exit code of a failure. `--check-device` fails with 2, because 1 means that the devices disagree (as with grep).
 pub fn failed(args: &Args) -> ExitCode {
     ExitCode::from(if args.check_device { 2 } else { 1 })
 }
 
-/// What an error did not find, if it exists relative to the configuration file's folder.
+/// The folder that an error reports as missing, if it exists relative to the configuration file's folder.
 fn beside(config: &Path, error: &anyhow::Error) -> Option<PathBuf> {
     let missing = match (error.downcast_ref(), error.downcast_ref()) {
         (Some(TrainError::Pretrained { path, .. }), _) if !path.exists() => path,
@@ -68,8 +68,9 @@ fn beside(config: &Path, error: &anyhow::Error) -> Option<PathBuf> {
 }
 
 fn load_job(args: &Args) -> anyhow::Result<Job> {
-    let path =
-        args.config_file().context("a configuration is missing: name one, or give --config")?;
+    let path = args
+        .config_file()
+        .context("no configuration given: name a shipped one, or use --config")?;
     let shipped = path.to_str().filter(|_| !path.exists()).and_then(shipped_config);
     Ok(match shipped {
         Some(text) => Job::parse(&path.display().to_string(), text, &args.overrides)?,
@@ -97,14 +98,14 @@ fn run_job(args: &Args) -> anyhow::Result<ExitCode> {
 fn train(args: &Args, job: &Job, device: SelectedDevice, out: PathBuf) -> anyhow::Result<ExitCode> {
     let shown = if args.quiet { Progress::Hidden } else { Progress::Shown };
     let dataset = halfstep_sample::load_dataset(job.data()?, shown)?;
-    let stop = StopSignal::install().context("cannot watch for Ctrl-C")?;
+    let stop = StopSignal::install().context("cannot listen for Ctrl-C")?;
     let progress = RunProgress::new(args.quiet);
     let on_event = |event: crate::Event<'_>| progress.show(event);
     let options = RunOptions { out, device, stop: (*stop).clone(), on_event: &on_event };
     let out = &options.out;
     let run = Run::open(job, &dataset, &options)?;
     if let Some(summary) = run.finished()? {
-        answer!("{} is finished already; nothing was done.", out.display());
+        answer!("{} is already finished; nothing to do.", out.display());
         print_summary(&summary, out);
         return Ok(ExitCode::SUCCESS);
     }
@@ -122,15 +123,17 @@ fn train(args: &Args, job: &Job, device: SelectedDevice, out: PathBuf) -> anyhow
         RunEnd::Stopped { stage, step } => {
             format!("stopped in {stage} after step {step}; the state is saved.")
         }
-        RunEnd::StoppedMeasuring => "stopped while measuring; all models are saved.".to_owned(),
+        RunEnd::StoppedMeasuring => {
+            "stopped while measuring; all trained models are saved.".to_owned()
+        }
     };
     say!("{stopped}");
     say!("run the same command again to continue.");
     Ok(ExitCode::from(stop.exit_code()))
 }
 
-/// The outline of the job's images, and their SHA-256 if they had to be read for it. Published datasets need
-/// not be there.
+/// The outline of the job's images. A published dataset has a known outline and is not read; other images are
+/// loaded, and their SHA-256 is returned too.
 fn outline(job: &Job) -> anyhow::Result<(Outline, Option<String>)> {
     if let Some(outline) = job.data()?.outline() {
         return Ok((outline, None));
@@ -148,7 +151,7 @@ fn check_device(job: &Job, device: &SelectedDevice) -> anyhow::Result<ExitCode> 
     Ok(if check.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// `--dry-run`: prints the plan, of what is left if the run has begun.
+/// `--dry-run`: prints the plan of the run, or of what is left if the run has begun.
 fn dry_run(job: &Job, device: &SelectedDevice, out: &Path) -> anyhow::Result<ExitCode> {
     let (outline, sha256) = outline(job)?;
     let config = &job.config;
@@ -164,7 +167,7 @@ fn dry_run(job: &Job, device: &SelectedDevice, out: &Path) -> anyhow::Result<Exi
     print_plan(&TrainingPlan::new(job, &unet, &outline, left, device)?, out);
     if !changed.is_empty() {
         say!(
-            "  note     {} was begun with other settings, images or teacher, so that this run needs another --out:\n           {}",
+            "  note     {} was started with other settings, images or another teacher; use another --out for this run:\n           {}",
             out.display(),
             changed.join("\n           ")
         );
@@ -183,9 +186,11 @@ fn print_summary(summary: &Summary, out: &Path) {
     let rows = match summary.rounds.last() {
         Some(last) if last.stage > 0 => {
             let steps = counted(last.num_steps, "step");
-            format!("rows: teacher full grid, teacher {steps}, student {steps}; same noises")
+            format!(
+                "rows: teacher, all steps; teacher, {steps}; student, {steps}; same noises in each column"
+            )
         }
-        _ => "teacher, full grid".to_owned(),
+        _ => "teacher, all steps".to_owned(),
     };
     answer!("{}  ({rows})", comparison.display());
     answer!("{}", out.join("report/index.html").display());

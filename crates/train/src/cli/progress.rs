@@ -1,4 +1,4 @@
-//! The progress of a run, on a terminal or in a log.
+//! Shows the progress of a run: a bar on a terminal, lines in a log.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 
 use crate::event::Event;
 
-/// Without a terminal a line is printed this often.
+/// The time between two lines of progress where there is no terminal.
 const QUIET_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Shows the events of a run.
@@ -20,7 +20,7 @@ pub(super) struct RunProgress {
 }
 
 impl RunProgress {
-    /// `quiet`: problems alone are shown.
+    /// With `quiet`, only problems are shown.
     pub fn new(quiet: bool) -> Self {
         Self { quiet, stage: RefCell::new(None), drawing: RefCell::new(None) }
     }
@@ -28,9 +28,9 @@ impl RunProgress {
     /// Shows an event.
     pub fn show(&self, event: Event<'_>) {
         match event {
-            // These are shown whatever the verbosity: the user may want to act on them.
+            // Problems are always shown: the user may want to act on them.
             Event::DamagedState { problem } => {
-                say!("note: {problem}; the saved state before it is used");
+                say!("note: {problem}; using the previous saved state");
             }
             Event::ReportFailed { error } => {
                 say!("note: the report was not written: {}", error.with_causes());
@@ -66,7 +66,7 @@ impl RunProgress {
     }
 }
 
-/// The progress of a stage: a bar on a terminal, a line now and then elsewhere.
+/// The progress of a stage: a bar on a terminal, elsewhere a line every [`QUIET_INTERVAL`].
 struct StageProgress {
     stage: Stage,
     total: u64,

@@ -1,4 +1,4 @@
-//! Defaults that follow from other settings.
+//! Defaults that depend on other settings.
 
 use halfstep_core::{DiscreteSchedule, LossWeighting, ScheduleConfig, ScheduleName};
 use halfstep_model::ModelOutline;
@@ -7,17 +7,17 @@ use crate::config::TrainConfig;
 use crate::config::pretrained::Pretrained;
 use crate::error::TrainError;
 
-/// The schedule of a run that names none.
+/// The default schedule: cosine with zero terminal SNR.
 fn cosine() -> ScheduleConfig {
     ScheduleConfig { zero_terminal_snr: true, ..ScheduleConfig::new(ScheduleName::Cosine) }
 }
 
 impl TrainConfig {
-    /// The noise schedule of the run: `[schedule]`, or else the pretrained teacher's, or else cosine.
+    /// The noise schedule of the run: `[schedule]`, else the pretrained teacher's, else cosine.
     ///
-    /// The pretrained teacher's schedule is spread over more times where its number of sampling steps does
-    /// not divide T, because every halving must be exact. It is then rescaled to end in pure noise, as it
-    /// is where the network must learn another prediction type anyway.
+    /// Every halving must be exact, so the number of sampling steps must divide the number of times T. A
+    /// pretrained teacher's schedule for which it does not is spread over more times. A schedule that was spread,
+    /// or whose network must learn another prediction type, is also rescaled to zero terminal SNR.
     ///
     /// # Errors
     /// [`TrainError::Config`] naming the setting.
@@ -53,7 +53,8 @@ impl TrainConfig {
             .map_err(wrong)
     }
 
-    /// The weighting of noise levels while the teacher learns.
+    /// The loss weighting of the teacher's stage [default: min-SNR-5 for training from images, `distill.weighting`
+    /// for adapting a pretrained network].
     pub fn teacher_weighting(&self) -> LossWeighting {
         match (self.teacher.weighting, &self.teacher.from) {
             (Some(weighting), _) => weighting,
@@ -62,7 +63,7 @@ impl TrainConfig {
         }
     }
 
-    /// With the defaults that follow from other settings made explicit.
+    /// Fills in the defaults that depend on other settings.
     pub(super) fn with_defaults(
         mut self,
         pretrained: Option<&Pretrained>,

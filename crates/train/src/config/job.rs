@@ -1,4 +1,4 @@
-//! Configuration files: TOML, overrides, suggestions for misspelt keys.
+//! Configuration files: TOML, overrides, and suggestions for misspelt keys.
 
 use std::path::Path;
 
@@ -15,12 +15,12 @@ use crate::config::{DistillConfig, LogConfig, ModelConfig, TeacherConfig, TrainC
 use crate::error::TrainError;
 use crate::learner::NonFinite;
 
-/// A run with a name: what a configuration file describes.
+/// A configuration file, read and checked: a named run and its images.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// What the run is called in its plan, report and model cards.
+    /// The name of the run in its plan, report and model cards.
     pub name: String,
-    /// Licence of the models, for their cards: an identifier of the Hugging Face Hub, such as `mit`.
+    /// The licence in the model cards: an identifier of the Hugging Face Hub, such as `mit`.
     pub license: Option<String>,
     /// Where the images come from; `None` if the caller provides them.
     pub data: Option<DataConfig>,
@@ -34,33 +34,34 @@ impl Job {
         Self { name: name.into(), license: None, data: None, config }
     }
 
-    /// Reads and checks a configuration file, with overrides of the form `a.b=c` on top.
+    /// Reads and checks a configuration file, then applies `overrides` of the form `a.b=c`.
     ///
     /// # Errors
-    /// [`TrainError::Parse`] with line and column, or naming the override, and a suggestion for a
-    /// misspelt key; [`TrainError::Config`] for values that contradict each other.
+    /// [`TrainError::File`] if the file cannot be read; [`TrainError::Parse`] with line and column or the
+    /// override, and a suggestion for a misspelt key; [`TrainError::Config`] for a value that is out of range
+    /// or contradicts another.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, TrainError> {
         let text = read_text(path).map_err(|error| TrainError::file(path, error))?;
         Self::parse(&path.display().to_string(), &text, overrides)
     }
 
-    /// [`Job::load`] from a text; `origin` names it in errors.
+    /// As [`Job::load`], from a text; `origin` names the text in errors.
     ///
     /// # Errors
-    /// As [`Job::load`].
+    /// Those of [`Job::load`].
     pub fn parse(origin: &str, text: &str, overrides: &[String]) -> Result<Self, TrainError> {
         JobFile::parse(origin, text, overrides)?.resolve()
     }
 
-    /// The images' configuration.
+    /// The configuration of the images.
     ///
     /// # Errors
-    /// [`TrainError::Config`] if the caller was to provide the images.
+    /// [`TrainError::Config`] if there is none, because the caller provides the images.
     pub fn data(&self) -> Result<&DataConfig, TrainError> {
         self.data.as_ref().ok_or_else(|| TrainError::config("data", "is missing"))
     }
 
-    /// The file with every default written out.
+    /// The configuration file with every default written out.
     pub(crate) fn file(&self) -> JobFile {
         let TrainConfig { seed, precision, non_finite, model, schedule, teacher, distill, log } =
             self.config.settings.clone();
@@ -80,7 +81,7 @@ impl Job {
     }
 }
 
-/// A configuration file as it is written.
+/// The format of a configuration file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobFile {
@@ -106,7 +107,7 @@ pub(crate) struct JobFile {
 }
 
 impl JobFile {
-    /// Reads a text with overrides on top; checks nothing but its form.
+    /// Parses a text and applies the overrides; checks syntax, names and types only.
     fn parse(origin: &str, text: &str, overrides: &[String]) -> Result<Self, TrainError> {
         let parse_error = |origin: &str, error: toml::de::Error| TrainError::Parse {
             origin: origin.to_owned(),
@@ -120,15 +121,15 @@ impl JobFile {
             set(&mut table, assignment)?;
         }
         let merged = format!(
-            "{origin} with the overrides {} (lines are of the merged settings)",
+            "{origin} with the overrides {} (line numbers are those of the merged settings)",
             overrides.join(", ")
         );
-        // Through text, so that errors show the line.
+        // Parsed again as a text, so that errors name a line.
         let text = toml::to_string(&table).unwrap_or_default();
         deserialize(&text).map_err(|error| parse_error(&merged, error))
     }
 
-    /// Checks every setting and derives what follows from them.
+    /// Checks every setting and resolves the configuration.
     fn resolve(self) -> Result<Job, TrainError> {
         check_name(&self)?;
         let Self { name, seed, precision, non_finite, license, data, .. } = self;
@@ -163,26 +164,27 @@ fn check_name(file: &JobFile) -> Result<(), TrainError> {
         return Err(TrainError::config("license", problem));
     }
     if name.is_empty() || name.starts_with('.') || !name.chars().all(fine) {
-        let problem =
-            format!("is \"{name}\"; it becomes a folder: letters, digits, '-', '_' and '.' only");
+        let problem = format!(
+            "is \"{name}\"; it names a folder, so only letters, digits, '-', '_' and '.' are allowed"
+        );
         return Err(TrainError::config("name", problem));
     }
     Ok(())
 }
 
-/// Reads a configuration; a whole number may be written as a float, such as `2e3`. Errors are of the text
-/// as it stands, unless that is in order where the first of them is.
+/// Parses a configuration. A whole number may be written as a float, such as `2e3`: a text that fails is parsed
+/// again with such floats replaced. The error is that of the original text, unless its only fault is such a float.
 fn deserialize(text: &str) -> Result<JobFile, toml::de::Error> {
-    let as_it_stands = match toml::from_str::<JobFile>(text) {
+    let original_error = match toml::from_str::<JobFile>(text) {
         Ok(config) => return Ok(config),
         Err(error) => error,
     };
-    let Some(text) = with_whole_numbers(text) else { return Err(as_it_stands) };
-    let of_a_float = as_it_stands.message().starts_with("invalid type: floating point");
-    toml::from_str(&text).map_err(|error| if of_a_float { error } else { as_it_stands })
+    let Some(text) = with_whole_numbers(text) else { return Err(original_error) };
+    let is_float = original_error.message().starts_with("invalid type: floating point");
+    toml::from_str(&text).map_err(|error| if is_float { error } else { original_error })
 }
 
-/// Applies one `a.b=c`. The value is TOML; what is not TOML is a string.
+/// Applies one override `a.b=c`. The value is TOML; a value that is not valid TOML is taken as a string.
 fn set(table: &mut Table, assignment: &str) -> Result<(), TrainError> {
     let wrong = |problem: &str| TrainError::Parse {
         origin: format!("override `{assignment}`"),
@@ -213,11 +215,11 @@ fn parse_value(text: &str) -> Value {
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`", and what to write to its
-/// "invalid type: floating point `2.5`, expected u64".
+/// Adds help to serde's messages: "did you mean" to "unknown field `x`, expected one of `a`, `b`", and an example
+/// to "invalid type: floating point `2.5`, expected u64".
 fn with_suggestion(message: &str) -> String {
     let wants_integer =
-        ["expected u64", "expected usize"].iter().any(|said| message.contains(said));
+        ["expected u64", "expected usize"].iter().any(|words| message.contains(words));
     if wants_integer && message.contains("invalid") {
         return format!("{}\na whole number is needed, such as 2000 or 2e3", message.trim_end());
     }
@@ -238,7 +240,7 @@ fn with_suggestion(message: &str) -> String {
 #[cfg(test)]
 const DIGITS: &str = include_str!("../../../../configs/digits.toml");
 
-/// `configs/digits.toml` with settings as `--set` gives them.
+/// `configs/digits.toml` with these overrides.
 #[cfg(test)]
 pub(crate) fn digits_job(settings: &[&str]) -> Result<Job, TrainError> {
     let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
@@ -316,16 +318,16 @@ mod tests {
         }
     }
 
-    /// That is what is wrong, and not the float.
+    /// The float is valid, so the error must be about the misspelt key.
     #[test]
-    fn a_mistake_after_a_whole_float_is_the_one_that_is_said() {
+    fn a_mistake_after_a_whole_float_is_the_one_reported() {
         let mut lines: Vec<&str> = DIGITS.lines().collect();
         let at = lines.iter().position(|line| line.starts_with("train_steps = ")).unwrap();
         lines[at] = "train_steps = 2e3\nwarmup_stepz = 5";
         let message = refused(&lines.join("\n"), &[]);
         assert!(message.contains("`warmup_stepz`"), "{message}");
         assert!(message.contains("did you mean `warmup_steps`?"), "{message}");
-        // The line of the file, counted from 1.
+        // Lines of the file count from 1.
         assert!(message.contains(&format!("line {}", at + 2)), "{message}");
         let message = refused(&lines.join("\n").replace("2e3", "2.5"), &[]);
         assert!(message.contains("train_steps = 2.5"), "{message}");

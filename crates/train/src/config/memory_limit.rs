@@ -1,4 +1,4 @@
-//! What cannot fit into this machine's memory, found before any of it is taken.
+//! Refuses settings that cannot fit into this machine's memory, before any of it is allocated.
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -9,17 +9,17 @@ use crate::config::resolved::ResolvedConfig;
 use crate::error::TrainError;
 use crate::plan::memory::{Footprint, machine_memory};
 
-/// What makes a batch take less.
+/// How a training batch takes less memory.
 const IN_PARTS: &str = "Lower it, or raise accumulate, which computes a batch in parts";
-/// What makes drawing take less.
+/// How drawing takes less memory.
 const FEWER: &str = "Lower it, or log.sample_batch if that is large";
 
 impl ResolvedConfig {
-    /// Refuses a network that cannot learn in this machine's memory, before any of it is taken: the
-    /// parameters of a network on `device` are made when they are first used.
+    /// Refuses a network, batch or set of images that cannot fit into this machine's memory. Nothing large is
+    /// allocated: a network allocates its parameters on `device` when they are first used.
     ///
     /// # Errors
-    /// [`TrainError::Config`].
+    /// [`TrainError::Config`] naming the setting, what it needs and what the machine has.
     pub fn check_memory(&self, unet: &UNetConfig, device: &Device) -> Result<(), TrainError> {
         let parameters = UNet::zeroed(unet, device)?.num_params();
         // f32 weights, gradients and AdamW's two moments.
@@ -31,8 +31,8 @@ impl ResolvedConfig {
             return self.check_images_fit(unet, parameters, machine);
         }
         let problem = format!(
-            "make a network of {:.0} million parameters, which takes {} to learn without a single image; \
-             this machine has {}",
+            "give a network of {:.0} million parameters, whose training takes {} before any image; this \
+             machine has {}",
             parameters as f64 / 1e6,
             human_bytes(least as u64),
             human_bytes(machine as u64)
@@ -40,7 +40,8 @@ impl ResolvedConfig {
         Err(TrainError::config("model.block_out_channels", problem))
     }
 
-    /// Refuses images that are far from fitting: what they take is added up, not measured.
+    /// Refuses images that need more than four times the machine's memory. The margin is wide because their
+    /// memory is estimated, not measured.
     fn check_images_fit(
         &self,
         unet: &UNetConfig,

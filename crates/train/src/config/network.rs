@@ -1,4 +1,4 @@
-//! From `[model]` to a UNet.
+//! Builds the UNet's configuration from `[model]`.
 
 use halfstep_model::{BlockType, ModelError, UNetConfig};
 
@@ -6,7 +6,7 @@ use crate::config::ModelConfig;
 use crate::error::TrainError;
 
 impl ModelConfig {
-    /// The UNet for images of `shape` (C, H, W) and, if it is class-conditional, `num_classes` classes.
+    /// The UNet for images of `shape` `[C, H, W]`. A class-conditional network has `num_classes` classes.
     pub(super) fn network(
         &self,
         shape: [usize; 3],
@@ -17,7 +17,7 @@ impl ModelConfig {
             return Err(TrainError::config(
                 "model.attention",
                 format!(
-                    "has {} entries and model.block_out_channels {}: one per resolution is needed",
+                    "has {} entries and model.block_out_channels has {}; both need one per resolution",
                     self.attention.len(),
                     self.block_out_channels.len()
                 ),

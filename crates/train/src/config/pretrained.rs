@@ -1,4 +1,4 @@
-//! A teacher that was trained elsewhere: what it is, and what has to be done to distil it.
+//! A pretrained teacher, and whether it must be adapted before it can be distilled.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use halfstep_model::{ClassInput, ModelOutline, TimeEmbeddingType, UNetConfig};
 
 use crate::error::TrainError;
 
-/// The folder of `teacher.from`; its weights are not read yet.
+/// The contents of the folder `teacher.from`, without the weights.
 #[derive(Clone, Debug)]
 pub(crate) struct Pretrained {
     pub path: PathBuf,
@@ -15,7 +15,7 @@ pub(crate) struct Pretrained {
 }
 
 impl Pretrained {
-    /// Reads everything but the weights.
+    /// Reads everything except the weights.
     ///
     /// # Errors
     /// [`TrainError::Pretrained`] naming the file or field that is missing or not supported.
@@ -26,17 +26,20 @@ impl Pretrained {
         }
     }
 
-    /// Whether it needs no adaptation: it predicts `prediction_type`, at the noise levels of `schedule`
-    /// under the same times.
+    /// Whether the network needs no adaptation: it predicts `prediction_type`, and its times have the noise
+    /// levels of `schedule`.
     pub fn fits(&self, schedule: &DiscreteSchedule, prediction_type: PredictionType) -> bool {
         let theirs = &self.outline.schedule;
-        // Betas written as f32 or f64 give the same levels to six digits at least.
+        // Betas stored as f32 and as f64 give levels that agree to at least six digits.
         let close = |t: usize| (theirs.at(t).alpha() - schedule.at(t).alpha()).abs() < 1e-6;
         let same_levels = theirs.len() == schedule.len() && (0..schedule.len()).all(close);
         same_levels && self.outline.scheduler.prediction_type == prediction_type
     }
 
-    /// Its network, if it fits images of `shape` (C, H, W) and their classes.
+    /// The network's configuration, if it fits images of `shape` `[C, H, W]` and their classes.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the folder and what does not fit.
     pub fn network(
         &self,
         shape: [usize; 3],
@@ -58,20 +61,24 @@ impl Pretrained {
         if config.in_channels != channels || config.out_channels != channels {
             let (inputs, outputs) = (config.in_channels, config.out_channels);
             return refused(format!(
-                "which takes {inputs} channels and gives {outputs}, and the data has {channels}"
+                "with {inputs} input and {outputs} output channels, but the data has {channels}"
             ));
         }
         let sides = config.sample_size.map(|size| size.sides());
         if let Some([of_height, of_width]) = sides.filter(|sides| *sides != [height, width]) {
             return refused(format!(
-                "which draws {of_height}x{of_width}, and the data is {height}x{width}"
+                "which generates {of_height}x{of_width} images, but the data is {height}x{width}"
             ));
         }
         match (config.class_input(), num_classes) {
             (ClassInput::None, _) => {}
-            (_, None) => return refused("which wants classes, and the data has none".to_owned()),
+            (_, None) => {
+                return refused(
+                    "which is class-conditional, but the data has no classes".to_owned(),
+                );
+            }
             (ClassInput::Table(known), Some(classes)) if known < classes => {
-                return refused(format!("which knows {known} classes, and the data has {classes}"));
+                return refused(format!("with {known} classes, but the data has {classes}"));
             }
             _ => {}
         }
@@ -81,8 +88,8 @@ impl Pretrained {
         Ok(unet)
     }
 
-    /// Its name, for people: where it lies on this machine is nobody else's business. That of a network
-    /// within a pipeline or checkpoint says whose it is.
+    /// A short name for model cards: the folder's name without its path. `unet` and `unet_ema` are preceded by
+    /// the name of the pipeline or checkpoint.
     pub fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy();
         let around = self.path.parent().and_then(|around| around.file_name());
@@ -92,7 +99,7 @@ impl Pretrained {
         }
     }
 
-    /// What it is, in a few words: `epsilon at 1000 times`.
+    /// A short description, such as `epsilon at 1000 times`.
     pub fn describe(&self) -> String {
         let ModelOutline { schedule, scheduler, .. } = &self.outline;
         format!("{} at {} times", scheduler.prediction_type, schedule.len())
@@ -109,7 +116,7 @@ mod tests {
         "block_out_channels": [8], "down_block_types": ["DownBlock2D"],
         "up_block_types": ["UpBlock2D"], "norm_num_groups": 4}"#;
 
-    /// A configuration is checked and a run opened with what was read once: the folder may go.
+    /// After parsing, the folder may disappear: the network and the schedule are already known.
     #[test]
     fn the_folder_is_read_once() {
         let dir = tempfile::tempdir().unwrap();

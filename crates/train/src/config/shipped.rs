@@ -1,6 +1,6 @@
 //! The configurations that come with halfstep, by name.
 
-/// Name and text of every shipped configuration: the files of `configs/`.
+/// The name and text of every shipped configuration, from the files in `configs/`.
 pub const SHIPPED_CONFIGS: [(&str, &str); 9] = [
     ("digits", include_str!("../../../../configs/digits.toml")),
     ("fashion", include_str!("../../../../configs/fashion.toml")),
@@ -13,7 +13,7 @@ pub const SHIPPED_CONFIGS: [(&str, &str); 9] = [
     ("cifar-gpu", include_str!("../../../../configs/cifar-gpu.toml")),
 ];
 
-/// The text of a shipped configuration; `None` if there is none of this name.
+/// The text of a shipped configuration; `None` if the name is unknown.
 pub fn shipped_config(name: &str) -> Option<&'static str> {
     SHIPPED_CONFIGS.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
 }

@@ -1,4 +1,4 @@
-//! What a configuration must satisfy beyond the type of each field.
+//! Checks of a configuration's values: ranges, and settings that contradict each other.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::config::{OptimizerConfig, TrainConfig};
 use crate::error::TrainError;
 
 impl TrainConfig {
-    /// Checks what no single setting shows.
+    /// Checks all values, and all combinations of settings.
     pub(super) fn check(&self, schedule: &DiscreteSchedule) -> Result<(), TrainError> {
         self.validate_numbers()?;
         validate_ema("teacher.ema", &self.teacher.ema)?;
@@ -22,8 +22,8 @@ impl TrainConfig {
         if teacher == PredictionType::Epsilon && schedule.has_zero_terminal_snr() {
             return Err(TrainError::config(
                 "teacher.prediction_type",
-                "is \"epsilon\", which says nothing about the image at alpha = 0, where this schedule ends; \
-                 use \"v_prediction\" or \"sample\", or a [schedule] with zero_terminal_snr = false",
+                "is \"epsilon\", which does not determine the image at alpha = 0, where this schedule ends; use \
+                 \"v_prediction\" or \"sample\", or set zero_terminal_snr = false in [schedule]",
             ));
         }
         if self.rounds().is_empty() {
@@ -32,16 +32,16 @@ impl TrainConfig {
         if teacher == PredictionType::Epsilon {
             return Err(TrainError::config(
                 "teacher.prediction_type",
-                "is \"epsilon\": a student starts from its teacher's weights, and an eps-student has no image at \
-                 alpha = 0, the first step of every few-step sampler; use \"v_prediction\" or \"sample\"",
+                "is \"epsilon\": a few-step student starts at alpha = 0, where epsilon does not determine the image, \
+                 and it predicts what its teacher predicts; use \"v_prediction\" or \"sample\"",
             ));
         }
         if self.distill.weighting.vanishes_at_zero_snr() {
             return Err(TrainError::config(
                 "distill.weighting",
                 format!(
-                    "is \"{}\", whose weight is 0 at alpha = 0: the first and most important step of a few-step \
-                     student would learn nothing; use \"truncated_snr\", \"snr_plus_one\" or \"x0\"",
+                    "is \"{}\", whose weight is 0 at alpha = 0, so a student's first and most important step would \
+                     not be trained; use \"truncated_snr\", \"snr_plus_one\" or \"x0\"",
                     self.distill.weighting.name()
                 ),
             ));
@@ -49,14 +49,14 @@ impl TrainConfig {
         Ok(())
     }
 
-    /// A network is described, or comes with a pretrained teacher.
+    /// Checks that either `[model]` or `teacher.from` gives the network, and not both.
     pub(super) fn check_network_source(&self) -> Result<(), TrainError> {
         match (&self.teacher.from, &self.model) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
             (None, None) => Err(TrainError::no_network()),
             (Some(_), Some(_)) => Err(TrainError::config(
                 "model",
-                "describes a network, and teacher.from has one already; leave out one of them",
+                "describes a network, and so does teacher.from; remove one of them",
             )),
         }
     }
@@ -122,22 +122,24 @@ impl TrainConfig {
 }
 
 impl ResolvedConfig {
-    /// Refuses mirroring where the dataset does not allow it.
+    /// Refuses `teacher.flip` where `allowed` is false, because mirrored images of the dataset are not valid.
     ///
     /// # Errors
-    /// [`TrainError::Config`].
+    /// [`TrainError::Config`] naming the dataset.
     pub fn check_flip(&self, allowed: bool, dataset: &str) -> Result<(), TrainError> {
         if !self.teacher.flip || allowed {
             return Ok(());
         }
-        let problem = format!("is true, but mirrored images do not belong to {dataset}");
+        let problem = format!(
+            "is true, but mirrored images are not valid images of {dataset}; set it to false"
+        );
         Err(TrainError::config("teacher.flip", problem))
     }
 
-    /// Refuses a precision that the device does not compute in.
+    /// Refuses a precision that the device does not support.
     ///
     /// # Errors
-    /// [`TrainError::Config`].
+    /// [`TrainError::Config`] naming the precision and the reason.
     pub fn check_precision(&self, device: &SelectedDevice) -> Result<(), TrainError> {
         self.precision.check(device).map_err(|error| {
             let problem =
@@ -148,8 +150,8 @@ impl ResolvedConfig {
 }
 
 impl Job {
-    /// Refuses a run folder inside the folder of pictures that the run learns from: its own pictures would
-    /// become data when it continues.
+    /// Refuses a run folder inside the folder of training pictures: when the run continues, it would read its own
+    /// pictures as training data.
     ///
     /// # Errors
     /// [`TrainError::File`] naming both folders.
@@ -159,9 +161,8 @@ impl Job {
             Some(pictures) => Err(TrainError::file(
                 out,
                 format!(
-                    "lies in {}, the folder of pictures that the run learns from (data.dir): the run's own folders \
-                     and pictures would be taken for data when it continues. Put one of them elsewhere; an existing \
-                     run folder can be moved",
+                    "lies inside data.dir, {}: the run's own pictures would be read as training data. Move one of \
+                     them; an existing run folder can be moved",
                     pictures.display()
                 ),
             )),
@@ -169,7 +170,7 @@ impl Job {
     }
 }
 
-/// `table`: where the average is configured, such as `teacher.ema`.
+/// Checks a moving average; `table` names its table, such as `teacher.ema`.
 pub(crate) fn validate_ema(table: &str, ema: &EmaSchedule) -> Result<(), TrainError> {
     if !(0.0..=1.0).contains(&ema.decay) {
         let problem = format!("is {}; it must be in [0, 1]", ema.decay);
@@ -201,6 +202,7 @@ fn validate_optimizer(field: &'static str, optimizer: &OptimizerConfig) -> Resul
     }
     Err(TrainError::config(
         field,
-        "betas must be in [0, 1), eps positive, weight_decay and grad_clip not negative",
+        "has a value out of range: betas must be in [0, 1), eps must be positive, weight_decay and grad_clip must not \
+         be negative",
     ))
 }

@@ -1,4 +1,4 @@
-//! Whether a device computes what the CPU computes: forward, gradients, training steps.
+//! Compares a device with the CPU: outputs, gradients and training steps of a network.
 
 pub(crate) mod short_training;
 
@@ -15,18 +15,19 @@ use crate::error::TrainError;
 use crate::event::Event;
 use crate::run::Run;
 
-/// Training steps that a device is held against the CPU for, where it must be.
+/// Training steps of the check before a run, for devices that must be checked.
 const GATE_STEPS: u64 = 3;
 
-/// Burn fuses nothing that it has not explored.
-const FUSION_OFF: &str = "build without `fusion`, or turn it off with a file burn.toml, where the program \
-    is started, that says `fusion.beam_search.max_explorations = 0`, and check again";
+/// The remedy for wrong fused kernels: Burn fuses only what it has explored.
+const FUSION_OFF: &str = "build without `fusion`, or turn it off: write \
+    `fusion.beam_search.max_explorations = 0` into a file burn.toml in the current directory, and check again";
 
-/// What Burn takes for products of f32 where there are matrix units.
-const IN_16_BITS: &str = "its matrix units round f32: set `precision = \"bf16\"` (\"f16\" on vulkan and \
+/// The remedy for rounded products: with matrix units, Burn rounds f32 products.
+const IN_16_BITS: &str = "its matrix units round f32 products: set `precision = \"bf16\"` (\"f16\" on vulkan and \
     metal), or compute on wgpu in a build without `vulkan` and `metal`";
 
-/// A device held against the CPU, both from the same weights and images, the CPU in f32.
+/// The result of comparing a device with the CPU. Both start from the same weights and images; the CPU computes in
+/// f32, the device in the configured precision.
 #[derive(Clone, Debug)]
 pub struct DeviceCheck {
     device: String,
@@ -37,17 +38,17 @@ pub struct DeviceCheck {
     lines: Vec<Line>,
 }
 
-/// One thing that was compared.
+/// One compared quantity.
 #[derive(Clone, Debug)]
 struct Line {
     what: String,
     difference: f64,
-    /// Where it is largest.
+    /// Where the difference is largest: a parameter or a step.
     at: String,
     tolerance: f64,
 }
 
-/// Largest relative differences that rounding explains.
+/// The largest relative differences that rounding can explain.
 struct Tolerances {
     output: f64,
     gradient: f64,
@@ -55,10 +56,9 @@ struct Tolerances {
 }
 
 impl Tolerances {
-    /// f32: both sides are right to the last digits and sum up in another order; a network of sixty
-    /// layers makes 1e-5 of it, small gradients the most. 16 bits: a result is off by up to
-    /// [`Precision::epsilon`] over 2 in each of those layers, and the errors add up like a random
-    /// walk. A wrong kernel is off by its own size.
+    /// In f32, both sides sum in different orders; over sixty layers the differences grow to about 1e-5, and more for
+    /// small gradients. In 16 bits, each of those layers is off by up to half of [`Precision::epsilon`], and the
+    /// errors add up like a random walk. A wrong kernel differs by about its own size.
     fn of(precision: Precision) -> Self {
         let epsilon = precision.epsilon();
         match precision {
@@ -69,12 +69,12 @@ impl Tolerances {
 }
 
 impl DeviceCheck {
-    /// Compares the output, every parameter's gradient and the losses of so many training steps of the
-    /// configuration's network, without dropout, at a batch of four drawn images.
+    /// Compares the network's output, the gradient of every parameter and the losses of `steps` training steps. The
+    /// batch is four images of noise; dropout is off.
     ///
     /// # Errors
-    /// [`TrainError`] if a device cannot run it; a difference is no error, see
-    /// [`passed`](Self::passed).
+    /// [`TrainError::Config`] if the device does not support the precision; [`TrainError::Device`] if it fails.
+    /// A difference is not an error: see [`passed`](Self::passed).
     pub fn run(
         config: &ResolvedConfig,
         unet: &UNetConfig,
@@ -102,27 +102,26 @@ impl DeviceCheck {
         self.lines.iter().all(Line::passed)
     }
 
-    /// One sentence: what the check found, and what to do if it failed.
+    /// The result in one sentence, with the remedy if the device disagrees.
     pub fn conclusion(&self) -> String {
         let Some(worst) = self.lines.iter().find(|line| !line.passed()) else {
-            return format!("{} computes what the CPU computes.", self.device);
+            return format!("{} agrees with the CPU.", self.device);
         };
         let small = self.lines.iter().all(|line| line.difference <= MATRIX_UNITS);
         let advice = match self.made_at_run_time[..] {
             _ if small && self.matrix_units && self.precision == Precision::F32 => IN_16_BITS,
-            [] => "mend its driver, or use another device",
+            [] => "update its driver, or use another device",
             ["autotune"] => "build without `autotune`, or use another device",
             _ => FUSION_OFF,
         };
         format!(
-            "{} does not compute what the CPU computes ({} differ by {:.1e}); {advice}.",
+            "{} disagrees with the CPU ({} differ by {:.1e}); {advice}.",
             self.device, worst.what, worst.difference
         )
     }
 }
 
-/// Requires that a device which may compute something else has shown here that it computes what the CPU
-/// computes: see [`SelectedDevice::must_be_checked`].
+/// Fails if the run's device [must be checked](SelectedDevice::must_be_checked) and disagrees with the CPU.
 pub(crate) fn require_agreement(run: &Run<'_>) -> Result<(), TrainError> {
     let device = &run.options.device;
     if !device.must_be_checked() {
@@ -147,8 +146,8 @@ fn compare(found: &TrainingTrace, expected: &TrainingTrace, tolerances: &Toleran
         tolerance: tolerances.output,
     };
     let pairs = found.gradients.iter().zip(&expected.gradients);
-    // A key's bias has no effect on the softmax: its gradient is 0, and what both sides show is
-    // rounding. Such are measured against the largest gradient of all.
+    // The bias of an attention's keys has no effect on the softmax: its gradient is 0 except for rounding. Such small
+    // gradients are compared with the largest gradient of all.
     let of_all = pairs.clone().map(|(_, (_, values))| largest(values)).fold(0.0, f64::max);
     let gradients = pairs.map(|((name, found), (_, expected))| {
         (difference(found, expected, largest(expected).max(1e-2 * of_all)), name.clone())
@@ -200,8 +199,8 @@ impl fmt::Display for DeviceCheck {
         }
         writeln!(
             f,
-            "\nThe largest difference over the largest value; allowed is what rounding in {} makes of it over\n\
-             the layers of a network.",
+            "\nDifference: largest absolute difference divided by the largest value. Allowed: what rounding in {} adds\n\
+             up to over the layers of a network.",
             self.precision
         )
     }
@@ -230,18 +229,18 @@ mod tests {
     }
 
     #[test]
-    fn rounding_is_let_through() {
+    fn rounding_passes() {
         let rounded = |found: &mut TrainingTrace| {
             found.output.iter_mut().for_each(|value| *value *= 1.0 + 3e-6);
-            found.gradients[1].1[0] = -1e-9; // of a gradient that is zero but for rounding
+            found.gradients[1].1[0] = -1e-9; // a gradient that is zero except for rounding
             found.losses[2] *= 1.0 - 3e-6;
         };
         assert!(differing(rounded).is_empty());
     }
 
-    /// What TF32 does to f32 has another mend than a wrong kernel has, whatever was compiled in.
+    /// The rounding of TF32 has another remedy than a wrong kernel, whichever features are compiled in.
     #[test]
-    fn the_advice_knows_matrix_units_by_the_size_of_the_error() {
+    fn the_size_of_the_error_decides_whether_matrix_units_are_to_blame() {
         let advice = |matrix_units, error: f32, precision| {
             let mut found = trace();
             found.output[500] += error;
@@ -255,12 +254,12 @@ mod tests {
             };
             check.conclusion()
         };
-        let names_them = |text: String| text.contains("its matrix units round f32");
-        assert!(names_them(advice(true, 1e-3, Precision::F32)));
-        assert!(!names_them(advice(false, 1e-3, Precision::F32)));
-        assert!(!names_them(advice(true, 0.5, Precision::F32)));
+        let blames_them = |text: String| text.contains("its matrix units round f32");
+        assert!(blames_them(advice(true, 1e-3, Precision::F32)));
+        assert!(!blames_them(advice(false, 1e-3, Precision::F32)));
+        assert!(!blames_them(advice(true, 0.5, Precision::F32)));
         assert!(advice(true, 0.5, Precision::Bf16).contains("build without `autotune`"));
-        assert!(advice(true, 1e-3, Precision::Bf16).contains("computes what the CPU computes"));
+        assert!(advice(true, 1e-3, Precision::Bf16).contains(" agrees with the CPU"));
     }
 
     #[test]

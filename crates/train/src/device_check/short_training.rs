@@ -1,4 +1,4 @@
-//! A short training of a configuration's network, from numbers that are the same on every device.
+//! Trains a configuration's network for a few steps, from weights and a batch that are equal on every device.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{EmaSchedule, TimePoint};
@@ -16,17 +16,17 @@ use crate::learner::step_stats::StepStats;
 use crate::objective::{FromImages, Loss};
 use crate::stage::begin::{initial_network, weight_uniforms};
 
-/// Images of a batch: several, so that images of one batch could be mixed up.
+/// Images of the batch. There are several, so that a kernel that mixes up the images of a batch is detected.
 pub(crate) const BATCH: usize = 4;
-/// Added to every weight, up to this.
+/// The largest number added to a weight.
 const NUDGE: f32 = 0.02;
 
-/// Faster than this, without a warm-up, a large network jumps about: AdamW's first updates have the
-/// size of the rate however small a gradient, thousands of them add up in every value, and roundings
-/// grow from step to step.
+/// The largest learning rate. At a higher rate without a warm-up, rounding errors of a large network grow from step to
+/// step: AdamW's first updates have the size of the rate however small the gradient, and thousands of updates add up
+/// in every activation.
 const LARGEST_RATE: f64 = 2e-5;
 
-/// What is trained, and how.
+/// A network and how it is trained.
 pub(crate) struct ShortTraining<'a> {
     pub config: &'a ResolvedConfig,
     pub unet: &'a UNetConfig,
@@ -34,18 +34,18 @@ pub(crate) struct ShortTraining<'a> {
     pub steps: u64,
 }
 
-/// What came out, on the host.
+/// The results, on the host.
 pub(crate) struct TrainingTrace {
-    /// The network's answer to the batch.
+    /// The network's output for the batch.
     pub output: Vec<f32>,
-    /// The loss's gradient, parameter by parameter.
+    /// The gradient of the loss for each parameter, with the parameter's name.
     pub gradients: Vec<(String, Vec<f32>)>,
-    /// Of every step, in turn.
+    /// The loss of each step.
     pub losses: Vec<f32>,
 }
 
 impl ShortTraining<'_> {
-    /// Computes it on a device.
+    /// Trains on a device.
     ///
     /// # Errors
     /// [`TrainError::Device`] if the device fails.
@@ -58,7 +58,7 @@ impl ShortTraining<'_> {
         let batch = self.batch(&tracked);
         let output = self.output(&learner.network, &batch)?;
         let gradients = self.gradients(&learner, &batch)?;
-        // The same batch at every step, so that losses differ by the steps taken alone.
+        // Every step has the same batch, so that losses differ only because of the steps.
         let rate = self.config.teacher.learning_rate.min(LARGEST_RATE);
         let mut losses = Vec::new();
         for _ in 0..self.steps {
@@ -66,7 +66,7 @@ impl ShortTraining<'_> {
                 .learn(rate, optimizer.grad_clip, 1, |network| Ok(self.loss(network, &batch)))?;
             losses.push(stats);
         }
-        // Read at the end: as in a run, no step waits for the one before.
+        // Losses are read at the end: as in a run, no step waits for the previous one.
         let losses = StepStats::read_all(losses)?.iter().map(|step| step.loss as f32).collect();
         Ok(TrainingTrace { output, gradients, losses })
     }
@@ -134,11 +134,11 @@ impl ShortTraining<'_> {
     }
 }
 
-/// A network with drawn weights, none of which is zero: as one begins to learn, most of its layers
-/// answer zero, and have no gradient.
+/// A network with random weights, none of them zero, for tests and benchmarks. A network that is initialised for
+/// training has layers with zero weights, behind which gradients vanish.
 ///
 /// # Errors
-/// [`TrainError::Model`] for a configuration that is refused.
+/// [`TrainError::Model`] for a configuration that is not valid.
 pub fn drawn_network(unet: &UNetConfig, seed: u64, device: &Device) -> Result<UNet, TrainError> {
     let unet = initial_network(unet, seed, device)?;
     let values = flat_params(&unet);

@@ -1,4 +1,4 @@
-//! How closely a student matches in N steps what its teacher draws in all of them.
+//! Teacher agreement: the distance between a student's images and its teacher's full-grid images.
 
 use std::ops::ControlFlow;
 
@@ -9,8 +9,8 @@ use crate::error::TrainError;
 use crate::event::Event;
 use crate::run::{Run, RunOptions};
 
-/// Draws the same noises with different models. *Teacher agreement* is the mean squared distance
-/// between a model's N-step images and the teacher's full-grid images, pixels in `[-1, 1]`.
+/// Draws images from the same noises with different models. *Teacher agreement* is the mean squared distance between a
+/// model's N-step images and the teacher's full-grid images, with pixels in `[-1, 1]`.
 pub(crate) struct Agreement<'a> {
     teacher: ModelFolder,
     options: AgreementOptions<'a>,
@@ -26,7 +26,7 @@ pub(crate) struct AgreementOptions<'a> {
 }
 
 impl<'a> AgreementOptions<'a> {
-    /// `count` images of a run, from the start noises of its seed, of its classes in turn.
+    /// `count` images, from start noises of the run's seed, with the run's classes in turn.
     pub fn new(run: &'a Run<'a>, count: usize) -> Self {
         Self { run, count, classes: run.classes() }
     }
@@ -108,7 +108,7 @@ pub(crate) fn draw_images(
     Ok(images?)
 }
 
-/// C, H, W. A network that this crate builds always has an image size.
+/// The image shape `[C, H, W]`. A network that this crate builds always has an image size.
 fn image_shape(unet: &UNet) -> [usize; 3] {
     let config = unet.config();
     let [height, width] = config.image_sides();

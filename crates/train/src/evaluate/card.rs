@@ -13,15 +13,15 @@ use crate::error::TrainError;
 use crate::evaluate::output_error::IMAGES;
 use crate::run::Run;
 
-/// Images of `grid.png`.
+/// The number of images in `grid.png`.
 const SHOWN: usize = 64;
 
-/// A model's card.
+/// The model card of a stage.
 pub(crate) struct Card<'a> {
     pub run: &'a Run<'a>,
     pub model: &'a ModelFolder,
     pub stage: Stage,
-    /// With the stage's row in it.
+    /// The summary, including the stage's row.
     pub summary: &'a Summary,
 }
 
@@ -31,7 +31,7 @@ impl Card<'_> {
         folder.join("README.md").is_file()
     }
 
-    /// Writes both files; `images` are those that the model was measured by.
+    /// Writes `grid.png` and `README.md`; `images` are the images with which the model was measured.
     ///
     /// # Errors
     /// [`TrainError::Files`] naming the file.
@@ -55,18 +55,18 @@ impl Card<'_> {
             self.results(),
             self.training(),
         ];
-        let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        told.join("\n")
+        let sections: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        sections.join("\n")
     }
 
-    /// Sampling steps that the model is for.
+    /// The number of sampling steps in the card's examples.
     fn steps(&self) -> usize {
         self.stage.num_steps().unwrap_or(self.run.config.distill.teacher_steps)
     }
 
     fn front_matter(&self) -> String {
         let license = self.run.job.license.as_deref().unwrap_or("unknown");
-        // The Hub has a task of this name for images of nothing in particular, and none for classes.
+        // The Hub has a task for unconditional image generation, and none for class-conditional generation.
         let (task, kind) = match self.model.unet.config().class_input() {
             ClassInput::None => {
                 ("pipeline_tag: unconditional-image-generation\n", "unconditional-image-generation")
@@ -96,30 +96,30 @@ impl Card<'_> {
         let provenance = &self.model.halfstep.provenance;
         let [c, h, w] = self.run.images.shape();
         let data = format!(
-            "{} of {c}x{h}x{w} from {}",
+            "{} from {} ({c}x{h}x{w})",
             counted(self.run.images.len(), "image"),
             self.run.images.name()
         );
         let what = match self.stage {
             Stage::Teacher if provenance.train_steps == 0 => {
-                "A diffusion model that was trained elsewhere, as it came.".to_owned()
+                "A diffusion model trained elsewhere, unchanged.".to_owned()
             }
-            Stage::Teacher => format!("A diffusion model of {data}."),
+            Stage::Teacher => format!("A diffusion model trained on {data}."),
             Stage::Round { .. } => format!(
-                "Draws in {} what its teacher draws in {}. Made by progressive distillation (Salimans & \
-                 Ho 2022) over {data}.",
+                "A student that samples in {} where its teacher takes {}, made by progressive distillation (Salimans \
+                 & Ho 2022) on {data}.",
                 counted(steps, "network call"),
                 self.run.config.distill.teacher_steps
             ),
         };
         let original = match &provenance.original {
             Some(name) => {
-                format!("\nIt comes from a model that was trained elsewhere, `{name}`.\n")
+                format!("\nIt was derived from a model trained elsewhere, `{name}`.\n")
             }
             None => String::new(),
         };
         format!(
-            "# {name}, {} in {}\n\n{what}\n{original}\n![Images that it drew, none chosen](grid.png)\n",
+            "# {name}, {} in {}\n\n{what}\n{original}\n![Samples, not cherry-picked](grid.png)\n",
             self.role(),
             counted(steps, "step")
         )
@@ -129,14 +129,14 @@ impl Card<'_> {
         if self.stage == Stage::Teacher { "teacher" } else { "student" }
     }
 
-    /// Which number means which class; nothing for an unconditional model.
+    /// The numbers and names of the classes; empty for an unconditional model.
     fn classes(&self) -> String {
         let names = &self.model.halfstep.class_names;
         if names.is_empty() {
             return String::new();
         }
         format!(
-            "## Classes\n\nThe network is given the number; `sample --class` takes the name too.\n\n\
+            "## Classes\n\nThe network's input is the class number; `sample --class` also accepts the name.\n\n\
              ```text\n{}\n```\n",
             list_classes(names, usize::MAX)
         )
@@ -198,7 +198,7 @@ impl Card<'_> {
         if let Some(mse) = row.output_mse {
             writeln!(
                 text,
-                "Mean squared error of its own output ({}), uniform times, averaged weights, {}: {mse:.4}.",
+                "Mean squared error of its prediction ({}), with averaged weights, at uniform times, on {}: {mse:.4}.",
                 self.run.config.teacher.prediction_type,
                 measured_images(self.run.images.len())
             )?;
@@ -206,8 +206,8 @@ impl Card<'_> {
         if let Some(distance) = row.original_agreement {
             writeln!(
                 text,
-                "Mean squared distance of its images to its original's, drawn without clipping from the same \
-                 noises: {distance:.5}."
+                "Mean squared distance between its images and those of the original model, drawn without clipping \
+                 from the same noises: {distance:.5}."
             )?;
         }
         Ok(())
@@ -223,8 +223,8 @@ impl Card<'_> {
         let (steps, all) = (row.num_steps, self.run.config.distill.teacher_steps);
         writeln!(
             text,
-            "Mean squared distance, pixels in [-1, 1], to the teacher's images in {}, from the \
-             same {}:\n\n| model | steps | distance |\n|---|---:|---:|\n\
+            "Mean squared distance to the teacher's images in {}, from the same {} (pixels in [-1, 1]):\n\n\
+             | model | steps | distance |\n|---|---:|---:|\n\
              | this student | {steps} | {own:.5} |\n| its teacher, DDIM | {steps} | {teacher:.5} |",
             counted(all, "step"),
             counted(self.run.config.distill.agreement_images, "start noise")
@@ -237,8 +237,8 @@ impl Card<'_> {
             Stage::Teacher => self.run.config.teacher.batch_size,
             Stage::Round { .. } => self.run.config.distill.batch_size,
         };
-        let learned = match provenance.train_steps {
-            0 => "nothing here; who trained it says on what".to_owned(),
+        let trained = match provenance.train_steps {
+            0 => "not by halfstep; see the original model".to_owned(),
             steps => format!(
                 "{} of {}, {}, on {}",
                 counted(steps, "optimiser step"),
@@ -250,10 +250,10 @@ impl Card<'_> {
         format!(
             "## How it was made\n\n\
              - network: `UNet2DModel`, {:.2} million parameters, predicts {}\n\
-             - learned: {learned}\n\
+             - trained: {trained}\n\
              - data: {}, SHA-256 of its pixels and labels `{}`\n\
              - seed: {}; program: {}\n\
-             - training data may show through: nobody has looked at these images for bias or harm\n",
+             - limits: samples may reproduce training images; they have not been checked for bias or harmful content\n",
             self.model.unet.num_params() as f64 / 1e6,
             self.run.config.teacher.prediction_type,
             provenance.dataset,
@@ -264,21 +264,23 @@ impl Card<'_> {
     }
 }
 
+/// How a student must be sampled.
 fn times_of_student(steps: usize) -> String {
-    let known = match steps {
-        1 => "the time of its only step".to_owned(),
-        _ => format!("the times of its {steps} steps"),
+    let times = match steps {
+        1 => "the time of this step",
+        _ => "the times of these steps",
     };
-    format!("It knows {known} and no others: give it {}, and eta 0.", counted(steps, "step"))
+    let steps = counted(steps, "step");
+    format!("Use exactly {steps} and eta 0: the student was distilled only for {times}.")
 }
 
-/// What the output's error is measured over.
+/// The images on which the prediction's error is measured.
 fn measured_images(in_dataset: usize) -> String {
     let drawn = IMAGES;
     match in_dataset {
-        1 => format!("{drawn} noises over the 1 training image"),
-        // They come again, each time with another noise and time.
-        few if (few as u64) < drawn => format!("{drawn} noises over all {few} training images"),
+        1 => format!("the only training image with {drawn} noises"),
+        // Images are used repeatedly, each time with another noise and time.
+        few if (few as u64) < drawn => format!("all {few} training images with {drawn} noises"),
         _ => format!("{drawn} training images"),
     }
 }
@@ -291,17 +293,17 @@ mod tests {
     fn no_more_training_images_are_claimed_than_there_are() {
         assert_eq!(measured_images(60_000), "1024 training images");
         assert_eq!(measured_images(1024), "1024 training images");
-        assert_eq!(measured_images(600), "1024 noises over all 600 training images");
-        assert_eq!(measured_images(1), "1024 noises over the 1 training image");
+        assert_eq!(measured_images(600), "all 600 training images with 1024 noises");
+        assert_eq!(measured_images(1), "the only training image with 1024 noises");
     }
 
     #[test]
-    fn a_student_is_to_be_given_its_own_steps() {
+    fn a_card_asks_for_the_steps_of_its_student() {
         assert_eq!(
             [1, 4].map(times_of_student),
             [
-                "It knows the time of its only step and no others: give it 1 step, and eta 0.",
-                "It knows the times of its 4 steps and no others: give it 4 steps, and eta 0."
+                "Use exactly 1 step and eta 0: the student was distilled only for the time of this step.",
+                "Use exactly 4 steps and eta 0: the student was distilled only for the times of these steps."
             ]
         );
     }

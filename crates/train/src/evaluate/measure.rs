@@ -1,4 +1,4 @@
-//! What a trained model reached: its row of the summary, its pictures, its card.
+//! Measures a trained model: writes its row of the summary, its pictures and its card.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::run::Run;
 /// Images per row in the pictures.
 const COMPARED: usize = 10;
 
-/// Whether a stage's row, card and pictures are in a run folder.
+/// Whether a run folder has a stage's row of the summary, its card and its pictures.
 pub(crate) fn is_measured(
     config: &ResolvedConfig,
     folder: &Path,
@@ -34,14 +34,13 @@ pub(crate) fn is_measured(
         && (!is_last || folder.join(COMPARISON).is_file() && Memorisation::read(folder).is_some())
 }
 
-/// Measures the stages of a run against its teacher, whose images are drawn once, when the first stage
-/// needs them.
+/// Measures the stages of a run against its teacher. The teacher's images are drawn once, when they are first needed.
 pub(crate) struct Measuring<'a> {
     run: &'a Run<'a>,
     agreement: Option<Agreement<'a>>,
 }
 
-/// What a stage's model and its teacher draw from the same noises in as many steps.
+/// The images of a student and of its run's teacher, from the same noises and in the same number of steps.
 struct Pair {
     teacher: Images,
     student: Images,
@@ -52,7 +51,7 @@ impl<'a> Measuring<'a> {
         Self { run, agreement: None }
     }
 
-    /// Measures a stage whose model is there.
+    /// Measures a stage whose model folder exists.
     pub fn measure(&mut self, stage: Stage, summary: &mut Summary) -> Result<(), TrainError> {
         let run = self.run;
         let (device, teacher_steps) =
@@ -98,8 +97,8 @@ impl<'a> Measuring<'a> {
     }
 }
 
-/// What the pretrained network of an adapted teacher draws from the same noises, in as many steps on its own
-/// times.
+/// The images of the pretrained network of an adapted teacher: from the same noises, in the same number of steps, on the
+/// pretrained network's own times. `None` for other runs.
 fn pretrained_images(run: &Run<'_>) -> Result<Option<Images>, TrainError> {
     let Some(pretrained) = run.config.pretrained.as_ref().filter(|_| run.config.adapts()) else {
         return Ok(None);
@@ -110,7 +109,7 @@ fn pretrained_images(run: &Run<'_>) -> Result<Option<Images>, TrainError> {
     draw_images(&model, steps, &options, "original").map(Some)
 }
 
-/// The stage's rows; after the last stage the picture that compares, and the nearest training images.
+/// Draws the stage's rows of images; after the last stage also the comparison picture and the nearest training images.
 fn draw_rows(
     run: &Run<'_>,
     stage: Stage,

@@ -1,4 +1,5 @@
-//! Measuring a trained model, and drawing the pictures that show it.
+//! Measures a trained model: agreement with its teacher, error of its prediction, memorisation; writes its pictures and its
+//! model card.
 
 pub(crate) mod agreement;
 pub(crate) mod card;

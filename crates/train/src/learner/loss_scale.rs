@@ -1,4 +1,4 @@
-//! Loss scaling for f16, decided on the device.
+//! Loss scaling for f16, without waiting for the device.
 
 use burn::tensor::{Device, Tensor};
 use halfstep_model::Precision;
@@ -6,41 +6,42 @@ use halfstep_model::Precision;
 use crate::error::TrainError;
 use crate::learner::step_gate::{StepGate, all_finite};
 
-/// torch's `GradScaler`: what it begins with, and its growth interval. It halves and doubles.
+/// The first factor of PyTorch's `GradScaler`.
 const FIRST: f32 = 65536.0;
+/// Finite steps after which the factor doubles: the growth interval of PyTorch's `GradScaler`.
 const GROWS_AFTER: f32 = 2000.0;
 
-/// Small gradients would vanish in f16: the loss is multiplied before the backward pass and the
-/// gradients are divided after it (Micikevicius et al. 2018, section 3.2). A step whose gradient is
-/// not finite is not taken and halves the factor; 2000 others in a row double it.
+/// Keeps small gradients from vanishing in f16: the loss is multiplied by a factor before the backward pass, and
+/// the gradients are divided by it afterwards (Micikevicius et al. 2018, "Mixed precision training", section 3.2).
+/// A step whose gradient is not finite is skipped and halves the factor; 2000 finite steps in a row double it.
 ///
-/// Factor, count and gate stay on the device: the host waits for none of them.
+/// The factor, the count and the [`StepGate`] stay on the device; the host does not wait for them.
 #[derive(Clone, Debug)]
 pub struct LossScale {
-    /// `[1]`
+    /// The factor of the loss, `[1]`.
     factor: Tensor<1>,
-    /// Finite steps since it last changed, `[1]`.
+    /// Finite steps since the factor last changed, `[1]`.
     good_steps: Tensor<1>,
 }
 
 impl LossScale {
-    /// As training begins, on a device without autodiff.
+    /// The state at the start of training, on a device without autodiff.
     pub fn new(device: &Device) -> Self {
         Self::restored([FIRST, 0.0], device)
     }
 
-    /// One where gradients of a network that computes so would vanish without.
+    /// A loss scale if `precision` needs one, which is f16.
     pub fn needed_by(precision: Precision, device: &Device) -> Option<Self> {
         (precision == Precision::F16).then(|| Self::new(device))
     }
 
-    /// As [`read`](Self::read) gave it.
+    /// Restores the two numbers that [`read`](Self::read) returned.
     pub fn restored([factor, good_steps]: [f32; 2], device: &Device) -> Self {
         let tensor = |value: f32| Tensor::from_floats([value], device);
         Self { factor: tensor(factor), good_steps: tensor(good_steps) }
     }
 
-    /// Factor and finite steps since it last changed. Waits for the device.
+    /// The factor, and the finite steps since it last changed. Waits for the device.
     ///
     /// # Errors
     /// [`TrainError::Device`] if the device failed.
@@ -52,17 +53,17 @@ impl LossScale {
             .map_err(|_| TrainError::Device("a scalar of the wrong shape came back".to_owned()))
     }
 
-    /// The loss to go backwards from.
+    /// The loss `[1]` times the factor, from which the backward pass starts.
     pub fn scaled(&self, loss: Tensor<1>) -> Tensor<1> {
         loss * Tensor::from_inner(self.factor.clone())
     }
 
-    /// A gradient of the loss itself, or its norm, from that of the scaled one.
+    /// Divides a gradient of the scaled loss, or its norm, by the factor.
     pub fn unscaled(&self, of_scaled: Tensor<1>) -> Tensor<1> {
         of_scaled / self.factor.clone()
     }
 
-    /// Decides on a step by the norm `[1]` of its gradients, and changes the factor accordingly.
+    /// Decides whether a step is taken, from the norm `[1]` of its gradients, and updates the factor.
     pub fn gate(&mut self, norm: Tensor<1>) -> StepGate {
         let finite = all_finite(&norm, &[]);
         let overflowed = finite.clone().bool_not();
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_of_a_scaled_loss_are_those_of_the_loss() {
+    fn unscaled_gradients_equal_those_of_the_loss() {
         let x = Tensor::<1>::from_floats([3.0], &Device::flex().autodiff()).require_grad();
         let scale = LossScale::new(&Device::flex());
         let grads = scale.scaled(x.clone().square()).backward();
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_2000_finite_steps_doubles_it() {
+    fn the_last_of_2000_finite_steps_doubles_the_factor() {
         let mut scale = LossScale::restored([1024.0, 1998.0], &Device::flex());
         let gate = scale.gate(tensor(&[0.5]));
         assert_eq!(scale.read().unwrap(), [1024.0, 1999.0]);

@@ -1,4 +1,4 @@
-//! One optimiser step.
+//! One optimiser step: gradients, clipping, AdamW, moving average, loss scale.
 
 pub(crate) mod ema;
 pub(crate) mod loss_scale;
@@ -26,43 +26,43 @@ use crate::learner::step_gate::StepGate;
 use crate::learner::step_stats::StepStats;
 use crate::objective::Loss;
 
-/// A network in training: weights, optimiser, moving average, step count.
+/// A network in training, with its optimiser, moving average and step count.
 pub struct Learner<N: Network = UNet> {
     /// The network, on an autodiff device.
     pub network: N,
-    /// AdamW and its moments.
+    /// AdamW, with its moments.
     pub optimizer: AdamW,
-    /// The moving average, if there is one.
+    /// The moving average of the weights, if there is one.
     pub ema: Option<Ema>,
-    /// How the lists of the optimiser and of the moving average lie on the device.
+    /// How the tensor lists of the optimiser and the moving average are stored on the device.
     pub packing: Packing,
     /// Optimiser steps taken.
     pub step: u64,
-    /// What losses and their gradients are computed in; all of the above is f32.
+    /// The precision of losses and gradients; weights, moments and averages are always f32.
     pub precision: Precision,
-    /// Without one the loss is not scaled, which f16 needs.
+    /// The loss scale, which f16 needs; `None`: the loss is not scaled.
     pub loss_scale: Option<LossScale>,
-    /// What becomes of a step whose loss or gradient is not finite.
+    /// What happens to a step whose loss or gradient is not finite.
     pub non_finite: NonFinite,
 }
 
-/// What becomes of a step whose loss or gradient is not finite, where that is not the work of a
-/// [`LossScale`].
+/// What happens to a step whose loss or gradient is not finite. Overflows that a [`LossScale`] handles do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NonFinite {
-    /// The run ends with an error; what was saved before stays.
+    /// The run ends with an error; saved states stay.
     #[default]
     Stop,
-    /// Weights and moments stay as they were, the step is counted as skipped.
+    /// The step is skipped: weights and moments stay unchanged, and the step counts as skipped.
     Skip,
 }
 
 impl<N: Network> Learner<N> {
-    /// A learner before its first step.
+    /// A learner before its first step. `network` must be on the autodiff device of `device`; without `ema` there is
+    /// no moving average.
     ///
     /// # Errors
-    /// [`TrainError::Config`] if the network does not compute in `precision`.
+    /// [`TrainError::Config`] if the network does not support `precision`.
     pub fn new(
         network: N,
         optimizer: &OptimizerConfig,
@@ -84,16 +84,16 @@ impl<N: Network> Learner<N> {
         })
     }
 
-    /// Takes one step: the losses of `parts` parts of the batch, their gradients averaged, clipped to
-    /// `grad_clip`, then AdamW at rate `lr`, then the moving average. `loss` is given the network as
-    /// it computes in [`precision`](Self::precision).
+    /// Takes one step. It computes the losses of `parts` parts of the batch, averages their gradients, clips them to
+    /// the global norm `grad_clip`, applies AdamW with learning rate `lr`, and updates the moving average. `loss` is
+    /// called once per part, with the network in [`precision`](Self::precision).
     ///
-    /// Where a step is left out, because the loss is scaled and a gradient overflows or by
-    /// [`NonFinite::Skip`], weights and moments stay as they were; the step counts, for the learning
-    /// rate and for AdamW's bias correction, and the moving average takes the weights once more.
+    /// A step is skipped if a scaled gradient overflows, or by [`NonFinite::Skip`]. Weights and moments then stay
+    /// unchanged. The step still counts for AdamW's bias correction, and the moving average includes the unchanged
+    /// weights once more.
     ///
     /// # Errors
-    /// What `loss` returns.
+    /// The error of `loss`; [`TrainError::Config`] if `parts` is 0.
     pub fn learn(
         &mut self,
         lr: f64,
@@ -151,7 +151,7 @@ impl<N: Network> Learner<N> {
         Ok(StepStats { loss, grad_norm: norm, taken, errors, levels })
     }
 
-    /// The parameters after AdamW's step, or as they are, moments likewise.
+    /// AdamW's step if `gate` is open; otherwise parameters and moments stay unchanged.
     fn update_if(
         &mut self,
         gate: &StepGate,
@@ -169,8 +169,8 @@ impl<N: Network> Learner<N> {
         gate.choose(updated, params)
     }
 
-    /// How far the moving average is from the weights, `|ema - w| / |w|` over all of them, `[1]`;
-    /// `None` without one.
+    /// The relative distance of the moving average from the weights, `|ema - w| / |w|` over all parameters, `[1]`;
+    /// `None` without a moving average.
     pub fn ema_distance(&self) -> Option<Tensor<1>> {
         let weights = self.packing.join(flat_params(&self.network));
         let averages = self.ema.as_ref()?.values().iter().zip(&weights);
@@ -183,7 +183,8 @@ impl<N: Network> Learner<N> {
         Some(norm(&differences) / norm(&weights))
     }
 
-    /// The network that the stage results in, without autodiff: the moving average if there is one.
+    /// The network with the averaged weights, or the last weights if there is no average, on `device` without
+    /// autodiff.
     pub fn result(&self, device: &Device) -> N {
         let plain = self.network.clone().valid();
         let network = match &self.ema {

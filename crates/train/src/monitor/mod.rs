@@ -1,4 +1,4 @@
-//! Monitoring a stage in training: metrics and divergence.
+//! Monitors a stage in training: averages and writes metrics, and stops a stage that diverges.
 
 pub(crate) mod levels;
 pub(crate) mod window;
@@ -20,10 +20,10 @@ use crate::run::Run;
 use crate::run::folder::RunFolder;
 use crate::stage::recipe::Recipe;
 
-/// This many steps skipped in a row end a stage: the network has stopped learning.
+/// A stage ends with an error after this many skipped steps in a row, because the network no longer improves.
 const MOST_SKIPPED: u64 = 100;
 
-/// Reads what the steps did, writes metrics, and ends a stage that diverges.
+/// Reads the numbers of the steps, writes metrics, and fails if the stage diverges.
 pub(crate) struct Monitor<'a> {
     on_event: OnEvent<'a>,
     metrics: MetricsFile,
@@ -36,13 +36,13 @@ pub(crate) struct Monitor<'a> {
     window: Window,
     taken: u64,
     window_start: Instant,
-    /// The step of the last line, or the one this process began at.
+    /// The step of the last line of metrics, or the step at which this process started.
     line_at: u64,
     saved: u64,
 }
 
 impl<'a> Monitor<'a> {
-    /// Begins, or continues after `step` with the window that was saved with it.
+    /// Starts a stage, or continues it after `step` with the window that was saved with that step.
     pub fn start(
         run: &Run<'a>,
         stage: Stage,
@@ -52,8 +52,8 @@ impl<'a> Monitor<'a> {
     ) -> Result<Self, TrainError> {
         let on_event = run.options.on_event;
         on_event(Event::StageStarted { stage, step, total: recipe.steps });
-        // The last line of a stage covers less than a full window. If the process died after it and
-        // before the stage's end, the saved window still has its steps: it is written again.
+        // The last line of a stage may cover less than a full window. If the process died after that line and before
+        // the end of the stage, the saved window still contains the line's steps, and the line is written again.
         let written = step.saturating_sub(window.steps());
         let metrics = MetricsFile::resume(&run.folder.file(METRICS), stage.index(), written)?;
         let tensorboard = run.config.log.tensorboard;
@@ -76,7 +76,7 @@ impl<'a> Monitor<'a> {
         })
     }
 
-    /// Notes a step; writes a line when one is due.
+    /// Records a step, and writes a line of metrics if one is due.
     pub fn step(
         &mut self,
         stats: StepStats,
@@ -89,10 +89,10 @@ impl<'a> Monitor<'a> {
         if learner.step.is_multiple_of(self.every) { self.flush(learner, lr) } else { Ok(()) }
     }
 
-    /// Reads what the device still owes, checks it and writes it down.
+    /// Reads and checks the steps whose numbers are still on the device, and writes a line of metrics.
     fn flush(&mut self, learner: &Learner<UNet>, lr: f64) -> Result<(), TrainError> {
         self.check()?;
-        // Without a single update there is nothing to tell yet but how many were left out.
+        // If every step was skipped, there are no means yet: a later line reports the skipped steps.
         let Some(means) = self.window.means() else { return Ok(()) };
         let seconds = self.window_start.elapsed().as_secs_f64();
         let images_per_second =
@@ -122,7 +122,7 @@ impl<'a> Monitor<'a> {
         Ok(())
     }
 
-    /// Reads what the device still owes and refuses what is not finite, without writing a line.
+    /// Reads the steps whose numbers are still on the device, and fails if one is not finite. Writes no line.
     pub fn check(&mut self) -> Result<(), TrainError> {
         let first = self.taken + 1 - self.pending.len() as u64;
         let pending = std::mem::take(&mut self.pending);
@@ -141,8 +141,9 @@ impl<'a> Monitor<'a> {
         Ok(())
     }
 
-    /// A step that was left out because of the loss scale is none of the user's business, unless no
-    /// scale explains it: then it counts as taken, and as not finite.
+    /// The step as it counts for the user. An overflow of the loss scale is normal and stays a skipped step. A step
+    /// that is not finite for another reason counts as taken under [`NonFinite::Stop`], so that
+    /// [`check`](Self::check) fails.
     fn counted_as(&self, numbers: StepNumbers) -> StepNumbers {
         let finite = numbers.loss.is_finite() && numbers.grad_norm.is_finite();
         let taken = match self.non_finite {
@@ -152,22 +153,22 @@ impl<'a> Monitor<'a> {
         StepNumbers { taken, ..numbers }
     }
 
-    /// What was read since the last line.
+    /// The steps since the last line of metrics.
     pub fn window(&self) -> &Window {
         &self.window
     }
 
-    /// The last step whose state is safe.
+    /// The last step whose state was saved.
     pub fn last_saved(&self) -> u64 {
         self.saved
     }
 
-    /// The state of this step is safe.
+    /// Records that the state of `step` was saved.
     pub fn saved(&mut self, step: u64) {
         self.saved = step;
     }
 
-    /// Writes the last line of the stage.
+    /// Writes the last line of metrics and ends the stage.
     pub fn finish(&mut self, learner: &Learner<UNet>, lr: f64) -> Result<(), TrainError> {
         self.flush(learner, lr)?;
         (self.on_event)(Event::StageEnded);
@@ -181,7 +182,7 @@ fn read(value: Tensor<1>) -> Result<f64, TrainError> {
     Ok(data.iter::<f64>().sum())
 }
 
-/// Mean weighted loss over the last tenth of a stage, from the metrics; `None` if they are gone.
+/// The mean weighted loss over the last tenth of a stage, from the metrics; `None` if the file is missing.
 pub(crate) fn final_loss(folder: &RunFolder, stage: Stage, steps: u64) -> Option<f64> {
     let lines = read_metrics(&folder.file("metrics.jsonl")).ok()?;
     let losses: Vec<f64> = lines

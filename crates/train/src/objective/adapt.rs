@@ -1,4 +1,4 @@
-//! Adapting a pretrained network: it learns this run's prediction type, times and noise levels.
+//! Adaptation: a pretrained network is trained for this run's prediction type, times and noise levels.
 
 use std::f64::consts::FRAC_PI_4;
 
@@ -13,32 +13,32 @@ use super::{Loss, fractions, training_times};
 use crate::batches::TrainingBatch;
 use crate::error::TrainError;
 
-/// The pretrained network teaches where converting its prediction magnifies its error at most this much.
+/// The pretrained network is the target where converting its prediction magnifies its error by at most this factor.
 const LARGEST_GAIN: f64 = 10.0;
 
-/// Predict what a pretrained network predicts at the same z and the same noise level, converted to this
-/// run's prediction type.
+/// The target is a pretrained network's prediction at the same z and noise level, converted to this run's
+/// prediction type.
 ///
-/// Where its prediction cannot be trusted, above all at pure noise, which eps says nothing about, the
-/// images teach as in [`FromImages`](super::FromImages).
+/// Where that prediction cannot be [trusted](Self::trusts), the target comes from the images, as in
+/// [`FromImages`](super::FromImages). This is so above all at pure noise, where eps does not determine the image.
 #[derive(Clone, Copy, Debug)]
 pub struct Adaptation<'a, N: Network> {
-    /// The pretrained network, frozen, without autodiff.
+    /// The pretrained network, frozen, on a device without autodiff.
     pub pretrained: &'a N,
-    /// What it predicts.
+    /// What the pretrained network predicts.
     pub pretrained_type: PredictionType,
-    /// Its noise levels.
+    /// The noise levels of the pretrained network.
     pub pretrained_schedule: &'a DiscreteSchedule,
     /// The run's noise levels.
     pub schedule: &'a DiscreteSchedule,
     /// What the adapted network predicts.
     pub prediction_type: PredictionType,
-    /// The weighting of noise levels.
+    /// The loss weighting of noise levels.
     pub weighting: LossWeighting,
 }
 
 impl<N: Network> Adaptation<'_, N> {
-    /// The loss of `network` on a batch.
+    /// The loss of `network`, on an autodiff device, for a batch on the same device.
     ///
     /// # Errors
     /// [`TrainError::Model`] if the labels do not fit the pretrained network.
@@ -56,7 +56,7 @@ impl<N: Network> Adaptation<'_, N> {
         Ok(Loss::weighted_mse(output, target, weights, fractions(schedule, &points)))
     }
 
-    /// The pretrained network's prediction where it is trusted, the images' target elsewhere.
+    /// The target `[B, C, H, W]`: the pretrained network's prediction where it is trusted, the images' elsewhere.
     fn target(
         &self,
         z: Tensor<4>,
@@ -65,9 +65,9 @@ impl<N: Network> Adaptation<'_, N> {
         batch: &TrainingBatch,
     ) -> Result<Tensor<4>, TrainError> {
         let trusted: Vec<bool> = levels.iter().map(|&level| self.trusts(level)).collect();
-        // A prediction that is not used may come from any level without an infinity.
+        // A prediction that is not used is made at a level where no conversion divides by 0.
         let harmless = NoiseLevel::from_phi(FRAC_PI_4);
-        let asked: Vec<TimePoint> = levels
+        let called_at: Vec<TimePoint> = levels
             .iter()
             .zip(&trusted)
             .map(|(&level, &trusted)| {
@@ -76,11 +76,12 @@ impl<N: Network> Adaptation<'_, N> {
             .collect();
         let pretrained =
             NetworkDenoiser::new(self.pretrained, self.pretrained_type, batch.labels.clone())?;
-        let prediction = pretrained.predict(z, &asked).said_as(self.prediction_type);
+        let prediction = pretrained.predict(z, &called_at).said_as(self.prediction_type);
         Ok(choose(prediction, of_images, &trusted))
     }
 
-    /// Whether the pretrained network's prediction, converted, is trusted at a noise level.
+    /// Whether the pretrained network's prediction is trusted at a noise level: the level lies within the pretrained
+    /// schedule, and the conversion magnifies an error by at most 10.
     pub fn trusts(&self, level: NoiseLevel) -> bool {
         let schedule = self.pretrained_schedule;
         let noisiest = schedule.at(schedule.len() - 1);
@@ -89,7 +90,8 @@ impl<N: Network> Adaptation<'_, N> {
     }
 }
 
-/// The factor by which converting a prediction from one type to another magnifies its error, at the same z:
+/// The factor by which converting a prediction from one type to another magnifies its error at the same z. It
+/// follows from
 /// v = (eps - sigma z)/alpha = (alpha z - x0)/sigma, x0 = (z - sigma eps)/alpha = alpha z - sigma v,
 /// eps = (z - alpha x0)/sigma = sigma z + alpha v.
 fn gain(from: PredictionType, to: PredictionType, level: NoiseLevel) -> f64 {
@@ -106,7 +108,7 @@ fn gain(from: PredictionType, to: PredictionType, level: NoiseLevel) -> f64 {
     }
 }
 
-/// Image k of `yes` where `which[k]`, of `no` elsewhere.
+/// Image k is that of `yes` where `which[k]` is true, else that of `no`; all are `[B, C, H, W]`.
 fn choose(yes: Tensor<4>, no: Tensor<4>, which: &[bool]) -> Tensor<4> {
     let shape = [which.len(), 1, 1, 1];
     let mask = TensorData::new(which.to_vec(), shape);
@@ -145,9 +147,9 @@ mod tests {
         linear.build().unwrap()
     }
 
-    /// Networks that always predict 0, and images and noise of ones, so z = alpha + sigma everywhere.
-    /// Where the pretrained network is trusted, 0 means v = -sigma z/alpha for eps, v = alpha z/sigma for x0;
-    /// elsewhere the target is the images' v = alpha - sigma. The student's error is the target.
+    /// Both networks always predict 0; images and noise are all ones, so z = alpha + sigma. Where the pretrained
+    /// network is trusted, its 0 means v = -sigma z/alpha if it predicts eps, and v = alpha z/sigma if it predicts
+    /// x0. Elsewhere the target is the images' v = alpha - sigma. The error is then the square of the target.
     #[test]
     fn the_pretrained_network_teaches_where_it_is_trusted_and_the_images_elsewhere() {
         let network = zero_network();
@@ -155,11 +157,11 @@ mod tests {
             ScheduleConfig { zero_terminal_snr: true, ..ScheduleConfig::new(ScheduleName::Cosine) };
         let (schedule, linear) = (cosine.build().unwrap(), linear());
         let ones = Tensor::<4>::ones([5, 1, 4, 4], &Device::flex());
-        // u = 1 is pure noise; at u = 0.02, sigma is 0.03; at 0.97, alpha is 0.047.
+        // u = 1 is pure noise; sigma is 0.03 at u = 0.02; alpha is 0.047 at u = 0.97.
         let uniforms = vec![0.02, 0.3, 0.6, 0.97, 0.9999];
         let batch =
             TrainingBatch { x0: ones.clone(), eps: ones, uniforms, labels: None, number: 0 };
-        for (kind, asked) in [
+        for (kind, trusted) in [
             (PredictionType::Epsilon, [true, true, true, false, false]),
             (PredictionType::Sample, [false, true, true, true, false]),
         ] {
@@ -175,16 +177,16 @@ mod tests {
             let errors: Vec<f64> = loss.errors.into_data().iter::<f64>().collect();
             let points = training_times(&schedule, &batch);
             assert_eq!(points[4].level.alpha(), 0.0);
-            for ((point, asked), error) in points.iter().zip(asked).zip(errors) {
+            for ((point, trusted), error) in points.iter().zip(trusted).zip(errors) {
                 let (alpha, sigma) = (point.level.alpha(), point.level.sigma());
                 let z = alpha + sigma;
-                let v = match (asked, kind) {
+                let v = match (trusted, kind) {
                     (false, _) => alpha - sigma,
                     (true, PredictionType::Epsilon) => -sigma * z / alpha,
                     (true, _) => alpha * z / sigma,
                 };
                 let (expected, t) = (v * v, point.t);
-                // A division by 0.1 at most, in f32.
+                // f32 rounding, magnified by a division by at least 0.1.
                 assert!(
                     (error - expected).abs() < 1e-5 * (1.0 + expected),
                     "{kind} at {t}: {error} {expected}"
@@ -193,7 +195,7 @@ mod tests {
         }
     }
 
-    /// By nudging the prediction and converting it.
+    /// Converts a prediction before and after a change of 1.
     #[test]
     fn an_error_grows_by_the_gain() {
         let kinds = [PredictionType::Epsilon, PredictionType::Sample, PredictionType::VPrediction];
@@ -208,7 +210,7 @@ mod tests {
             for to in kinds {
                 let found = (converted(from, to, 1.0) - converted(from, to, 0.0)).abs();
                 let expected = gain(from, to, level);
-                // Rounding of f32.
+                // f32 rounding.
                 assert!((found - expected).abs() < 1e-6, "{from} {to}: {found} {expected}");
             }
         }

@@ -1,6 +1,6 @@
-//! What a network is trained to do, chosen once when a stage starts.
+//! Training objectives: the loss of a network on a batch. A stage chooses its objective once, when it starts.
 //!
-//! Each objective is a file and a variant of [`Objective`]. A new distillation method adds one of each.
+//! Each objective is one file and one variant of [`Objective`]; a new distillation method adds one of each.
 
 mod adapt;
 mod halve;
@@ -21,17 +21,17 @@ use crate::error::TrainError;
 pub enum Objective<'a, N: Network> {
     /// Predict the noise, the image or the velocity of noisy images.
     Images(FromImages<'a>),
-    /// Predict what a pretrained network predicts, under this run's times and prediction type.
+    /// Predict what a pretrained network predicts, with this run's times and prediction type.
     Adapt(Adaptation<'a, N>),
-    /// Take in one step the two steps of a teacher.
+    /// Match two steps of a teacher in one step.
     Halve(Halving<'a, N>),
 }
 
 impl<N: Network> Objective<'_, N> {
-    /// The loss of `network` on one part of a batch.
+    /// The loss of `network`, on an autodiff device, for one part of a batch on the same device.
     ///
     /// # Errors
-    /// [`TrainError::Model`] if the labels do not fit the teacher.
+    /// [`TrainError::Model`] if the labels do not fit the teacher or the pretrained network.
     pub fn loss(&self, network: &N, batch: &TrainingBatch) -> Result<Loss, TrainError> {
         match self {
             Self::Images(images) => Ok(images.loss(network, batch)),
@@ -41,20 +41,20 @@ impl<N: Network> Objective<'_, N> {
     }
 }
 
-/// A loss to minimise, and the plain error beside it.
+/// The loss to minimise, and the unweighted errors.
 #[derive(Clone, Debug)]
 pub struct Loss {
-    /// Mean of weight times squared error, `[1]`, tracked by autodiff.
+    /// The mean of weight times squared error, `[1]`, tracked by autodiff.
     pub weighted: Tensor<1>,
-    /// Mean squared error of each image in the network's own output, `[B]`, not tracked.
+    /// The mean squared error of each image's prediction, unweighted, `[B]`, not tracked.
     pub errors: Tensor<1>,
     /// The time of each image as a fraction `u = (t + 1)/T` in `(0, 1]`, clean to noise.
     pub u: Vec<f64>,
 }
 
 impl Loss {
-    /// The weighted mean squared error between `output` and `target`, both `[B, C, H, W]`, with one weight
-    /// and one fraction `u` per image.
+    /// The weighted mean squared error between `output` and `target`, both `[B, C, H, W]`, with one weight and one
+    /// time `u` per image.
     pub fn weighted_mse(
         output: Tensor<4>,
         target: Tensor<4>,
@@ -68,7 +68,7 @@ impl Loss {
     }
 }
 
-/// A time of the schedule for each image of the batch.
+/// The time of each image of the batch: its uniform number in `[0, 1)`, scaled to `0..T`.
 fn training_times(schedule: &DiscreteSchedule, batch: &TrainingBatch) -> Vec<TimePoint> {
     let count = schedule.len();
     let time = |u: &f64| schedule.point(((u * count as f64) as usize).min(count - 1));

@@ -1,4 +1,4 @@
-//! What a run is going to do, and about what it will take.
+//! The plan of a run: what it will do, and its estimated time and memory.
 
 pub(crate) mod estimate;
 pub(crate) mod left;
@@ -22,10 +22,10 @@ use crate::plan::estimate::{Speed, expected_seconds, timed_batch};
 use crate::plan::left::StageLeft;
 use crate::plan::memory::{Footprint, machine_memory};
 
-/// Classes that are listed by name.
+/// The number of classes that a plan lists by name.
 const LISTED: usize = 100;
 
-/// Everything a user wants to know before the first step.
+/// The plan of a run, for printing before the first step.
 #[derive(Clone, Debug)]
 pub struct TrainingPlan {
     text: PlanText,
@@ -37,11 +37,12 @@ pub struct TrainingPlan {
 }
 
 impl TrainingPlan {
-    /// Of what is `left` of each stage. Times a few steps on `device` and extrapolates; what takes memory is
-    /// added up.
+    /// The plan of the stages in `left`. The time is extrapolated from a few steps on `device`; the memory is added
+    /// up from the sizes of the tensors.
     ///
     /// # Errors
-    /// [`TrainError::Model`] if the network cannot be built, [`TrainError::Device`] if it cannot run.
+    /// [`TrainError::Config`] if the device lacks the precision or the machine the memory; [`TrainError::Model`] if
+    /// the network cannot be built; [`TrainError::Device`] if the device fails.
     pub fn new(
         job: &Job,
         unet: &UNetConfig,
@@ -84,22 +85,22 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
     let machine = machine_memory() as f64;
     if memory_bytes > machine {
         return Some(format!(
-            "this machine has {}; accumulate in [teacher] and [distill] computes a batch in parts, in less, and \
-             fewer distill.agreement_images take less",
+            "this machine has {}; to use less, set accumulate in [teacher] and [distill] (computes a batch in parts) \
+             or lower distill.agreement_images",
             human_bytes(machine as u64)
         ));
     }
     (seconds > 86_400.0).then(|| {
         format!(
-            "on {} this takes about {}. configs/cifar-small.toml is a run for a CPU, and a smaller \
-             teacher.train_steps shortens this one",
-            device.description,
-            human_time(seconds)
+            "this takes about {} on {}. For a CPU use configs/cifar-small.toml, or shorten this run with a smaller \
+             teacher.train_steps",
+            human_time(seconds),
+            device.description
         )
     })
 }
 
-/// The configuration in words, of a network over these images.
+/// The lines of the plan that follow from the configuration, the network and the images.
 pub(crate) fn plan_text(
     job: &Job,
     unet: &UNetConfig,
@@ -121,7 +122,7 @@ pub(crate) fn plan_text(
             _ => list_classes(&data.class_names, LISTED),
         },
         network: format!(
-            "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs, in {}",
+            "UNet2DModel, {:.2} million parameters, channels {:?}, predicts {}, computes in {}",
             parameters as f64 / 1e6,
             unet.block_out_channels,
             teacher.prediction_type,
@@ -145,10 +146,10 @@ fn describe_teacher(config: &ResolvedConfig) -> String {
     let Some(pretrained) = &config.pretrained else { return learning };
     let (path, theirs) = (pretrained.path.display(), pretrained.describe());
     if !config.adapts() {
-        return format!("{path} as it is: {theirs}");
+        return format!("{path}, unchanged: {theirs}");
     }
     let (kind, times) = (teacher.prediction_type, config.schedule.len());
-    format!("{path}, {theirs}, adapted to {kind} at {times}: {learning}")
+    format!("{path} ({theirs}), adapted to {kind} on {times} times: {learning}")
 }
 
 fn describe_rounds(config: &TrainConfig, rounds: &[usize]) -> String {
@@ -170,14 +171,14 @@ fn describe_rounds(config: &TrainConfig, rounds: &[usize]) -> String {
         distill.learning_rate,
         match exceptions.as_slice() {
             [] => String::new(),
-            _ => format!(" (but the round to {})", exceptions.join("; to ")),
+            _ => format!(" (overrides: round to {})", exceptions.join("; round to ")),
         },
         distill.weighting.name(),
         distill.ema.map(|ema| format!(", EMA {}", ema.decay)).unwrap_or_default()
     )
 }
 
-/// Where a round differs from most, such as `4: 2000 steps, lr 3e-4`.
+/// The settings in which a round differs from `[distill]`, such as `4: 2000 steps, lr 3e-4`.
 fn describe_exception(config: &TrainConfig, num_steps: usize) -> Option<String> {
     let (distill, round) = (&config.distill, config.round(num_steps));
     let steps =
@@ -188,14 +189,14 @@ fn describe_exception(config: &TrainConfig, num_steps: usize) -> Option<String> 
         .then(|| format!("warm-up of {}", round.warmup_steps));
     let ema = round.ema.filter(|_| round.ema != distill.ema);
     let ema = ema.map(|ema| match distill.ema {
-        Some(usual) if usual.decay == ema.decay => "an EMA of its own".to_owned(),
+        Some(usual) if usual.decay == ema.decay => "a different EMA".to_owned(),
         _ => format!("EMA {}", ema.decay),
     });
     let parts: Vec<String> = [steps, rate, warmup, ema].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{num_steps}: {}", parts.join(", ")))
 }
 
-/// What is done of a run that has begun: `teacher, student 32: 500 of 4000 steps`.
+/// The finished part of a run, such as `teacher, student 32: 500 of 4000 steps`.
 fn done(stages: &[StageLeft]) -> String {
     let begun = stages.iter().filter(|stage| stage.is_begun());
     let list = begun.map(|stage| match (stage.left, stage.measured) {
@@ -206,7 +207,7 @@ fn done(stages: &[StageLeft]) -> String {
     list.collect::<Vec<_>>().join(", ")
 }
 
-/// What is left of a run that has begun: `3500 steps of student 32, 4000 steps of student 16`.
+/// The remaining part of a run that has begun, such as `3500 steps of student 32, 4000 steps of student 16`.
 fn still_left(stages: &[StageLeft]) -> String {
     if !stages.iter().any(StageLeft::is_begun) {
         return String::new();
@@ -235,7 +236,7 @@ impl fmt::Display for TrainingPlan {
             }
         }
         if self.left.iter().all(StageLeft::is_done) {
-            return write!(f, "  takes    no time: all of it is done already");
+            return write!(f, "  takes    no time: everything is done");
         }
         let another = if self.left.iter().any(StageLeft::is_begun) { "another " } else { "" };
         write!(
@@ -259,7 +260,7 @@ mod tests {
     use crate::config::job::{digits, digits_job};
 
     #[test]
-    fn the_plan_of_a_run_that_has_begun_says_what_is_left() {
+    fn the_plan_of_a_run_that_has_begun_lists_what_is_left() {
         let [teacher, first, second] = Stage::all(&[8, 4])[..] else { panic!("three stages") };
         let stage = |stage, left, measured| StageLeft { stage, steps: 40, left, measured };
         let fresh = [stage(teacher, 40, false), stage(first, 40, false), stage(second, 40, false)];
@@ -310,17 +311,17 @@ mod tests {
             "distill.ema.decay=0.99",
         ])
         .unwrap();
-        let said = describe_rounds(&config, &config.rounds());
-        let differ = "lr 1e-4 to 0 (but the round to 8: lr 2e-4; to 4: 900 steps, lr 3e-4; \
-                      to 2: 800 steps, warm-up of 9, EMA 0.9), weighting";
-        assert!(said.contains(differ), "{said}");
-        assert!(said.ends_with(", EMA 0.99"), "{said}");
+        let text = describe_rounds(&config, &config.rounds());
+        let differ = "lr 1e-4 to 0 (overrides: round to 8: lr 2e-4; round to 4: 900 steps, lr 3e-4; \
+                      round to 2: 800 steps, warm-up of 9, EMA 0.9), weighting";
+        assert!(text.contains(differ), "{text}");
+        assert!(text.ends_with(", EMA 0.99"), "{text}");
 
         let last = ["distill.rounds.4.ema.decay=0.9"];
-        let said = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
-        assert!(said.contains("(but the round to 4: EMA 0.9), weighting"), "{said}");
+        let text = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
+        assert!(text.contains("(overrides: round to 4: EMA 0.9), weighting"), "{text}");
         let last = ["distill.ema.decay=0.9", "distill.rounds.4.ema={decay=0.9, min_decay=0.5}"];
-        let said = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
-        assert!(said.contains("(but the round to 4: an EMA of its own)"), "{said}");
+        let text = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
+        assert!(text.contains("(overrides: round to 4: a different EMA)"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! `runs/NAME/`: where everything lies, and who may write there.
+//! The run folder: its lock, and the checks that it belongs to this run.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -17,16 +17,16 @@ use crate::error::TrainError;
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    _lock: File, // the system lets go of it when the process ends, however it ends
+    _lock: File, // released by the system when the process ends, even if it is killed
 }
 
 impl RunFolder {
-    /// Opens or makes the folder, takes its lock, and checks configuration and images against those it
-    /// was begun with.
+    /// Opens or creates the folder, locks it, and checks that its run was started with this configuration, these
+    /// images and this pretrained teacher (by SHA-256).
     ///
     /// # Errors
-    /// [`TrainError::File`] if another run is using the folder, or it belongs to a run with other
-    /// settings: then every difference is listed.
+    /// [`TrainError::RunFolder`] if another run is using the folder, or if its run was started with something else:
+    /// every difference is listed. [`TrainError::File`] if a file cannot be read or written.
     pub fn open(
         path: &Path,
         job: &Job,
@@ -42,7 +42,7 @@ impl RunFolder {
             Err(TryLockError::WouldBlock) => {
                 return Err(TrainError::run_folder(
                     path,
-                    "another run is using it; wait for that run",
+                    "another run is using this folder; wait for it to end",
                 ));
             }
             Err(TryLockError::Error(error)) => return Err(TrainError::file(&lock_path, error)),
@@ -59,21 +59,21 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Finds out before the work what would fail after it.
+    /// Refuses a folder in which a file takes the name of a folder of the run: writing would fail only after training.
     fn check_places(&self) -> Result<(), TrainError> {
         let folders =
             ["teacher", "students", "samples", "samples/rows", "report", "state", "tensorboard"];
         match folders.map(|name| self.file(name)).into_iter().find(|path| path.is_file()) {
             Some(path) => {
-                let problem = "is a file where the run needs a folder; move it away";
+                let problem = "is a file where the run needs a folder; move the file away";
                 Err(TrainError::run_folder(&path, problem))
             }
             None => Ok(()),
         }
     }
 
-    /// A run that has begun says of which settings and images it is, and of which teacher if that comes
-    /// from a folder.
+    /// Refuses a folder with results but without the files that record its settings, its images and its pretrained
+    /// teacher, if it has one.
     fn check_begun(&self, has_original: bool) -> Result<(), TrainError> {
         let begun = ["state", "teacher", METRICS].iter().any(|name| self.file(name).exists());
         let original = has_original.then_some(ORIGINAL);
@@ -81,15 +81,16 @@ impl RunFolder {
             let path = self.file(name);
             let empty = path.metadata().map_or(true, |file| file.len() == 0);
             if begun && empty {
-                let problem = "is missing or empty, and only this file records what the run in this folder was begun \
-                               with; bring it back";
+                let problem = "is missing or empty, so the settings of the run in this folder are unknown; restore the \
+                               file";
                 return Err(TrainError::run_folder(&path, problem));
             }
         }
         Ok(())
     }
 
-    /// The same images, or weights of a teacher, whatever folder they lie in now.
+    /// Compares a SHA-256 with the one saved in `file`, or saves it there. `what` names the images or weights in the
+    /// error.
     fn check_same(&self, file: &str, what: &str, sha256: &str) -> Result<(), TrainError> {
         let path = self.file(file);
         if path.exists() {
@@ -97,7 +98,7 @@ impl RunFolder {
             if saved.trim() != sha256 {
                 let begun = saved.trim();
                 let problem = format!(
-                    "was begun with {what} (SHA-256 {begun}, now {sha256}); bring them back"
+                    "was started with {what} (SHA-256 {begun}, now {sha256}); restore them"
                 );
                 return Err(TrainError::run_folder(&self.path, problem));
             }
@@ -118,8 +119,9 @@ impl RunFolder {
             let differences = changed_settings(&self.path, job)?;
             if !differences.is_empty() {
                 let differences = differences.join("\n  ");
-                let problem =
-                    format!("was begun with other settings:\n  {differences}\ndelete this folder");
+                let problem = format!(
+                    "was started with other settings:\n  {differences}\ndelete this folder"
+                );
                 return Err(TrainError::run_folder(&self.path, problem));
             }
         }
@@ -127,12 +129,12 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The folder itself.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A file or folder inside.
+    /// The path of a file or folder inside.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -142,13 +144,13 @@ impl RunFolder {
         self.path.join(stage.folder())
     }
 
-    /// Whether the stage's model is complete: its folder appears by a rename.
+    /// Whether the stage's model folder exists. It appears by a rename, so it is then complete.
     pub fn has_model(&self, stage: Stage) -> bool {
         has_model(&self.model(stage))
     }
 
-    /// Clears away what a process that died was writing: [`write_file`]'s temporary files. Nobody else
-    /// writes here while the lock is held.
+    /// Removes [`write_file`]'s temporary files, which a dead process left. No other process writes here while the
+    /// lock is held.
     fn sweep(&self) -> Result<(), TrainError> {
         for folder in ["", "report", "samples", "samples/rows"].map(|name| self.file(name)) {
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
@@ -163,7 +165,7 @@ impl RunFolder {
     }
 }
 
-/// The job's file with an absolute `data.dir`: a later reader may start elsewhere.
+/// The job's file with an absolute `data.dir`, because later readers may start in another folder.
 fn with_absolute_places(job: &Job) -> Result<JobFile, TrainError> {
     let mut file = job.file();
     if let Some(dir) = file.data.as_ref().and_then(DataConfig::dir) {
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_is_refused_and_a_finished_one_is_not_in_the_way() {
+    fn a_second_run_is_refused_until_the_first_has_ended() {
         let dir = tempfile::tempdir().unwrap();
         let first = RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap();
         let second =
@@ -220,9 +222,9 @@ mod tests {
         RunFolder::open(dir.path(), &config(&[]), "1234", None).unwrap();
     }
 
-    /// What was begun with a relative one goes on.
+    /// A run that was started with a relative path continues.
     #[test]
-    fn the_saved_configuration_says_the_whole_place_of_the_images() {
+    fn the_saved_configuration_has_an_absolute_path_to_the_images() {
         let dir = tempfile::tempdir().unwrap();
         let config = config(&["data={kind=\"mnist\", dir=\"some/mnist\"}"]);
         let path = dir.path().join("config.toml");
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn half_written_files_of_a_dead_process_are_cleared_away() {
+    fn half_written_files_of_a_dead_process_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("report")).unwrap();
         for name in [".halfstep-Ab12", "report/.halfstep-Xy", "report/.tmpOther"] {

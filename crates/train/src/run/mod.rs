@@ -1,4 +1,4 @@
-//! A whole run: every stage in turn, from where its folder says it stopped.
+//! A whole run: every stage in turn, continuing from the state in the run folder.
 
 pub(crate) mod folder;
 mod version;
@@ -28,24 +28,24 @@ use crate::run::version::program;
 use crate::stage::saved_states::SavedStates;
 use crate::stage::train::{StageEnd, train_stage};
 
-/// How often the report is written again while a stage trains.
+/// The time between two updates of the report while a stage trains.
 const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Where and how to run. Nothing here changes results on the CPU.
+/// Where and how to run. On the CPU, no option changes a result.
 #[derive(Clone)]
 pub struct RunOptions<'a> {
     /// The run folder.
     pub out: PathBuf,
     /// The device to compute on.
     pub device: SelectedDevice,
-    /// Once raised, the run saves its state and returns.
+    /// A flag that stops the run: once raised, the run saves its state and returns.
     pub stop: StopFlag,
-    /// Told what happens.
+    /// Receives the run's events.
     pub on_event: OnEvent<'a>,
 }
 
 impl RunOptions<'_> {
-    /// A run in the folder `out` that nothing stops and nobody watches.
+    /// Options for a run in the folder `out`, without a stop flag and without a receiver of events.
     pub fn new(out: impl Into<PathBuf>, device: SelectedDevice) -> Self {
         Self { out: out.into(), device, stop: StopFlag::default(), on_event: &|_| {} }
     }
@@ -56,18 +56,18 @@ impl RunOptions<'_> {
 pub enum RunEnd {
     /// All models are trained and measured.
     Finished(Summary),
-    /// Stopped on request; the state after `step` is saved.
+    /// The run was stopped on request; the state after `step` is saved.
     Stopped {
         /// The stage that was training.
         stage: Stage,
-        /// Optimiser steps taken in it.
+        /// Optimiser steps taken in that stage.
         step: u64,
     },
-    /// Stopped on request while a trained model was measured.
+    /// The run was stopped on request while a trained model was measured.
     StoppedMeasuring,
 }
 
-/// A run: a job, its images, its folder.
+/// A run: a job, its images, and its locked run folder.
 pub struct Run<'a> {
     pub(crate) job: &'a Job,
     pub(crate) config: &'a ResolvedConfig,
@@ -81,11 +81,11 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Checks everything that can be checked, then opens or makes the run folder.
+    /// Checks the configuration, the images, the device and the memory, then opens or creates the run folder.
     ///
     /// # Errors
-    /// [`TrainError`] naming the setting, or why the folder cannot be used. A refused configuration
-    /// writes nothing.
+    /// [`TrainError::Config`] naming the setting; [`TrainError::RunFolder`] or [`TrainError::File`] if the folder
+    /// cannot be used. Nothing is written if the configuration is refused.
     pub fn open(
         job: &'a Job,
         images: &'a Dataset,
@@ -112,7 +112,8 @@ impl<'a> Run<'a> {
         Ok(Self { job, config, images, options, folder, network, states, clock, reported })
     }
 
-    /// The results, if nothing is left to do but to tidy up.
+    /// The results, if every stage is trained and measured; otherwise `None`. Removes the saved states of a finished
+    /// run.
     ///
     /// # Errors
     /// [`TrainError::File`] if the summary is damaged.
@@ -121,7 +122,7 @@ impl<'a> Run<'a> {
         if !self.left()?.iter().all(StageLeft::is_done) {
             return Ok(None);
         }
-        // A run that was killed between its last measurement and its end left these undone.
+        // A run that was killed after its last measurement has not done this yet.
         self.states.remove()?;
         let info = RunInfo::read(self.folder.path());
         if info.is_none_or(|info| info.status != RunStatus::Finished) {
@@ -130,7 +131,7 @@ impl<'a> Run<'a> {
         Ok(Some(summary))
     }
 
-    /// What is left of each stage.
+    /// The remaining work of each stage.
     ///
     /// # Errors
     /// [`TrainError::File`] if the saved states cannot be read, or the summary is damaged.
@@ -138,17 +139,17 @@ impl<'a> Run<'a> {
         left_of(self.config, self.folder.path())
     }
 
-    /// Trains and measures every stage that is left, from where the folder says the run stopped.
+    /// Trains and measures every remaining stage, continuing from the saved state.
     ///
     /// # Errors
-    /// [`TrainError`]; everything saved before stays.
+    /// Any [`TrainError`]. Saved states and finished models stay, and [`Run::train`] can continue from them.
     pub fn train(&self) -> Result<RunEnd, TrainError> {
         self.report(RunStatus::Running);
         let end = self.stages();
         match &end {
             Ok(RunEnd::Finished(_)) => self.report(RunStatus::Finished),
             Ok(_) => self.report(RunStatus::Stopped),
-            // This error matters more than a report that cannot be written.
+            // The error of the run matters more than an error of the report.
             Err(error) => drop(self.write_report(RunStatus::Failed(error.with_causes()))),
         }
         end
@@ -188,7 +189,7 @@ impl<'a> Run<'a> {
         Ok(RunEnd::Finished(summary))
     }
 
-    /// Brings `report/` up to date. A report that cannot be written does not end the run.
+    /// Updates `report/`. The run continues if the report cannot be written.
     fn report(&self, status: RunStatus) {
         if let Err(error) = self.write_report(status) {
             (self.options.on_event)(Event::ReportFailed { error: &error });
@@ -202,7 +203,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Brings `report/` up to date if it is old.
+    /// Updates `report/` if the last update is older than [`REPORT_INTERVAL`].
     pub(crate) fn report_if_due(&self) {
         if self.reported.get().elapsed() >= REPORT_INTERVAL {
             self.report(RunStatus::Running);
@@ -214,27 +215,27 @@ impl<'a> Run<'a> {
         self.network.class_input() != ClassInput::None
     }
 
-    /// The classes to draw, in turn; none for an unconditional network.
+    /// The classes of the drawn images, in turn; empty for an unconditional network.
     pub(crate) fn classes(&self) -> Vec<u32> {
         let count = self.images.num_classes().filter(|_| self.has_classes());
         (0..count.unwrap_or(0) as u32).collect()
     }
 }
 
-/// Refuses a run that an earlier version began with the same images and another numbering of their classes.
+/// Refuses a run that an earlier version started with the same images but numbered their classes differently.
 fn refuse_earlier_order(out: &Path, images: &Dataset, sha256: &str) -> Result<(), TrainError> {
-    let begun = std::fs::read_to_string(out.join(DATASET)).unwrap_or_default();
-    let begun = begun.trim();
-    if begun.is_empty() || begun == sha256 {
+    let saved = std::fs::read_to_string(out.join(DATASET)).unwrap_or_default();
+    let saved = saved.trim();
+    if saved.is_empty() || saved == sha256 {
         return Ok(());
     }
-    let Some(earlier) = images.earlier_order(begun) else {
-        return Ok(()); // other images, which the run folder refuses
+    let Some(earlier) = images.earlier_order(saved) else {
+        return Ok(()); // other images, which `RunFolder::open` refuses
     };
     let listed = |names: &[String]| list_classes(names, 20);
     let problem = format!(
-        "was begun by an earlier version, which numbered the classes of these images otherwise ({}; now {}). \
-         Its models know the names of their classes and can be drawn from. Finish it with that version",
+        "was started by an earlier version that numbered the classes differently ({}; now {}). Its models store \
+         their class names, so images can still be drawn by class name. Finish the run with that version",
         listed(&earlier),
         listed(images.class_names())
     );

@@ -1,9 +1,9 @@
 //! The name of this program in `report/run.json`.
 
-/// As pinned in the workspace's manifest.
+/// The version of Burn, as pinned in the workspace's manifest.
 const BURN: &str = "0.22.1";
 
-/// Name and version of this program, and of Burn.
+/// The name and version of this program, and the version of Burn.
 pub(crate) fn program() -> String {
     format!("halfstep {}, Burn {BURN}", env!("CARGO_PKG_VERSION"))
 }

@@ -1,4 +1,4 @@
-//! What a stage begins with: its teacher, objective, batches and learner.
+//! The start of a stage: its teacher, objective, batches and learner.
 
 use burn::tensor::Device;
 use halfstep_data::{EpochOrder, Purpose, Stream};
@@ -15,7 +15,7 @@ use crate::monitor::window::Window;
 use crate::objective::{Adaptation, DropoutSeed, FromImages, Halving, Objective};
 use crate::run::Run;
 
-/// The network that a stage learns from: the previous stage's model, or for the teacher the pretrained
+/// The network from which a stage starts: the previous stage's model, or for the first stage the pretrained
 /// network, if there is one.
 pub(crate) fn teacher(run: &Run<'_>, previous: Option<Stage>) -> Result<Option<UNet>, TrainError> {
     let device = &run.options.device.device;
@@ -32,7 +32,7 @@ pub(crate) fn teacher(run: &Run<'_>, previous: Option<Stage>) -> Result<Option<U
     }
 }
 
-/// What the stage's network is trained to do.
+/// The objective of a stage. `teacher` is the result of [`teacher`] in the run's precision.
 pub(crate) fn objective<'a>(
     run: &'a Run<'_>,
     stage: Stage,
@@ -65,12 +65,12 @@ pub(crate) fn objective<'a>(
         (Stage::Round { .. }, None, _)
         | (Stage::Teacher, Some(_), None)
         | (Stage::Teacher, None, Some(_)) => {
-            Err(TrainError::config("teacher", format!("is not what {stage} learns from")))
+            Err(TrainError::config("teacher", format!("does not fit {stage}")))
         }
     }
 }
 
-/// The stage's batches.
+/// The source of a stage's batches.
 pub(crate) fn batch_source<'a>(
     run: &Run<'a>,
     stage: Stage,
@@ -89,7 +89,7 @@ pub(crate) fn batch_source<'a>(
     }
 }
 
-/// What a saved state holds beside the learner.
+/// The parts of a saved state besides the learner.
 #[derive(Default)]
 pub(crate) struct Resumed {
     /// Seconds of training so far.
@@ -98,7 +98,7 @@ pub(crate) struct Resumed {
     pub window: Window,
 }
 
-/// The learner as it was saved, or as the stage begins.
+/// The learner of the newest saved state, or a new one that starts from `teacher` or from random weights.
 pub(crate) fn learner(
     run: &Run<'_>,
     stage: Stage,
@@ -128,10 +128,10 @@ pub(crate) fn learner(
     Ok((learner, Resumed::default()))
 }
 
-/// A network before its first step; every number in it follows from the seed.
+/// A network before its first step. The seed determines every weight.
 ///
 /// # Errors
-/// [`TrainError::Model`] for a configuration that is refused.
+/// [`TrainError::Model`] for a configuration that is not valid.
 pub(crate) fn initial_network(
     config: &UNetConfig,
     seed: u64,
@@ -141,7 +141,7 @@ pub(crate) fn initial_network(
     Ok(UNet::init(config, device, drawn)?)
 }
 
-/// The uniform numbers from which a parameter's first values are made.
+/// Uniform numbers in `[0, 1)` for the initial values of a parameter.
 pub(crate) fn weight_uniforms(seed: u64, parameter: u64, count: usize) -> Vec<f32> {
     let mut stream = Stream::new(seed, Purpose::WeightInit, parameter);
     (0..count).map(|_| stream.uniform() as f32).collect()

@@ -1,4 +1,4 @@
-//! What a stage leaves: its model folder.
+//! The end of a stage: its model folder.
 
 use halfstep_core::{TimestepSpacing, timesteps};
 use halfstep_model::{Distilled, HalfstepFile, ModelFolder, Provenance, SchedulerConfig, UNet};
@@ -20,7 +20,7 @@ pub(crate) fn save_model(
     let (role, distilled) = match stage {
         Stage::Teacher => ("teacher", None),
         Stage::Round { num_steps, .. } => {
-            // The same times that samplers and the measurement use.
+            // The times that samplers and measurements use too.
             let timesteps = timesteps(TimestepSpacing::Trailing, num_steps, schedule.len(), 0)
                 .map_err(|error| TrainError::config("distill.student_steps", error.to_string()))?;
             ("student", Some(Distilled { num_steps, timesteps }))

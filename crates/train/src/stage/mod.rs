@@ -1,4 +1,4 @@
-//! One stage of a run: how it begins, its training loop, what it leaves.
+//! One stage of a run: its start, its training loop, its saved states, and the model folder at its end.
 
 pub(crate) mod begin;
 mod end;

@@ -1,4 +1,4 @@
-//! Pictures while a stage trains.
+//! Preview grids, drawn while a stage trains.
 
 use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig, UNet};
 use halfstep_run::{Stage, layout};
@@ -10,8 +10,8 @@ use crate::evaluate::agreement::{AgreementOptions, draw_images};
 use crate::learner::Learner;
 use crate::run::Run;
 
-/// Draws the preview of the step that a resumed stage begins at, if it is missing: the state of a step is
-/// saved before its preview is drawn.
+/// Draws the preview of the step at which a resumed stage starts, if it is missing. It can be missing because a step's
+/// state is saved before its preview is drawn.
 pub(crate) fn draw_if_missing(
     run: &Run<'_>,
     stage: Stage,
@@ -24,7 +24,7 @@ pub(crate) fn draw_if_missing(
     }
 }
 
-/// Draws a preview if one is due.
+/// Draws a preview if one is due after this step.
 pub(crate) fn draw_if_due(
     run: &Run<'_>,
     stage: Stage,
@@ -48,7 +48,7 @@ pub(crate) fn draw_if_due(
     let options = AgreementOptions::new(run, log.preview_images);
     let label = format!("preview of {stage}");
     let images = match draw_images(&model, recipe.preview_steps, &options, &label) {
-        // The state is saved, and the stage left, after the next step.
+        // The training loop saves the state and stops after the next step.
         Err(TrainError::Sample(SampleError::Stopped)) => return Ok(()),
         images => images?,
     };

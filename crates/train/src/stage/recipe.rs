@@ -1,4 +1,4 @@
-//! What differs between the teacher's stage and a round.
+//! The settings of a stage, which differ between the teacher and the rounds.
 
 use halfstep_core::EmaSchedule;
 use halfstep_run::Stage;
@@ -7,7 +7,7 @@ use crate::config::{OptimizerConfig, TimeSampling, TrainConfig};
 use crate::learner::NonFinite;
 use crate::learner::lr::{LrDecay, LrSchedule};
 
-/// How a stage learns.
+/// The training settings of a stage.
 pub(crate) struct Recipe<'a> {
     pub steps: u64,
     pub batch_size: usize,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_averages_its_weights_only_if_asked() {
+    fn a_round_has_a_moving_average_only_if_it_is_set() {
         let ema = |overrides: &[&str]| {
             let config = digits(overrides).unwrap();
             Recipe::new(&config, *config.stages.last().unwrap()).ema
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_with_a_table_learns_as_it_says() {
+    fn a_round_uses_the_settings_of_its_table() {
         let config = digits(&[
             "distill.rounds.4.train_steps=77",
             "distill.rounds.4.learning_rate=2e-3",

@@ -1,4 +1,4 @@
-//! `state/`: the last two saved states of the stage that is learning, with checksums.
+//! `state/`: the last two saved states of the stage in training, with checksums.
 
 use std::path::{Path, PathBuf};
 
@@ -8,30 +8,30 @@ use halfstep_run::layout::{is_state_name, state_name, state_prefix};
 
 use crate::error::TrainError;
 
-/// The folder of saved states: `state/00-0000000500/` is the teacher's (stage 0) after step 500. Each
-/// appears by a rename and is never changed afterwards.
+/// The folder of saved states. `state/00-0000000500/` is the state of the teacher (stage 0) after step 500. Each state
+/// appears by a rename and never changes afterwards.
 pub(crate) struct SavedStates {
     dir: PathBuf,
 }
 
-/// Where a stage can go on.
+/// The state from which a stage can continue.
 #[derive(Debug, Default)]
 pub(crate) struct NewestState {
-    /// The newest state that is whole.
+    /// The newest undamaged state.
     pub whole: Option<PathBuf>,
-    /// What is wrong with the newer ones.
+    /// What is wrong with each newer state.
     pub damaged: Vec<String>,
 }
 
 impl SavedStates {
-    /// Opens the folder, which need not exist, and clears away what a process that died was writing.
+    /// Opens the folder, which need not exist, and removes states that a dead process left half written.
     ///
     /// # Errors
     /// [`TrainError::File`] if it cannot be read, or was written by another version.
     pub fn open(dir: PathBuf) -> Result<Self, TrainError> {
         if dir.join("state.json").exists() {
-            let problem = "was saved by an earlier version, which alone can go on with it; delete the folder to \
-                           begin this stage again";
+            let problem = "was saved by an earlier version and can only be continued by it; delete the folder to \
+                           restart this stage";
             return Err(TrainError::file(&dir, problem));
         }
         let states = Self { dir };
@@ -44,15 +44,16 @@ impl SavedStates {
         Ok(states)
     }
 
-    /// The folder as it is, for who only looks.
+    /// The folder for reading only: nothing is removed.
     pub fn at(dir: PathBuf) -> Self {
         Self { dir }
     }
 
-    /// Saves a state through `fill`, all or nothing, and lets go of all but the one before it.
+    /// Saves a state atomically: `fill` writes its files into the folder it is given. Then removes all older states
+    /// except the previous one.
     ///
     /// # Errors
-    /// What `fill` returns, or [`TrainError::Model`]; the states before stay then.
+    /// [`TrainError::Model`] with the error of `fill` or of writing; earlier states stay.
     pub fn save(
         &self,
         stage: Stage,
@@ -64,7 +65,7 @@ impl SavedStates {
             fill(folder)?;
             Ok::<(), ModelError>(write_checksums(folder)?)
         })?;
-        // A later one was found damaged: this state took its place.
+        // A newer state than this one is damaged: the stage continued from an older state.
         let before = self.of(stage)?.into_iter().rfind(|(name, _)| *name < saved);
         for (name, path) in self.entries()? {
             let kept = name == saved || before.as_ref().is_some_and(|(before, _)| name == *before);
@@ -75,10 +76,10 @@ impl SavedStates {
         Ok(())
     }
 
-    /// The newest whole state of a stage.
+    /// The newest undamaged state of a stage.
     ///
     /// # Errors
-    /// [`TrainError::File`] if there are some and none is whole.
+    /// [`TrainError::File`] if there are states and all are damaged.
     pub fn newest(&self, stage: Stage) -> Result<NewestState, TrainError> {
         let mut found = NewestState::default();
         for (_, path) in self.of(stage)?.into_iter().rev() {
@@ -95,14 +96,14 @@ impl SavedStates {
             false => Err(TrainError::file(
                 &self.dir,
                 format!(
-                    "no saved state of {stage} is whole ({}); delete the folder to begin this stage again",
+                    "every saved state of {stage} is damaged ({}); delete the folder to restart this stage",
                     found.damaged.join("; ")
                 ),
             )),
         }
     }
 
-    /// The step of the newest state of a stage, by its name alone; 0 if there is none.
+    /// The step of a stage's newest state, from the state's name only; 0 if there is none.
     ///
     /// # Errors
     /// [`TrainError::File`] if the folder cannot be read.
@@ -111,7 +112,7 @@ impl SavedStates {
         Ok(self.of(stage)?.pop().and_then(step).unwrap_or(0))
     }
 
-    /// Deletes all of them: the run is complete.
+    /// Deletes all states, after the run is complete.
     ///
     /// # Errors
     /// [`TrainError::File`].
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn two_are_kept_and_they_are_of_one_stage() {
+    fn the_last_two_states_of_one_stage_are_kept() {
         let (_dir, states) = states();
         for step in [5, 10, 15] {
             save(&states, Stage::Teacher, step);
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_state_stays() {
+    fn other_files_stay() {
         let (_dir, states) = states();
         std::fs::create_dir_all(states.dir.join("backup")).unwrap();
         for step in [5, 10, 15] {
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_state_is_passed_over_and_said() {
+    fn a_damaged_state_is_skipped_and_reported() {
         let (_dir, states) = states();
         save(&states, ROUND, 5);
         save(&states, ROUND, 10);
@@ -211,13 +212,13 @@ mod tests {
         let found = states.newest(ROUND).unwrap();
         assert!(found.whole.unwrap().ends_with("01-0000000005"));
         assert!(found.damaged[0].contains("01-0000000010"), "{:?}", found.damaged);
-        // The run goes on from 5 and is stopped at 7.
+        // The run continues from step 5 and is stopped at step 7.
         save(&states, ROUND, 7);
         assert_eq!(names(&states), ["01-0000000005", "01-0000000007"]);
     }
 
     #[test]
-    fn nothing_begins_again_unasked_when_all_are_damaged() {
+    fn a_stage_whose_states_are_all_damaged_does_not_restart_by_itself() {
         let (_dir, states) = states();
         save(&states, ROUND, 5);
         damage(&states, "01-0000000005");
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_process_left_is_cleared_away() {
+    fn half_written_states_of_a_dead_process_are_removed() {
         let (dir, states) = states();
         save(&states, ROUND, 5);
         std::fs::create_dir(states.dir.join(".01-0000000010.new")).unwrap();
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_save_that_fails_leaves_what_was_there() {
+    fn a_failed_save_leaves_earlier_states() {
         let (_dir, states) = states();
         save(&states, ROUND, 5);
         let full =
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_versions_state_is_not_taken_for_none() {
+    fn a_state_of_an_earlier_version_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("state.json"), "{}").unwrap();
         let message = SavedStates::open(dir.path().to_path_buf()).err().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! A saved state: everything a stage needs to go on after the step it was saved at.
+//! A saved state: everything a stage needs to continue after the step at which it was saved.
 
 use std::path::Path;
 
@@ -26,21 +26,21 @@ const EMA: &str = "ema.safetensors";
 const FIRST: &str = "exp_avg.safetensors";
 const SECOND: &str = "exp_avg_sq.safetensors";
 
-/// `state.json`
+/// `state.json`: counters, and which other files the state has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counters {
     format: u32,
-    /// Which part of the run.
+    /// The stage of the run.
     pub stage: Stage,
-    /// Optimiser steps taken in it.
+    /// Optimiser steps taken in the stage.
     pub step: u64,
-    /// Seconds of learning it took, over all starts.
+    /// Seconds of training, over all starts of the program.
     pub seconds: f64,
-    /// What the steps since the last line of metrics did.
+    /// The steps since the last line of metrics.
     pub window: Window,
     has_ema: bool,
     has_moments: bool,
-    /// Factor and finite steps since it changed, where the loss is scaled.
+    /// The loss scale, if there is one: its factor, and the finite steps since the factor changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     loss_scale: Option<[f32; 2]>,
 }
@@ -53,7 +53,7 @@ impl Counters {
         let counters: Self = serde_json::from_str(&text).map_err(|error| {
             TrainError::file(
                 &path,
-                format!("damaged ({error}); delete the folder to begin this stage again"),
+                format!("is damaged ({error}); delete the folder to restart this stage"),
             )
         })?;
         if counters.format != FORMAT {
@@ -64,7 +64,8 @@ impl Counters {
     }
 }
 
-/// Refuses a network that holds NaN or infinity: a finite gradient can still make one.
+/// Refuses a network that holds NaN or infinity, which even a finite gradient can cause. `part` names the network in
+/// the error.
 pub(crate) fn refuse_not_finite(part: &'static str, unet: &UNet) -> Result<(), TrainError> {
     match first_not_finite(unet)? {
         Some(tensor) => Err(TrainError::NotFinite { part, tensor }),
@@ -72,7 +73,7 @@ pub(crate) fn refuse_not_finite(part: &'static str, unet: &UNet) -> Result<(), T
     }
 }
 
-/// Saves a learner, all or nothing, and nothing that could not be loaded again.
+/// Saves a learner atomically. Refuses values that are not finite, because such a state could not be loaded again.
 pub(crate) fn save(
     states: &SavedStates,
     learner: &Learner<UNet>,
@@ -93,7 +94,7 @@ pub(crate) fn save(
         has_moments: moments.is_some(),
         loss_scale: learner.loss_scale.as_ref().map(LossScale::read).transpose()?,
     };
-    // AdamMoments and averages have the parameters' shapes: each is a weights file of its own.
+    // Moments and averages have the shapes of the parameters, so each list is saved as a file of weights.
     let network = |values| with_flat_params(unet.clone(), learner.packing.split(values));
     let mut files = vec![(MODEL, unet.clone())];
     files.extend(learner.ema.iter().map(|ema| (EMA, network(ema.values()))));
@@ -131,7 +132,7 @@ pub(crate) fn load(
                 return error.into();
             }
             let problem =
-                format!("damaged ({error}); delete {} to begin this stage again", state.display());
+                format!("is damaged ({error}); delete {} to restart this stage", state.display());
             TrainError::file(&state.join(name), problem)
         })
     };
@@ -144,8 +145,8 @@ pub(crate) fn load(
         (Some(schedule), true) => Some(Ema::new(schedule, list(EMA)?)),
         (None, _) => None,
         (Some(_), false) => {
-            let problem = "was saved without the moving average that this stage now has; delete it to \
-                           begin the stage again";
+            let problem = "was saved without a moving average, which this stage now uses; delete it to restart the \
+                           stage";
             return Err(TrainError::file(state, problem));
         }
     };

@@ -17,14 +17,14 @@ use crate::run::Run;
 
 /// How a stage ended.
 pub(crate) enum StageEnd {
-    /// All steps are taken and the model folder is written.
+    /// All steps were taken, and the model folder was written.
     Finished,
-    /// Stopped on request; the state after `step` is saved.
+    /// The run was stopped on request; the state after `step` is saved.
     Stopped { step: u64 },
 }
 
-/// Trains a stage to its end, from its saved state if there is one. `previous` is the stage whose model
-/// is the teacher.
+/// Trains a stage to its end, continuing from its saved state if there is one. `previous` is the stage whose model is
+/// the teacher.
 pub(crate) fn train_stage(
     run: &Run<'_>,
     stage: Stage,
@@ -43,7 +43,7 @@ pub(crate) fn train_stage(
         .map_err(|error| interrupted(error, run, stage, &recipe, learner.step, &monitor))
 }
 
-/// Takes the steps that are left.
+/// Takes the remaining steps: batch, loss, optimiser step, metrics, saved state, preview, report.
 fn train_steps(
     run: &Run<'_>,
     stage: Stage,
@@ -85,7 +85,8 @@ fn train_steps(
     })
 }
 
-/// Adds what the user needs to continue: the step, the saved state, the images of a batch that diverged.
+/// Adds to an error what the user needs to continue: the step, the saved state, and the images of a step that
+/// diverged.
 fn interrupted(
     error: TrainError,
     run: &Run<'_>,
@@ -108,7 +109,7 @@ fn interrupted(
     }
 }
 
-/// How long a stage has been training, over all starts of the program.
+/// The training time of a stage, over all starts of the program.
 struct Clock {
     before: f64,
     started: Instant,

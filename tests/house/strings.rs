@@ -3,7 +3,8 @@
 use crate::sources::sources;
 
 /// Crates that only the command line needs.
-const COMMAND_LINE: [&str; 5] = ["clap", "clap_complete", "indicatif", "anyhow", "halfstep_terminal"];
+const COMMAND_LINE: [&str; 5] =
+    ["clap", "clap_complete", "indicatif", "anyhow", "halfstep_terminal"];
 
 /// What prints.
 const PRINTS: [&str; 6] = ["println!(", "eprintln!(", "print!(", "eprint!(", "say!(", "answer!("];
@@ -14,7 +15,8 @@ fn no_library_names_a_flag() {
     for source in sources().iter().filter(|source| !source.is_command_line()) {
         for (at, line) in source.code() {
             let strings = line.split('"').skip(1).step_by(2);
-            let words = strings.flat_map(|text| text.split(|c: char| !(c.is_alphanumeric() || c == '-')));
+            let words =
+                strings.flat_map(|text| text.split(|c: char| !(c.is_alphanumeric() || c == '-')));
             for word in words.filter(|word| is_flag(word)) {
                 found.push(format!("{}:{at}: {word}", source.path.display()));
             }

@@ -55,6 +55,7 @@ mod autodiff;
 mod conv;
 #[cfg(feature = "flex")]
 mod cpu;
+pub mod device;
 mod dispatch;
 #[cfg(all(any(feature = "wgpu", feature = "cuda", feature = "rocm"), not(feature = "fusion")))]
 mod gpu;

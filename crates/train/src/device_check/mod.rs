@@ -127,7 +127,7 @@ pub(crate) fn require_agreement(run: &Run<'_>) -> Result<(), TrainError> {
     if !device.must_be_checked() {
         return Ok(());
     }
-    if cfg!(not(feature = "flex")) {
+    if !DeviceBackend::Cpu.is_compiled() {
         return Err(TrainError::Unchecked(device.description.clone()));
     }
     let check = DeviceCheck::run(run.config, &run.network, device, GATE_STEPS)?;

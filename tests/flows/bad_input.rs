@@ -1,6 +1,6 @@
-//! Tables of bad input. Each must give one error that names the file and the fault, an exit code other than 0, no panic
-//! and no partly written output. Memory must depend on the size of the file, not on the sizes that it claims: the
-//! programs run in 3 GiB of address space.
+//! Tables of bad input. Each must give one error that names the file and the fault, an exit code other than 0,
+//! no panic and no partly written output. Memory must depend on the size of the file, not on the sizes that it
+//! claims: the programs run in 3 GiB of address space.
 
 use std::path::Path;
 use std::process::Command;

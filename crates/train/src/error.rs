@@ -130,7 +130,8 @@ pub enum TrainError {
         /// The cause.
         source: Box<TrainError>,
     },
-    /// The device computes other numbers than the CPU. The text is [`DeviceCheck::conclusion`](crate::DeviceCheck::conclusion).
+    /// The device computes other numbers than the CPU. The text is
+    /// [`DeviceCheck::conclusion`](crate::DeviceCheck::conclusion).
     #[error("{0}\nTraining was not started")]
     Disagrees(String),
     /// The device must be compared with the CPU first, but this build has no CPU backend.

@@ -150,8 +150,8 @@ impl ResolvedConfig {
 }
 
 impl Job {
-    /// Refuses a run folder inside the folder of training pictures: when the run continues, it would read its own
-    /// pictures as training data.
+    /// Refuses a run folder inside the folder of training pictures: when the run continues, it would read its
+    /// own pictures as training data.
     ///
     /// # Errors
     /// [`TrainError::File`] naming both folders.

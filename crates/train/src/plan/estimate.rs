@@ -34,7 +34,8 @@ pub(crate) fn expected_seconds(config: &TrainConfig, left: &[StageLeft], speed: 
             }
         })
         .sum();
-    // The teacher's full grid once; then, for each unmeasured round, teacher and student in its number of steps.
+    // The teacher's full grid once; then, for each unmeasured round, teacher and student in its number of
+    // steps.
     let unmeasured = left.iter().filter(|stage| !stage.measured);
     let rounds: usize = unmeasured.clone().filter_map(|stage| stage.stage.num_steps()).sum();
     let full_grid = if unmeasured.count() > 0 { distill.teacher_steps } else { 0 };

@@ -22,8 +22,8 @@ pub(crate) struct Footprint<'a> {
 }
 
 impl Footprint<'_> {
-    /// Bytes at the peak of the run: while it trains, draws a preview or measures. The dataset is in memory all the
-    /// time.
+    /// Bytes at the peak of the run: while it trains, draws a preview or measures. The dataset is in memory all
+    /// the time.
     pub fn peak(&self) -> f64 {
         let dataset = self.images as f64 * self.image();
         let (teacher, distill) = (&self.config.teacher, &self.config.distill);
@@ -80,15 +80,15 @@ impl Footprint<'_> {
 }
 
 /// Bytes of weights, gradients, two moments, the average and a frozen teacher, and of the activations that the
-/// backward pass keeps for `part` images. The temporary buffers of a convolution on a GPU are left out: at most half
-/// a gigabyte, and twice its result.
+/// backward pass keeps for `part` images. The temporary buffers of a convolution on a GPU are left out: at most
+/// half a gigabyte, and twice its result.
 fn learning(parameters: usize, config: &UNetConfig, part: usize) -> f64 {
     FLOAT * (6.0 * parameters as f64 + part as f64 * activations(config) as f64)
 }
 
-/// Floats that the backward pass keeps per image. A residual block keeps its normalised, activated and convolved
-/// maps, two of each. An attention keeps its maps before and after each step, and its scores, which the backward pass
-/// computes again.
+/// Floats that the backward pass keeps per image. A residual block keeps its normalised, activated and
+/// convolved maps, two of each. An attention keeps its maps before and after each step, and its scores, which
+/// the backward pass computes again.
 fn activations(config: &UNetConfig) -> usize {
     let [height, width] = config.image_sides();
     let levels = config.block_out_channels.iter().enumerate();
@@ -106,8 +106,8 @@ fn activations(config: &UNetConfig) -> usize {
     per_level.sum()
 }
 
-/// Floats per image while it is drawn: the skip connections, and the maps of one block at the most expensive level.
-/// A block of the upward path has twice the channels in its input; an attention adds its scores.
+/// Floats per image while it is drawn: the skip connections, and the maps of one block at the most expensive
+/// level. A block of the upward path has twice the channels in its input; an attention adds its scores.
 fn forward_activations(config: &UNetConfig) -> usize {
     let [height, width] = config.image_sides();
     let levels = config.block_out_channels.iter().enumerate();

@@ -37,12 +37,12 @@ pub struct TrainingPlan {
 }
 
 impl TrainingPlan {
-    /// The plan of the stages in `left`. The time is extrapolated from a few steps on `device`; the memory is added
-    /// up from the sizes of the tensors.
+    /// The plan of the stages in `left`. The time is extrapolated from a few steps on `device`; the memory is
+    /// added up from the sizes of the tensors.
     ///
     /// # Errors
-    /// [`TrainError::Config`] if the device lacks the precision or the machine the memory; [`TrainError::Model`] if
-    /// the network cannot be built; [`TrainError::Device`] if the device fails.
+    /// [`TrainError::Config`] if the device lacks the precision or the machine the memory;
+    /// [`TrainError::Model`] if the network cannot be built; [`TrainError::Device`] if the device fails.
     pub fn new(
         job: &Job,
         unet: &UNetConfig,

@@ -157,7 +157,7 @@ fn diverged(skipped: u64) -> String {
 fn advice(skipped: u64) -> &'static str {
     match skipped {
         0 => {
-            "To skip such steps, continue with non_finite = \"skip\". To change learning_rate or grad_clip, start a \
+            "To skip such steps, continue with non_finite = \"skip\". To use a lower learning_rate or grad_clip, start a \
              new run in another run folder"
         }
         _ => {

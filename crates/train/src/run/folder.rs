@@ -97,9 +97,9 @@ impl RunFolder {
         if path.exists() {
             let saved = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
             if saved.trim() != sha256 {
-                let begun = saved.trim();
+                let before = saved.trim();
                 let problem = format!(
-                    "was started with {what} (SHA-256 {begun}, now {sha256}); restore them"
+                    "was started with {what} (SHA-256 {before}, now {sha256}); restore them"
                 );
                 return Err(TrainError::run_folder(&self.path, problem));
             }

@@ -130,7 +130,8 @@ pub enum TrainError {
         /// The cause.
         source: Box<TrainError>,
     },
-    /// The device computes other numbers than the CPU. The text is [`DeviceCheck::conclusion`](crate::DeviceCheck::conclusion).
+    /// The device computes other numbers than the CPU. The text is
+    /// [`DeviceCheck::conclusion`](crate::DeviceCheck::conclusion).
     #[error("{0}\nTraining was not started")]
     Disagrees(String),
     /// The device must be compared with the CPU first, but this build has no CPU backend.
@@ -156,7 +157,7 @@ fn diverged(skipped: u64) -> String {
 fn advice(skipped: u64) -> &'static str {
     match skipped {
         0 => {
-            "To skip such steps, continue with non_finite = \"skip\". To change learning_rate or grad_clip, start a \
+            "To skip such steps, continue with non_finite = \"skip\". To use a lower learning_rate or grad_clip, start a \
              new run in another run folder"
         }
         _ => {

@@ -51,7 +51,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The exit code of a failure. `--check-device` fails with 2, because 1 means that the devices disagree (as with grep).
+/// The exit code of a failure. `--check-device` fails with 2, because 1 means that the devices disagree (as
+/// with grep).
 pub fn failed(args: &Args) -> ExitCode {
     ExitCode::from(if args.check_device { 2 } else { 1 })
 }

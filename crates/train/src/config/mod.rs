@@ -128,8 +128,8 @@ impl Default for OptimizerConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherConfig {
-    /// The folder of a pretrained teacher: a diffusers pipeline or `UNet2DModel`. The teacher is used unchanged,
-    /// or adapted in `train_steps` steps.
+    /// The folder of a pretrained teacher: a diffusers pipeline or `UNet2DModel`. The teacher is used
+    /// unchanged, or adapted in `train_steps` steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
     /// Optimiser steps [default with `from`: `distill.train_steps`, or 0 if nothing has to be adapted].
@@ -229,8 +229,8 @@ pub struct DistillConfig {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub rounds: BTreeMap<usize, RoundConfig>,
-    /// The moving average of a round's weights; the averaged weights become the student [default: none, the last
-    /// weights become the student].
+    /// The moving average of a round's weights; the averaged weights become the student [default: none, the
+    /// last weights become the student].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<EmaSchedule>,
     /// AdamW; its moments start from zero in every round.
@@ -276,8 +276,8 @@ pub struct RoundConfig {
     /// Steps over which the rate rises linearly from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup_steps: Option<u64>,
-    /// The moving average of the weights, whose result becomes the student. Fields that are not given have their
-    /// defaults, not the values of `[distill.ema]`.
+    /// The moving average of the weights, whose result becomes the student. Fields that are not given have
+    /// their defaults, not the values of `[distill.ema]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<EmaSchedule>,
 }

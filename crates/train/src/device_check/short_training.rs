@@ -21,9 +21,9 @@ pub(crate) const BATCH: usize = 4;
 /// The largest number added to a weight.
 const NUDGE: f32 = 0.02;
 
-/// The largest learning rate. At a higher rate without a warm-up, rounding errors of a large network grow from step to
-/// step: AdamW's first updates have the size of the rate however small the gradient, and thousands of updates add up
-/// in every activation.
+/// The largest learning rate. At a higher rate without a warm-up, rounding errors of a large network grow from
+/// step to step: AdamW's first updates have the size of the rate however small the gradient, and thousands of
+/// updates add up in every activation.
 const LARGEST_RATE: f64 = 2e-5;
 
 /// A network and how it is trained.
@@ -134,8 +134,8 @@ impl ShortTraining<'_> {
     }
 }
 
-/// A network with random weights, none of them zero, for tests and benchmarks. A network that is initialised for
-/// training has layers with zero weights, behind which gradients vanish.
+/// A network with random weights, none of them zero, for tests and benchmarks. A network that is initialised
+/// for training has layers with zero weights, behind which gradients vanish.
 ///
 /// # Errors
 /// [`TrainError::Model`] for a configuration that is not valid.

@@ -9,8 +9,8 @@ use crate::error::TrainError;
 use crate::event::Event;
 use crate::run::{Run, RunOptions};
 
-/// Draws images from the same noises with different models. *Teacher agreement* is the mean squared distance between a
-/// model's N-step images and the teacher's full-grid images, with pixels in `[-1, 1]`.
+/// Draws images from the same noises with different models. *Teacher agreement* is the mean squared distance
+/// between a model's N-step images and the teacher's full-grid images, with pixels in `[-1, 1]`.
 pub(crate) struct Agreement<'a> {
     teacher: ModelFolder,
     options: AgreementOptions<'a>,

@@ -34,7 +34,8 @@ pub(crate) fn is_measured(
         && (!is_last || folder.join(COMPARISON).is_file() && Memorisation::read(folder).is_some())
 }
 
-/// Measures the stages of a run against its teacher. The teacher's images are drawn once, when they are first needed.
+/// Measures the stages of a run against its teacher. The teacher's images are drawn once, when they are first
+/// needed.
 pub(crate) struct Measuring<'a> {
     run: &'a Run<'a>,
     agreement: Option<Agreement<'a>>,
@@ -97,8 +98,8 @@ impl<'a> Measuring<'a> {
     }
 }
 
-/// The images of the pretrained network of an adapted teacher: from the same noises, in the same number of steps, on the
-/// pretrained network's own times. `None` for other runs.
+/// The images of the pretrained network of an adapted teacher: from the same noises, in the same number of
+/// steps, on the pretrained network's own times. `None` for other runs.
 fn pretrained_images(run: &Run<'_>) -> Result<Option<Images>, TrainError> {
     let Some(pretrained) = run.config.pretrained.as_ref().filter(|_| run.config.adapts()) else {
         return Ok(None);
@@ -109,7 +110,8 @@ fn pretrained_images(run: &Run<'_>) -> Result<Option<Images>, TrainError> {
     draw_images(&model, steps, &options, "original").map(Some)
 }
 
-/// Draws the stage's rows of images; after the last stage also the comparison picture and the nearest training images.
+/// Draws the stage's rows of images; after the last stage also the comparison picture and the nearest training
+/// images.
 fn draw_rows(
     run: &Run<'_>,
     stage: Stage,

@@ -12,8 +12,8 @@ const LOOKED_UP: usize = 10;
 /// The number of training images from which the typical distance is measured.
 const PROBES: usize = 32;
 
-/// Finds the training images nearest to the first few of `images`, which are samples of `stage`'s model. Writes the
-/// numbers and a picture.
+/// Finds the training images nearest to the first few of `images`, which are samples of `stage`'s model. Writes
+/// the numbers and a picture.
 pub(crate) fn check(run: &Run<'_>, stage: Stage, images: &Images) -> Result<(), TrainError> {
     let drawn = images.first(LOOKED_UP);
     let mirrored = run.config.teacher.flip;

@@ -10,16 +10,16 @@ use crate::config::TimeSampling;
 use crate::error::TrainError;
 use crate::objective::FromImages;
 
-/// The number of images on which the error is measured. Images of a smaller dataset are used repeatedly, with other
-/// noises and times.
+/// The number of images on which the error is measured. Images of a smaller dataset are used repeatedly, with
+/// other noises and times.
 pub(crate) const IMAGES: u64 = 1024;
 /// Images per batch.
 const BATCH: u64 = 32;
 /// Added to the seed, so that the random numbers differ from those of every stage.
 const SEED_OFFSET: u64 = 0x45_56_41_4c;
 
-/// The mean squared error of the network's prediction (of v for a v-model) on images of `dataset` with noise, at one
-/// time in each of [`IMAGES`] equal strata of `[0, 1]`.
+/// The mean squared error of the network's prediction (of v for a v-model) on images of `dataset` with noise,
+/// at one time in each of [`IMAGES`] equal strata of `[0, 1]`.
 pub(crate) fn output_mse(
     model: &ModelFolder,
     dataset: &Dataset,

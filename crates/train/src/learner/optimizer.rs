@@ -8,8 +8,8 @@ use crate::learner::loss_scale::LossScale;
 
 /// AdamW as PyTorch defines it (Loshchilov & Hutter 2019, "Decoupled weight decay regularization").
 ///
-/// Burn's own AdamW is not used: it keys its state by ids that change with every start, and makes a dozen passes
-/// over memory.
+/// Burn's own AdamW is not used: it keys its state by ids that change with every start, and makes a dozen
+/// passes over memory.
 #[derive(Clone)]
 pub struct AdamW {
     config: OptimizerConfig,
@@ -90,8 +90,8 @@ pub struct Clipping {
 }
 
 /// Clips gradients to a global norm of at most `max_norm`, as `torch.nn.utils.clip_grad_norm_` does: they are
-/// multiplied by `min(1, max_norm / (norm + 1e-6))`, with the norm of all gradients together. `max_norm` 0 turns
-/// clipping off.
+/// multiplied by `min(1, max_norm / (norm + 1e-6))`, with the norm of all gradients together. `max_norm` 0
+/// turns clipping off.
 ///
 /// The gradients are `sums` (at least one tensor) times `share`, divided by the factor of `loss_scale`.
 pub fn clip_by_global_norm(
@@ -128,7 +128,8 @@ mod tests {
         Tensor::from_floats(values, &Device::flex())
     }
 
-    /// Compares two steps with the published rule in f64 (Loshchilov & Hutter 2019, algorithm 2, constant schedule).
+    /// Compares two steps with the published rule in f64 (Loshchilov & Hutter 2019, algorithm 2, constant
+    /// schedule).
     #[test]
     fn two_steps_follow_the_paper() {
         let config = OptimizerConfig { weight_decay: 0.1, ..OptimizerConfig::default() };

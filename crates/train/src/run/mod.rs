@@ -84,8 +84,8 @@ impl<'a> Run<'a> {
     /// Checks the configuration, the images, the device and the memory, then opens or creates the run folder.
     ///
     /// # Errors
-    /// [`TrainError::Config`] naming the setting; [`TrainError::RunFolder`] or [`TrainError::File`] if the folder
-    /// cannot be used. Nothing is written if the configuration is refused.
+    /// [`TrainError::Config`] naming the setting; [`TrainError::RunFolder`] or [`TrainError::File`] if the
+    /// folder cannot be used. Nothing is written if the configuration is refused.
     pub fn open(
         job: &'a Job,
         images: &'a Dataset,
@@ -112,8 +112,8 @@ impl<'a> Run<'a> {
         Ok(Self { job, config, images, options, folder, network, states, clock, reported })
     }
 
-    /// The results, if every stage is trained and measured; otherwise `None`. Removes the saved states of a finished
-    /// run.
+    /// The results, if every stage is trained and measured; otherwise `None`. Removes the saved states of a
+    /// finished run.
     ///
     /// # Errors
     /// [`TrainError::File`] if the summary is damaged.

@@ -10,8 +10,8 @@ use crate::evaluate::agreement::{AgreementOptions, draw_images};
 use crate::learner::Learner;
 use crate::run::Run;
 
-/// Draws the preview of the step at which a resumed stage starts, if it is missing. It can be missing because a step's
-/// state is saved before its preview is drawn.
+/// Draws the preview of the step at which a resumed stage starts, if it is missing. It can be missing because a
+/// step's state is saved before its preview is drawn.
 pub(crate) fn draw_if_missing(
     run: &Run<'_>,
     stage: Stage,

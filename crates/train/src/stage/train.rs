@@ -23,8 +23,8 @@ pub(crate) enum StageEnd {
     Stopped { step: u64 },
 }
 
-/// Trains a stage to its end, continuing from its saved state if there is one. `previous` is the stage whose model is
-/// the teacher.
+/// Trains a stage to its end, continuing from its saved state if there is one. `previous` is the stage whose
+/// model is the teacher.
 pub(crate) fn train_stage(
     run: &Run<'_>,
     stage: Stage,

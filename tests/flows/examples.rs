@@ -30,7 +30,7 @@ fn the_data() {
 #[test]
 fn the_network() {
     let text = said(&mut example("unet"));
-    assert!(text.contains("it says 0.0000"), "{text}");
+    assert!(text.contains("it predicts 0.0000"), "{text}");
     let text = said(example("unet").arg(fixture("diffusers/adm")));
     assert!(text.contains("predicts v_prediction"), "{text}");
 }

@@ -1,54 +1,52 @@
 //! Parameters and gradients as plain lists of flat tensors, in one fixed order.
 //!
-//! The optimiser, EMA, clipping and the run state are loops over these lists; none of them needs
-//! to know what the network looks like.
+//! Optimiser, EMA, clipping and the state of a run are loops over these lists. They work with any Burn
+//! module.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
-use crate::unet::UNet;
-
-/// The parameters' names in diffusers' (PyTorch's) spelling, in the order of [`flat_params`].
-pub fn param_names(unet: &UNet) -> Vec<String> {
-    parameters(unet).into_iter().map(|parameter| parameter.name).collect()
+/// The names of the parameters in PyTorch's (diffusers') spelling, in the order of [`flat_params`].
+pub fn param_names<M: Module>(module: &M) -> Vec<String> {
+    parameters(module).into_iter().map(|parameter| parameter.name).collect()
 }
 
-/// What a parameter is called.
+/// The names of a parameter.
 pub(crate) struct Parameter {
-    /// In diffusers' (PyTorch's) spelling.
+    /// Its name in PyTorch's (diffusers') spelling.
     pub name: String,
-    /// In Burn's, where norms have a gamma and a beta.
+    /// Its name in Burn, where norms have a gamma and a beta.
     pub burn_name: String,
-    /// Whether it belongs to a linear layer, whose weights PyTorch has the other way round.
+    /// Whether it belongs to a linear layer, whose weights PyTorch stores transposed.
     pub is_linear: bool,
 }
 
 /// The parameters in the order of [`flat_params`].
-pub(crate) fn parameters(unet: &UNet) -> Vec<Parameter> {
+pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
     let mut visitor = Names::default();
-    unet.visit(&mut visitor);
+    module.visit(&mut visitor);
     visitor.found
 }
 
-/// Every parameter as a flat tensor without gradient tracking.
-pub fn flat_params(unet: &UNet) -> Vec<Tensor<1>> {
+/// Every parameter as a flat tensor without gradient tracking. The order is that of the module's fields.
+pub fn flat_params<M: Module>(module: &M) -> Vec<Tensor<1>> {
     let mut visitor = Flatten(Vec::new());
-    unet.visit(&mut visitor);
+    module.visit(&mut visitor);
     visitor.0
 }
 
-/// Every parameter's gradient as a flat tensor, taken out of `gradients`; zeros where the loss does
-/// not depend on the parameter.
-pub fn flat_grads(unet: &UNet, gradients: &mut Gradients) -> Vec<Tensor<1>> {
+/// The gradient of every parameter as a flat tensor, taken out of `gradients`; zeros where the loss does not
+/// depend on the parameter.
+pub fn flat_grads<M: Module>(module: &M, gradients: &mut Gradients) -> Vec<Tensor<1>> {
     let mut visitor = FlattenGrads { gradients, flat: Vec::new() };
-    unet.visit(&mut visitor);
+    module.visit(&mut visitor);
     visitor.flat
 }
 
-/// The same network with other parameter values, in the order of [`flat_params`]. Tracking of
-/// gradients stays as it was. Parameters beyond the end of `values` keep theirs.
-pub fn with_flat_params(unet: UNet, values: Vec<Tensor<1>>) -> UNet {
-    unet.map(&mut Replace(values.into_iter()))
+/// The same module with other parameter values, in the order of [`flat_params`]. Gradient tracking stays as
+/// it was. Parameters beyond the end of `values` keep theirs.
+pub fn with_flat_params<M: Module>(module: M, values: Vec<Tensor<1>>) -> M {
+    module.map(&mut Replace(values.into_iter()))
 }
 
 #[derive(Default)]
@@ -59,7 +57,7 @@ struct Names {
 }
 
 impl ModuleVisitor for Names {
-    // Which of an enum's variants it is does not show in PyTorch's names.
+    // The variant of an enum is no part of PyTorch's names.
     fn enter_module(&mut self, name: &str, container_type: &str) {
         if !is_enum(container_type) {
             self.path.push(name.to_owned());

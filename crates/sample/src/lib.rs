@@ -23,8 +23,8 @@ mod sampler;
 // For callers that are not moved to halfstep_core and halfstep_terminal yet.
 pub use halfstep_core::{caught, counted, nearest_name, note_panics};
 pub use halfstep_terminal::{
-    ProgressLine as Watch, StopSignal as StopFlag, answer, bar_style, name_or_path_arg, path_arg,
-    run_program, say, to_stderr, to_stdout,
+    ProgressLine as Watch, StopSignal as StopFlag, answer, bar_style, device_arg, name_or_path_arg,
+    path_arg, run_program, say, select_device, to_stderr, to_stdout,
 };
 
 pub use agreement::{

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap_complete::Shell;
 use halfstep_model::DeviceChoice;
-use halfstep_sample::path_arg;
+use halfstep_sample::{device_arg, path_arg};
 
 /// Train a diffusion teacher and distil it, halving its steps round after round.
 ///
@@ -28,7 +28,7 @@ pub struct Args {
 
     /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
     /// cuda:1; `list` prints all that there are and does nothing else
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = device_arg)]
     pub device: DeviceChoice,
 
     /// Print the plan (classes, rounds, steps, parameters, memory, estimated time; of a run that has begun,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use halfstep_data::{DataError, Outline, Progress};
 use halfstep_model::SelectedDevice;
+use halfstep_sample::select_device;
 use halfstep_train::{
     Config, DeviceCheck, Outcome, Plan, Run, RunOptions, StopFlag, Summary, TrainError,
     changed_settings, changed_sources, left_from_the_start, left_of, load_config, write_report,
@@ -44,7 +45,7 @@ fn beside(config: &Path, error: &anyhow::Error) -> Option<PathBuf> {
 
 fn run_config(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load_config(path, &args.overrides)?;
-    let device = args.device.select()?;
+    let device = select_device(args.device)?;
     if !args.quiet {
         config.original_notes()?.iter().for_each(|note| halfstep_sample::say!("note: {note}"));
     }

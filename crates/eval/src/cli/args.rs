@@ -6,7 +6,7 @@ use clap::{ArgGroup, Parser, ValueEnum};
 use clap_complete::Shell;
 use halfstep_data::Split;
 use halfstep_model::DeviceChoice;
-use halfstep_sample::{SamplerKind, name_or_path_arg, path_arg};
+use halfstep_sample::{SamplerKind, device_arg, name_or_path_arg, path_arg};
 
 /// Measure generated images against real ones: FID, KID, precision and recall, Inception score; what a
 /// model's likelihood is; and how quality falls with the number of steps.
@@ -114,7 +114,7 @@ pub struct Args {
 
     /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
     /// cuda:1; `list` prints all that there are and does nothing else
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = device_arg)]
     pub device: DeviceChoice,
 
     /// Print completions for this shell and do nothing else

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use halfstep_model::{ModelFolder, ModelOutline, SelectedDevice};
-use halfstep_sample::{StopFlag, check_drawing, load_noted};
+use halfstep_sample::{StopFlag, check_drawing, load_noted, select_device};
 
 use crate::cli::args::Args;
 use crate::evaluation::cache::Cache;
@@ -30,7 +30,7 @@ pub struct Stopped;
 impl Job {
     pub fn of(args: &Args) -> anyhow::Result<Self> {
         Ok(Self {
-            device: args.device.select()?,
+            device: select_device(args.device)?,
             cache: Cache::open(args.cache.as_deref())?,
             stop: StopFlag::install().context("cannot watch for Ctrl-C")?,
             batch_size: args.batch_size as usize,

@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::PredictionType;
 use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
-use halfstep_model::{ClassInput, ModelFolder, ModelOutline, UNet, UNetDenoiser};
+use halfstep_model::{ClassInput, ModelFolder, ModelOutline, NetworkDenoiser, UNet};
 use halfstep_sample::{ClassNames, GammaTable, counted, load_dataset, output};
 use serde_json::{Map, Value, json};
 
@@ -143,10 +143,10 @@ impl<'a> Subject<'a> {
         unet: &'b UNet,
         dataset: &Dataset,
         which: &Range<usize>,
-    ) -> anyhow::Result<UNetDenoiser<'b>> {
+    ) -> anyhow::Result<NetworkDenoiser<'b, UNet>> {
         let labels = dataset.labels().filter(|_| self.labels);
         let labels = labels.map(|labels| labels[which.clone()].to_vec());
-        Ok(UNetDenoiser::new(unet, self.model.prediction_type(), labels)?)
+        Ok(NetworkDenoiser::new(unet, self.model.prediction_type(), labels)?)
     }
 
     pub fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {

@@ -1,9 +1,9 @@
-//! What a user may ask for as a device, by name and number.
+//! A device by name and number: `auto`, `cpu`, `wgpu:1`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What computes: a library, and the driver it goes through.
+/// A library that computes, and the driver that it uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceBackend {
     /// A real GPU if there is one, else the CPU. Never a software rasteriser.
@@ -11,17 +11,17 @@ pub enum DeviceBackend {
     Auto,
     /// The CPU (burn-flex).
     Cpu,
-    /// WGPU with WGSL shaders: Vulkan, Metal or DX12, whatever adapter the system prefers.
+    /// wgpu with WGSL shaders, through Vulkan, Metal or DX12, whichever the system prefers.
     Wgpu,
-    /// WGPU on Vulkan with SPIR-V shaders.
+    /// wgpu on Vulkan with SPIR-V shaders.
     Vulkan,
-    /// WGPU on Metal with MSL shaders.
+    /// wgpu on Metal with MSL shaders.
     Metal,
     /// NVIDIA CUDA.
     Cuda,
     /// AMD ROCm.
     Rocm,
-    /// The deprecated burn-ndarray, as a third opinion.
+    /// The deprecated burn-ndarray on the CPU, to compare backends.
     Ndarray,
 }
 
@@ -51,7 +51,7 @@ impl DeviceBackend {
         }
     }
 
-    /// Whether it may have several devices.
+    /// Whether it can have several devices.
     fn is_numbered(self) -> bool {
         !matches!(self, Self::Auto | Self::Cpu | Self::Ndarray)
     }
@@ -63,12 +63,12 @@ impl fmt::Display for DeviceBackend {
     }
 }
 
-/// What the user asked for: `auto`, `wgpu`, `cuda:1`.
+/// A backend and one of its devices, as in `auto`, `wgpu`, `cuda:1`. [`FromStr`] reads these names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceChoice {
-    /// What computes.
+    /// The backend.
     pub backend: DeviceBackend,
-    /// Which of its devices, as [`list_devices`](crate::list_devices) numbers them; `None` is the first.
+    /// The number of its device, as in [`list_devices`](crate::list_devices); `None` is the first.
     pub index: Option<usize>,
 }
 
@@ -87,11 +87,11 @@ impl FromStr for DeviceChoice {
             None => (text, None),
         };
         let named = |backend: &DeviceBackend| backend.name() == name;
-        let unknown = || DeviceError::Unknown(text.to_owned());
+        let unknown = || DeviceError::Unknown { text: text.to_owned() };
         let backend = DeviceBackend::ALL.into_iter().find(named).ok_or_else(unknown)?;
         let Some(index) = index else { return Ok(backend.into()) };
         match index.parse() {
-            _ if !backend.is_numbered() => Err(DeviceError::NotNumbered(backend)),
+            _ if !backend.is_numbered() => Err(DeviceError::NotNumbered { backend }),
             Ok(index) => Ok(Self { backend, index: Some(index) }),
             Err(_) => Err(unknown()),
         }
@@ -107,52 +107,84 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// A device that cannot be had.
+/// A device that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// Not a device name.
+    /// A text that names no device.
     #[error(
-        "--device {0}: unknown device; one of auto, cpu, wgpu, vulkan, metal, cuda, rocm, ndarray, or one of several \
-         GPUs by its number, such as wgpu:1; `--device list` lists what there is"
+        "{text:?} is an unknown device; one of auto, cpu, wgpu, vulkan, metal, cuda, rocm, ndarray, or one of \
+         several GPUs by its number, such as wgpu:1"
     )]
-    Unknown(String),
-    /// A number where there is one device only.
+    Unknown {
+        /// The text.
+        text: String,
+    },
+    /// A number for a backend that has one device.
     #[error(
-        "{0} takes no number; the numbered devices are those of wgpu, vulkan, metal, cuda and rocm"
+        "{backend} takes no number; the numbered devices are those of wgpu, vulkan, metal, cuda and rocm"
     )]
-    NotNumbered(DeviceBackend),
-    /// A backend that this binary was built without.
-    #[error("--device {0}: this program was built without it; build with `--features {1}`")]
-    NotCompiled(DeviceBackend, &'static str),
-    /// No adapter of that kind.
-    #[error("--device {0}: {1}; `--device cpu` always works")]
-    NoAdapter(DeviceBackend, String),
-    /// Fewer devices than the number asked for.
+    NotNumbered {
+        /// The backend.
+        backend: DeviceBackend,
+    },
+    /// A backend that this program was built without.
+    #[error("this program was built without {backend} (feature `{feature}`)")]
+    NotCompiled {
+        /// The backend.
+        backend: DeviceBackend,
+        /// The Cargo feature that builds it.
+        feature: &'static str,
+    },
+    /// A backend without any device.
+    #[error("{}", nothing_found(*backend))]
+    NoAdapter {
+        /// The backend.
+        backend: DeviceBackend,
+    },
+    /// A number beyond the last device.
     #[error("there is no {choice}; there is {}", list(there))]
     OutOfRange {
-        /// What was asked for.
+        /// The number that was asked for.
         choice: DeviceChoice,
-        /// Those that there are; never empty.
+        /// The devices that there are; never empty.
         there: Vec<ListedDevice>,
     },
     /// A GPU that is there and does not work.
-    #[error(
-        "{adapter} was found but cannot be used: {reason}; mend its driver, or add `--device cpu`"
-    )]
+    #[error("{adapter} was found but cannot be used: {reason}; mend its driver")]
     Broken {
         /// The GPU.
         adapter: String,
-        /// What the driver said.
+        /// The error of the driver.
         reason: String,
     },
 }
 
-/// A device that there is, not opened.
+impl DeviceError {
+    pub(super) fn not_compiled(backend: DeviceBackend) -> Self {
+        let feature = match backend {
+            DeviceBackend::Cpu => "flex",
+            other => other.name(),
+        };
+        Self::NotCompiled { backend, feature }
+    }
+}
+
+fn nothing_found(backend: DeviceBackend) -> &'static str {
+    match backend {
+        DeviceBackend::Vulkan => "no adapter with a Vulkan driver was found",
+        DeviceBackend::Metal => "no adapter with a Metal driver was found",
+        DeviceBackend::Cuda => "no CUDA device was found",
+        DeviceBackend::Rocm => "no ROCm device was found",
+        _ => "no graphics adapter was found (is a Vulkan, Metal or DX12 driver installed?)",
+    }
+}
+
+/// A device that exists, not opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedDevice {
-    /// How to ask for it.
+    /// The name to ask for it by.
     pub choice: DeviceChoice,
-    /// What its driver calls it.
+    /// The driver's name of it.
     pub name: String,
     /// `CPU`, `discrete GPU`, `software rasteriser`, ...
     pub kind: &'static str,
@@ -166,17 +198,15 @@ fn list(there: &[ListedDevice]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The device of this number among those that there are; the first without one.
-#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm", test))]
-pub(crate) fn nth<T>(
+/// The device of the chosen number among those that there are; the first without a number.
+pub(super) fn nth<T>(
     choice: DeviceChoice,
     mut found: Vec<T>,
     listed: impl Fn(&T) -> (String, &'static str),
-    none: &str,
 ) -> Result<T, DeviceError> {
     let index = choice.index.unwrap_or(0);
     if found.is_empty() {
-        return Err(DeviceError::NoAdapter(choice.backend, none.to_owned()));
+        return Err(DeviceError::NoAdapter { backend: choice.backend });
     }
     if index < found.len() {
         return Ok(found.swap_remove(index));
@@ -217,7 +247,7 @@ mod tests {
     fn a_number_beyond_the_last_device_lists_what_there_is() {
         let choose = |text: &str, found: &[&'static str]| {
             let listed = |name: &&'static str| ((*name).to_owned(), "discrete GPU");
-            nth(text.parse().unwrap(), found.to_vec(), listed, "nothing is there")
+            nth(text.parse().unwrap(), found.to_vec(), listed)
         };
         assert_eq!(choose("wgpu", &["A", "B"]).unwrap(), "A");
         assert_eq!(choose("wgpu:0", &["A", "B"]).unwrap(), "A");
@@ -227,6 +257,6 @@ mod tests {
             "there is no cuda:2; there is cuda:0 (A, discrete GPU), cuda:1 (B, discrete GPU)";
         assert_eq!(error, there);
         let error = choose("cuda:0", &[]).unwrap_err().to_string();
-        assert!(error.contains("nothing is there"), "{error}");
+        assert!(error.contains("no CUDA device was found"), "{error}");
     }
 }

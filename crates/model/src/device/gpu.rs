@@ -1,4 +1,4 @@
-//! GPUs through wgpu: a real one first, a software rasteriser only when asked for by name.
+//! GPUs through wgpu: a real one first, a software rasteriser only if it is asked for by name.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,11 +10,10 @@ use burn::tensor::wgpu::wgpu::{
 use burn::tensor::wgpu::{WgpuBackend, WgpuInitError};
 use burn::tensor::{Device, DeviceKind};
 
-use crate::device::choice::nth;
-use crate::device::choice::{DeviceBackend, DeviceChoice, DeviceError};
-use crate::device::select::SelectedDevice;
+use crate::device::choice::{DeviceBackend, DeviceChoice, DeviceError, nth};
+use crate::device::selected::SelectedDevice;
 
-/// What a driver says of an adapter.
+/// A driver's description of an adapter.
 #[derive(Clone)]
 struct Info {
     name: String,
@@ -22,7 +21,7 @@ struct Info {
     api: Backend,
 }
 
-/// An adapter, and how Burn calls it.
+/// An adapter, and Burn's name for it.
 struct Adapter {
     info: Info,
     kind: DeviceKind,
@@ -38,42 +37,18 @@ pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
     real.map(|adapter| adapter.open(DeviceBackend::Wgpu.into())).transpose()
 }
 
-/// Whatever adapter there is, real ones first; a software rasteriser counts, and is named.
-pub(super) fn wgpu(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
-    let none = "no graphics adapter was found (is a Vulkan, Metal or DX12 driver installed?)";
-    chosen(choice, none)
+/// Opens an adapter of the choice's backend; real GPUs come first, and a software rasteriser counts.
+pub(super) fn open(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    nth(choice, adapters_of(choice.backend), Adapter::listed)?.open(choice)
 }
 
-#[cfg(feature = "vulkan")]
-pub(super) fn vulkan(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
-    chosen(choice, "no adapter with a Vulkan driver was found")
-}
-
-#[cfg(not(feature = "vulkan"))]
-pub(super) fn vulkan(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceBackend::Vulkan, "vulkan"))
-}
-
-#[cfg(feature = "metal")]
-pub(super) fn metal(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
-    chosen(choice, "no adapter with a Metal driver was found")
-}
-
-#[cfg(not(feature = "metal"))]
-pub(super) fn metal(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceBackend::Metal, "metal"))
-}
-
-/// What the adapters of a backend are called, and what they are, in the order of their numbers.
+/// The names and kinds of a backend's adapters, in the order of their numbers.
 pub(super) fn names(backend: DeviceBackend) -> Vec<(String, &'static str)> {
-    of_backend(backend).iter().map(Adapter::listed).collect()
+    adapters_of(backend).iter().map(Adapter::listed).collect()
 }
 
-fn chosen(choice: DeviceChoice, none: &str) -> Result<SelectedDevice, DeviceError> {
-    nth(choice, of_backend(choice.backend), Adapter::listed, none)?.open(choice)
-}
-
-fn of_backend(backend: DeviceBackend) -> Vec<Adapter> {
+/// The adapters of a backend that Burn can open, the best first.
+fn adapters_of(backend: DeviceBackend) -> Vec<Adapter> {
     let all = adapters();
     openable(match pinned(backend) {
         None => settled(all),
@@ -81,7 +56,7 @@ fn of_backend(backend: DeviceBackend) -> Vec<Adapter> {
     })
 }
 
-/// The graphics API that a backend is bound to, by wgpu's name and by Burn's.
+/// The graphics API that a backend is bound to, by wgpu's and by Burn's name.
 fn pinned(backend: DeviceBackend) -> Option<(Backend, WgpuBackend)> {
     match backend {
         DeviceBackend::Vulkan => Some((Backend::Vulkan, WgpuBackend::Vulkan)),
@@ -90,8 +65,8 @@ fn pinned(backend: DeviceBackend) -> Option<(Backend, WgpuBackend)> {
     }
 }
 
-/// The adapters of the graphics API that Burn settles on where none is named: the first with a GPU, or
-/// else the first with anything. Its numbers count within that API.
+/// The adapters of the graphics API that Burn settles on if none is named: the first API with a GPU, else the
+/// first with any adapter. Burn counts adapters within that API.
 fn settled(adapters: Vec<Info>) -> Vec<Info> {
     let apis = [Backend::Metal, Backend::Vulkan, Backend::Dx12];
     let of = |api: Backend| adapters.iter().filter(move |info| info.api == api);
@@ -101,8 +76,8 @@ fn settled(adapters: Vec<Info>) -> Vec<Info> {
     api.map_or_else(Vec::new, |api| of(api).cloned().collect())
 }
 
-/// The adapters of one graphics API that Burn can be told to open, the best first: it counts within each
-/// kind, knows one software rasteriser, and takes one of an unknown kind only where it is the only adapter.
+/// The adapters of one graphics API that Burn can open, the best first. Burn counts within each kind, knows
+/// one software rasteriser, and opens an adapter of unknown kind only if it is the only one.
 fn openable(adapters: Vec<Info>) -> Vec<Adapter> {
     type Numbered = fn(usize) -> DeviceKind;
     let kinds: [(AdapterType, usize, Numbered); 5] = [
@@ -124,7 +99,7 @@ fn is_known_gpu(kind: AdapterType) -> bool {
 }
 
 impl Adapter {
-    /// Its name and kind, for people.
+    /// Its name and kind, readable for people.
     fn listed(&self) -> (String, &'static str) {
         let kind = match self.info.device_type {
             AdapterType::DiscreteGpu => "discrete GPU",
@@ -136,7 +111,7 @@ impl Adapter {
         (format!("{} ({:?})", self.info.name, self.info.api), kind)
     }
 
-    /// Burn opens an adapter once a process: a second call for the same one fails.
+    /// Opens the adapter. Burn opens each only once per process: a second call fails.
     fn open(self, choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
         let name = format!("{choice}: {}", self.listed().0);
         let options = Device::wgpu_options().device_kind(self.kind);
@@ -159,13 +134,13 @@ impl Adapter {
             description: name + remark,
             is_gpu,
             compiles_kernels: true,
-            // With `vulkan` or `metal` wgpu is given their own languages, which know matrix units.
+            // With `vulkan` or `metal`, shaders are written in their languages, which can use matrix units.
             matrix_units: cfg!(any(feature = "vulkan", feature = "metal")),
         })
     }
 }
 
-/// Every adapter of every compute-capable API, without opening any.
+/// Every adapter of every API that can compute; none is opened.
 fn adapters() -> Vec<Info> {
     // OpenGL is left out: it cannot compute what a UNet needs, and looking for it prints to stderr.
     let descriptor = InstanceDescriptor {
@@ -174,7 +149,7 @@ fn adapters() -> Vec<Info> {
     };
     let instance = Instance::new(descriptor);
     let listing = pin!(instance.enumerate_adapters(Backends::PRIMARY));
-    // On native platforms the listing is ready at once; in a browser there is nothing to list.
+    // On native platforms the list is ready at once; in a browser there is nothing to list.
     match listing.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(adapters) => {
             let infos = adapters.iter().map(|adapter| adapter.get_info());

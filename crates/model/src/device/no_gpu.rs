@@ -1,7 +1,7 @@
-//! Builds without wgpu have no GPU to offer.
+//! Stands in for `gpu.rs` in builds without wgpu: there is no GPU.
 
 use crate::device::choice::{DeviceBackend, DeviceChoice, DeviceError};
-use crate::device::select::SelectedDevice;
+use crate::device::selected::SelectedDevice;
 
 pub(super) fn best() -> Result<Option<SelectedDevice>, DeviceError> {
     Ok(None)
@@ -11,14 +11,6 @@ pub(super) fn names(_: DeviceBackend) -> Vec<(String, &'static str)> {
     Vec::new()
 }
 
-pub(super) fn wgpu(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceBackend::Wgpu, "wgpu"))
-}
-
-pub(super) fn vulkan(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceBackend::Vulkan, "vulkan"))
-}
-
-pub(super) fn metal(_: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
-    Err(DeviceError::NotCompiled(DeviceBackend::Metal, "metal"))
+pub(super) fn open(choice: DeviceChoice) -> Result<SelectedDevice, DeviceError> {
+    Err(DeviceError::not_compiled(choice.backend))
 }

@@ -1,17 +1,14 @@
-//! What a network computes in: f32, or 16 bits with everything that must not be rounded in f32.
+//! The precision that a network computes in: f32, or 16 bits with f32 where rounding would harm.
 
 use std::fmt;
 
-use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{FloatDType, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::device::select::SelectedDevice;
-use crate::unet::UNet;
+use crate::device::selected::SelectedDevice;
 
-/// What the forward and backward pass compute in (Micikevicius et al. 2018, "Mixed precision
-/// training", arXiv:1710.03740). Parameters, optimiser, statistics, softmax and loss are f32
-/// whichever it is.
+/// The precision of the forward and backward pass (Micikevicius et al. 2018, "Mixed precision training",
+/// arXiv:1710.03740). Parameters, optimiser, statistics, softmax and loss are f32 in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -20,12 +17,12 @@ pub enum Precision {
     F32,
     /// 8 significant bits, the range of f32.
     Bf16,
-    /// 11 significant bits, numbers from 6e-8 to 65504: gradients need their loss scaled.
+    /// 11 significant bits, numbers from 6e-8 to 65504: the loss must be scaled, or gradients vanish.
     F16,
 }
 
 impl Precision {
-    /// As in a configuration.
+    /// The name in a configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -52,8 +49,8 @@ impl Precision {
         }
     }
 
-    /// Whether the device computes in it, by what it says of itself and by trying: a backend that
-    /// lacks a type may as well answer with garbage.
+    /// Checks that the device computes in this precision: by asking the driver, and by trying, since a backend
+    /// that lacks a type may return garbage.
     ///
     /// # Errors
     /// [`PrecisionError`] with the reason.
@@ -72,7 +69,7 @@ impl Precision {
         self.probe(device).map_err(refused)
     }
 
-    /// A convolution of small whole numbers, whose sums every type holds exactly.
+    /// Tries a convolution of small whole numbers, whose sums every type holds exactly.
     fn probe(self, device: &SelectedDevice) -> Result<(), String> {
         const CHANNELS: usize = 16;
         const OUTPUTS: usize = 8;
@@ -110,54 +107,14 @@ impl fmt::Display for Precision {
     }
 }
 
-/// A device that does not compute in a type.
+/// A device that does not compute in a precision.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the device ({device}) cannot compute in {precision}: {problem}")]
 pub struct PrecisionError {
-    /// What was asked for.
+    /// The precision.
     pub precision: Precision,
-    /// Of whom.
+    /// The description of the device.
     pub device: String,
-    /// What is wrong.
+    /// Why it cannot.
     pub problem: String,
-}
-
-impl UNet {
-    /// The same network, computing in `precision`: convolutions and linear layers take rounded copies
-    /// of their parameters. The rounding is part of the autodiff graph, so gradients arrive at this
-    /// network's own parameters, in f32.
-    ///
-    /// What normalises and what looks classes up keeps its parameters: sums over pixels and over
-    /// images of one class are taken in f32.
-    #[must_use]
-    pub fn computing_in(&self, precision: Precision) -> Self {
-        match precision {
-            Precision::F32 => self.clone(),
-            _ => self.clone().map(&mut Round { to: precision.dtype(), rounded: Vec::new() }),
-        }
-    }
-}
-
-struct Round {
-    to: FloatDType,
-    /// Of the modules around the current parameter, whether they have theirs rounded.
-    rounded: Vec<bool>,
-}
-
-impl ModuleMapper for Round {
-    fn enter_module(&mut self, _name: &str, container_type: &str) {
-        self.rounded.push(!matches!(container_type, "Struct:GroupNorm" | "Struct:Embedding"));
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.rounded.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if self.rounded.last() == Some(&true) {
-            param.map(|value| value.cast(self.to))
-        } else {
-            param
-        }
-    }
 }

@@ -1,10 +1,10 @@
-//! What a failing device says, in one line.
+//! Errors of devices, in one line.
 
-/// Lines of Burn's device errors that tell a user nothing.
+/// Lines of Burn's device errors that carry no information.
 const FRAME: [&str; 3] = ["Caused by:", "Asked at:", "No backtrace available"];
 
-/// The message of a device error in one line: what happened and its innermost cause. In between Burn
-/// lists every operation that was left out because of it.
+/// The message of a device error in one line: what happened, and its innermost cause. Burn lists between them
+/// every operation that was skipped because of it.
 pub fn device_problem(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let mut lines =

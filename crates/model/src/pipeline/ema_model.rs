@@ -1,4 +1,4 @@
-//! What diffusers' `EMAModel` writes beside the weights that it averaged.
+//! The fields that diffusers' `EMAModel` writes beside the weights that it averaged.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::ModelError;
 use crate::pipeline::json::parse_fields;
 
-/// `EMAModel` puts these into the network's `config.json`.
+/// The fields that `EMAModel` adds to the network's `config.json`.
 const FIELDS: [&str; 7] = [
     "decay",
     "inv_gamma",
@@ -19,24 +19,24 @@ const FIELDS: [&str; 7] = [
     "use_ema_warmup",
 ];
 
-/// A moving average of weights, by diffusers' `EMAModel`: the fields of its own in the `config.json` of
-/// `unet_ema/`, with its defaults. They say how the average came about and change nothing in the network.
+/// The moving average of diffusers' `EMAModel`: its fields in the `config.json` of `unet_ema/`, with its
+/// defaults. They describe how the average was made and change nothing in the network.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmaModel {
     /// Largest weight of the average so far, in `[0, 1]`.
     pub decay: f64,
-    /// Of the warm-up: 1 - (1 + step/inv_gamma)^-power.
+    /// The scale of the warm-up `1 - (1 + step/inv_gamma)^-power`.
     pub inv_gamma: f64,
     /// Smallest weight of the average so far.
     pub min_decay: f64,
-    /// Optimiser steps that were averaged.
+    /// Number of optimiser steps averaged.
     pub optimization_step: u64,
-    /// Of the warm-up.
+    /// The exponent of the warm-up.
     pub power: f64,
     /// Steps before the average begins.
     pub update_after_step: i64,
-    /// Whether the weight rises as `inv_gamma` and `power` say, or as (1 + step)/(10 + step).
+    /// Whether the weight rises by `inv_gamma` and `power`, or as `(1 + step)/(10 + step)`.
     pub use_ema_warmup: bool,
 }
 
@@ -58,7 +58,7 @@ impl EmaModel {
     /// Takes `EMAModel`'s fields out of a `config.json`; `None` if it has none of them.
     ///
     /// # Errors
-    /// [`ModelError::Folder`] naming `path` and a field of another type than `EMAModel` writes.
+    /// [`ModelError::Folder`] naming `path` and a field of a type that `EMAModel` does not write.
     pub(crate) fn take(
         fields: &mut Map<String, Value>,
         path: &Path,

@@ -1,79 +1,22 @@
-//! The model folder: a diffusers pipeline folder plus one file of our own.
+//! A model in memory, read from and written to a diffusers pipeline folder.
 
 use std::path::Path;
 
 use burn::tensor::Device;
-use halfstep_core::{DiscreteSchedule, PredictionType, ScheduleConfig, TimePoint};
+use halfstep_core::{DiscreteSchedule, PredictionType, TimePoint};
 use halfstep_files::{has_checksums, verify_checksums, write_atomically, write_checksums};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::error::ModelError;
-use crate::pipeline::json::{read_json, write_json};
+use crate::pipeline::halfstep_file::{HALFSTEP, HalfstepFile};
+use crate::pipeline::json::write_json;
 use crate::pipeline::layout::WEIGHTS;
 use crate::pipeline::outline::ModelOutline;
 use crate::pipeline::scheduler::SchedulerConfig;
-use crate::pipeline::weights::save_weights;
-use crate::unet::UNet;
-use crate::unet::UNetConfig;
+use crate::pipeline::weights::{load_weight_files, save_weights};
+use crate::unet::{UNet, UNetConfig};
 
-pub(crate) const HALFSTEP: &str = "halfstep.json";
-
-/// The grid a student was distilled for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Distilled {
-    /// Number of deterministic steps.
-    pub num_steps: usize,
-    /// The discrete times the network is called at, noisiest first. After the last one comes the
-    /// clean image.
-    pub timesteps: Vec<usize>,
-}
-
-/// Where a model comes from.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Provenance {
-    /// `teacher` or `student`.
-    pub role: String,
-    /// The dataset, for people.
-    pub dataset: String,
-    /// SHA-256 of the dataset's pixels and labels.
-    pub dataset_sha256: String,
-    /// The name of a model that was trained elsewhere, from which this one comes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub original: Option<String>,
-    /// Seed of the run.
-    pub seed: u64,
-    /// Optimiser steps of this model (of its round, for a student).
-    pub train_steps: u64,
-    /// Seconds they took.
-    pub train_seconds: f64,
-    /// Program and version that wrote the folder.
-    pub program: String,
-}
-
-/// `halfstep.json`: what diffusers has no place for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HalfstepFile {
-    /// The schedule by name, exact where `trained_betas` are rounded.
-    pub schedule: Option<ScheduleConfig>,
-    /// Present in students.
-    pub distilled: Option<Distilled>,
-    /// Where the model comes from.
-    pub provenance: Provenance,
-    /// Names of the classes, if the model is class-conditional.
-    pub class_names: Vec<String>,
-}
-
-impl HalfstepFile {
-    /// Reads that of a model folder; `None` if there is none or it does not parse.
-    pub fn read(dir: &Path) -> Option<Self> {
-        read_json(&dir.join(HALFSTEP)).ok()
-    }
-}
-
-/// A model in memory, with all that is needed to sample it.
+/// A model in memory, with everything needed to draw with it.
 #[derive(Clone, Debug)]
 pub struct ModelFolder {
     /// The network.
@@ -82,25 +25,26 @@ pub struct ModelFolder {
     pub schedule: DiscreteSchedule,
     /// diffusers' scheduler config.
     pub scheduler: SchedulerConfig,
-    /// Our own additions.
+    /// The additions of halfstep: `halfstep.json`.
     pub halfstep: HalfstepFile,
 }
 
 impl ModelFolder {
-    /// Reads a diffusers folder that holds a `UNet2DModel` onto `device`: see [`ModelOutline::read`].
+    /// Reads a diffusers folder with a `UNet2DModel` onto `device`: see [`ModelOutline::read`] for the layouts
+    /// that it may have.
     ///
     /// # Errors
     /// [`ModelError`] naming the file or field that is missing, malformed or not supported.
-    pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        ModelOutline::read(dir)?.load(device)
+    pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
+        ModelOutline::read(dir.as_ref())?.load(device)
     }
 
-    /// Writes the folder, all or nothing: into a sibling, then renamed over `dir`.
+    /// Writes the folder whole or not at all: into a sibling that is then renamed over `dir`.
     ///
     /// # Errors
     /// [`ModelError`] naming the file that could not be written.
-    pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
-        write_atomically(dir, |folder| {
+    pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
+        write_atomically(dir.as_ref(), |folder| {
             for sub in ["unet", "scheduler"] {
                 let sub = folder.join(sub);
                 std::fs::create_dir_all(&sub).map_err(ModelError::io(&sub))?;
@@ -120,22 +64,30 @@ impl ModelFolder {
         })
     }
 
-    /// Checks the network's files against the checksums that [`save`](Self::save) left; a folder of
-    /// another program has none, and passes.
+    /// Checks the network's files against the checksums that [`save`](Self::save) wrote. A folder without
+    /// checksums, such as one of another program, passes.
     ///
     /// # Errors
-    /// [`ModelError::Files`] naming the file that is not what was written.
+    /// [`ModelError::Files`] naming the file that changed.
     pub fn verify(dir: &Path) -> Result<(), ModelError> {
         let unet = dir.join("unet");
         if has_checksums(&unet) { Ok(verify_checksums(&unet)?) } else { Ok(()) }
     }
 
-    /// What the network predicts.
+    /// The prediction type: eps, x0 or v.
     pub fn prediction_type(&self) -> PredictionType {
         self.scheduler.prediction_type
     }
 
-    /// The student's own grid, ending at the clean image; `None` for a teacher.
+    /// The shape `[C, H, W]` of the images that the model draws.
+    ///
+    /// # Errors
+    /// Those of [`UNetConfig::image_shape`].
+    pub fn image_shape(&self) -> Result<[usize; 3], ModelError> {
+        self.unet.config().image_shape()
+    }
+
+    /// The grid that a student was distilled for, ending at the clean image; `None` for a teacher.
     pub fn distilled_grid(&self) -> Option<Vec<TimePoint>> {
         let distilled = self.halfstep.distilled.as_ref()?;
         let mut grid = self.schedule.points(&distilled.timesteps);
@@ -144,7 +96,23 @@ impl ModelFolder {
     }
 }
 
-/// diffusers wants its class name first.
+impl ModelOutline {
+    /// Reads the weights onto `device`, which completes the model.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming the file of weights and what is wrong with it.
+    pub fn load(&self, device: &Device) -> Result<ModelFolder, ModelError> {
+        let unet = UNet::zeroed(&self.config, device)?;
+        Ok(ModelFolder {
+            unet: load_weight_files(unet, &self.files.weights)?,
+            schedule: self.schedule.clone(),
+            scheduler: self.scheduler.clone(),
+            halfstep: self.halfstep.clone(),
+        })
+    }
+}
+
+/// The network's `config.json`; diffusers expects the class name first.
 fn unet_config_json(config: &UNetConfig) -> serde_json::Value {
     let mut fields = serde_json::Map::new();
     fields.insert("_class_name".to_owned(), "UNet2DModel".into());

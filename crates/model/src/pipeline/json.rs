@@ -1,4 +1,4 @@
-//! Reading and writing JSON files whose wrong fields are named.
+//! JSON files; errors name the wrong field.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ModelError;
 
-/// An object all of whose fields have defaults.
+/// Parses an object all of whose fields have defaults.
 ///
 /// # Errors
 /// [`ModelError`] naming the file, and the field whose value is of the wrong type or not supported.
@@ -36,12 +36,13 @@ pub(crate) fn parse_fields<T: DeserializeOwned>(
     }
 }
 
+/// Reads a JSON file, which Python may have written.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
     let text = read_text(path).map_err(ModelError::io(path))?;
     serde_json::from_str(&without_infinities(&text)).map_err(ModelError::json(path))
 }
 
-/// Python writes infinities and NaN into its JSON, which has no word for them; here they are null.
+/// Replaces infinities and NaN by null: Python writes them, JSON has none.
 fn without_infinities(text: &str) -> Cow<'_, str> {
     const WORDS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
     if !WORDS.iter().any(|word| text.contains(word)) {
@@ -71,6 +72,7 @@ fn without_infinities(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Writes a JSON file that people can read.
 pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ModelError> {
     let mut text = serde_json::to_string_pretty(value).map_err(ModelError::json(path))?;
     text.push('\n');

@@ -1,4 +1,4 @@
-//! Where the parts of a diffusers folder lie.
+//! The places of the parts of a diffusers folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,36 +8,40 @@ use serde::Deserialize;
 use crate::error::ModelError;
 use crate::pipeline::json::read_json;
 
-/// The weights' file, as diffusers names it.
+/// diffusers' name of the file of weights.
 pub(crate) const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
 
-/// Where diffusers' training scripts save the moving average of a network.
+/// The folder in which diffusers' training scripts save the moving average of a network.
 const AVERAGE: &str = "unet_ema";
 const SCHEDULER: &str = "scheduler/scheduler_config.json";
 
-/// The parts of a model folder: a pipeline's (`unet/` and `scheduler/`), an old pipeline's that has both
-/// in itself, a bare network's, or a checkpoint's of diffusers' training scripts, which has `unet/`, its
-/// moving average `unet_ema/`, or both, and lies in the pipeline's folder.
+/// The parts of a model folder. It is one of four:
+///
+/// - a pipeline with `unet/` and `scheduler/`
+/// - an old pipeline with the files of both in one folder
+/// - a bare network
+/// - a checkpoint of diffusers' training scripts, which has `unet/`, its moving average `unet_ema/`, or both,
+///   and lies in the pipeline's folder
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// Holds `config.json` and the weights.
+    /// The folder with `config.json` and the weights.
     pub unet: PathBuf,
-    /// Where `unet` and `unet_ema` are both there: the one that is not taken.
+    /// The network that is not used, if `unet` and `unet_ema` are both there.
     pub passed_over: Option<PathBuf>,
-    /// `scheduler_config.json`; a bare network has none.
+    /// The `scheduler_config.json`; a bare network has none.
     pub scheduler: Option<PathBuf>,
-    /// Whether that belongs to the pipeline around a checkpoint.
+    /// Whether the scheduler config belongs to the pipeline around a checkpoint.
     pub of_pipeline_around: bool,
 }
 
 impl Layout {
-    /// What lies in `dir`.
+    /// Finds the parts in `dir`.
     ///
     /// # Errors
     /// [`ModelError::Folder`] if there is no network.
     pub fn of(dir: &Path) -> Result<Self, ModelError> {
         let (unet, passed_over) = network(dir)?;
-        // Of `.`, `unet` and links the path has neither the name of the folder nor those around it.
+        // The paths `.` and `unet` and links show neither the folder's name nor the folders around it.
         let real = dir.canonicalize().map_err(ModelError::io(dir))?;
         let whole: &Path = if unet == dir { real.parent().unwrap_or(&real) } else { &real };
         let places = match unet == dir {
@@ -63,10 +67,10 @@ impl Layout {
         Ok(Self { unet, passed_over, scheduler, of_pipeline_around })
     }
 
-    /// The weights' files: one, or several by an index.
+    /// The files of weights: one, or several that an index lists.
     ///
     /// # Errors
-    /// [`ModelError`] saying what is missing, or what lies there instead.
+    /// [`ModelError`] naming what is missing, or what lies there instead.
     pub fn weights(&self) -> Result<Vec<PathBuf>, ModelError> {
         let whole = self.unet.join(WEIGHTS);
         if whole.is_file() {
@@ -85,7 +89,7 @@ impl Layout {
         }
         let mut others = named(&|name| name.ends_with(".safetensors"));
         match others.len() {
-            // One that is there under another name: a variant (`.fp16`), or an older convention.
+            // A file under another name: a variant (`.fp16`), or an older convention.
             1 => Ok(vec![others.remove(0)]),
             0 if !named(&|name| name.ends_with(".bin")).is_empty() => Err(ModelError::Folder {
                 path: self.unet.clone(),
@@ -109,9 +113,9 @@ impl Layout {
     }
 }
 
-/// The folder of the network in `dir`, and of a second one that is passed over. A pipeline is its `unet`,
-/// whatever else lies there. Of a checkpoint the moving average is taken: it is what the training script
-/// puts into the pipeline at the end.
+/// The folder of the network in `dir`, and of a second network that is not used. A pipeline uses `unet`,
+/// whatever else lies there. A checkpoint uses the moving average, which the training script puts into the
+/// pipeline at the end.
 fn network(dir: &Path) -> Result<(PathBuf, Option<PathBuf>), ModelError> {
     let holds_one = |folder: &PathBuf| folder.join("config.json").is_file();
     let there = |name: &str| Some(dir.join(name)).filter(holds_one);
@@ -130,7 +134,7 @@ fn is_pipeline(dir: &Path) -> bool {
     dir.join("model_index.json").is_file()
 }
 
-/// Whether `dir`, a resolved path, is what diffusers' training scripts save on the way: networks, and no
+/// Whether `dir`, a resolved path, is a checkpoint of diffusers' training scripts: networks without a
 /// pipeline.
 fn is_checkpoint(dir: &Path) -> bool {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
@@ -138,7 +142,7 @@ fn is_checkpoint(dir: &Path) -> bool {
     !is_pipeline(dir) && (has_average || name.starts_with("checkpoint-"))
 }
 
-/// diffusers' list of which tensor lies in which file.
+/// diffusers' index: the file of each tensor.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
@@ -236,7 +240,7 @@ mod tests {
             let layout = Layout::of(&at(&folder(&[only, of_pipeline]), "checkpoint-500"));
             assert_eq!(layout.unwrap().passed_over, None);
         }
-        // A pipeline says itself which network is its own.
+        // `model_index.json` names the network of a pipeline.
         let index = ("run/checkpoint-500/model_index.json", "{}");
         let own = ("run/checkpoint-500/scheduler/scheduler_config.json", "{}");
         let whole = folder(&[last, average, index, own]);

@@ -1,7 +1,8 @@
-//! The model folder, which is a folder of diffusers' pipeline.
+//! The model folder: a diffusers pipeline folder plus `halfstep.json`.
 
 mod ema_model;
 mod folder;
+mod halfstep_file;
 mod json;
 mod layout;
 mod note;
@@ -11,7 +12,8 @@ mod tensor_names;
 mod weights;
 
 pub use ema_model::EmaModel;
-pub use folder::{Distilled, HalfstepFile, ModelFolder, Provenance};
+pub use folder::ModelFolder;
+pub use halfstep_file::{Distilled, HalfstepFile, Provenance};
 pub use note::ModelNote;
 pub use outline::{ModelFiles, ModelOutline};
 pub use scheduler::{DpmSolver, SchedulerConfig};

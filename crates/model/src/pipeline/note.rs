@@ -1,32 +1,32 @@
-//! What a reader of a model folder should be told.
+//! Remarks about a model folder.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::pipeline::ema_model::EmaModel;
 
-/// Something about a folder that is in order, and that its user may not expect. Displayed, it continues a
-/// sentence that begins with the folder's name.
+/// A remark about a folder that is valid but may surprise its user. The text continues a sentence that begins
+/// with the folder's name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelNote {
-    /// No scheduler config: that of [`SchedulerConfig::ddpm`](crate::SchedulerConfig::ddpm) is taken.
+    /// There is no scheduler config; [`SchedulerConfig::ddpm`](crate::SchedulerConfig::ddpm) is used.
     NoScheduler,
-    /// A checkpoint within a pipeline: the pipeline's scheduler config is taken.
+    /// The folder is a checkpoint in a pipeline; the pipeline's scheduler config is used.
     SchedulerOf(PathBuf),
-    /// Two networks, `unet` and `unet_ema`: one is taken.
+    /// There are two networks, `unet` and `unet_ema`; one is used.
     TwoNetworks {
-        /// The folder of that which is taken.
+        /// The folder of the network that is used.
         taken: PathBuf,
         /// The folder of the other.
         other: PathBuf,
     },
     /// The weights are a moving average.
     Average(EmaModel),
-    /// The tensors are named through wrappers of PyTorch's.
+    /// The names of tensors contain wrappers of PyTorch.
     Wrapped {
         /// A name in the file.
         name: String,
-        /// The same without the wrappers.
+        /// The same name without the wrappers.
         plain: String,
     },
 }

@@ -1,21 +1,19 @@
-//! What a model folder says, but for its weights.
+//! A model folder without its weights.
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use halfstep_core::DiscreteSchedule;
 use halfstep_files::files_sha256;
 use serde_json::{Map, Value, json};
 
 use crate::error::ModelError;
 use crate::pipeline::ema_model::EmaModel;
-use crate::pipeline::folder::{HALFSTEP, HalfstepFile, ModelFolder};
+use crate::pipeline::halfstep_file::{HALFSTEP, HalfstepFile};
 use crate::pipeline::json::{parse_fields, read_json};
 use crate::pipeline::layout::Layout;
 use crate::pipeline::note::ModelNote;
 use crate::pipeline::scheduler::SchedulerConfig;
-use crate::pipeline::weights::{load_weight_files, wrapped_name};
-use crate::unet::UNet;
+use crate::pipeline::weights::wrapped_name;
 use crate::unet::UNetConfig;
 
 /// The files that a model folder was read from.
@@ -28,7 +26,7 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Those of the model in `dir`.
+    /// The files of the model in `dir`.
     ///
     /// # Errors
     /// [`ModelError`] naming what is missing.
@@ -38,28 +36,29 @@ impl ModelFiles {
     }
 }
 
-/// All that a model folder says, but for the weights.
+/// Everything in a model folder except the weights.
 #[derive(Clone, Debug)]
 pub struct ModelOutline {
-    /// The network's shape.
+    /// The network's configuration.
     pub config: UNetConfig,
     /// Its noise schedule.
     pub schedule: DiscreteSchedule,
     /// diffusers' scheduler config.
     pub scheduler: SchedulerConfig,
-    /// Our own additions.
+    /// The additions of halfstep.
     pub halfstep: HalfstepFile,
-    /// Where it was read from.
+    /// The files of the model.
     pub files: ModelFiles,
-    /// What its user should be told.
+    /// Remarks for the user of the model.
     pub notes: Vec<ModelNote>,
 }
 
 impl ModelOutline {
-    /// Reads a diffusers folder that holds a `UNet2DModel`: a pipeline's, an old pipeline's without
-    /// sub-folders, a checkpoint's of its training scripts, or the network's own. A network that comes
-    /// without a scheduler config is taken for one of `DDPMScheduler`'s defaults, as diffusers' training
-    /// scripts are. Of a checkpoint with `unet` and `unet_ema` the moving average is read.
+    /// Reads a diffusers folder with a `UNet2DModel`: a pipeline, an old pipeline without sub-folders, a
+    /// checkpoint of the training scripts, or a bare network.
+    ///
+    /// A network without a scheduler config gets the defaults of `DDPMScheduler`, with which diffusers'
+    /// training scripts train. Of a checkpoint with `unet` and `unet_ema` the moving average is read.
     /// [`notes`](Self::notes) lists every such choice.
     ///
     /// # Errors
@@ -97,35 +96,21 @@ impl ModelOutline {
         Ok(Self { config, schedule, scheduler, halfstep, files, notes })
     }
 
-    /// The whole model, with its weights on `device`.
-    ///
-    /// # Errors
-    /// [`ModelError`] naming the file of weights and what is wrong in it.
-    pub fn load(&self, device: &Device) -> Result<ModelFolder, ModelError> {
-        let unet = UNet::zeroed(&self.config, device)?;
-        Ok(ModelFolder {
-            unet: load_weight_files(unet, &self.files.weights)?,
-            schedule: self.schedule.clone(),
-            scheduler: self.scheduler.clone(),
-            halfstep: self.halfstep.clone(),
-        })
-    }
-
-    /// SHA-256, in hexadecimal, of all that the network's answers depend on: its shape, its weights, what
-    /// it predicts, at which noise levels. How it wants to be sampled is no part of it.
+    /// SHA-256, in hexadecimal, of everything that the network's predictions depend on: its configuration, its
+    /// weights, its prediction type and its noise levels. The preferred sampler is no part of it.
     ///
     /// # Errors
     /// [`ModelError::Files`] if the weights cannot be read.
     pub fn sha256(&self) -> Result<String, ModelError> {
         let config = UNetConfig { other: Map::new(), ..self.config.clone() };
         let kind = self.scheduler.prediction_type;
-        let said =
+        let described =
             json!({ "config": config, "predicts": kind, "levels": self.schedule.alphas_cumprod() });
-        Ok(files_sha256(said.to_string().as_bytes(), &self.files.weights)?)
+        Ok(files_sha256(described.to_string().as_bytes(), &self.files.weights)?)
     }
 }
 
-/// The network, and how its weights were averaged if the file says so.
+/// The network's configuration, and how its weights were averaged if the file records it.
 fn read_unet_config(path: &Path) -> Result<(UNetConfig, Option<EmaModel>), ModelError> {
     let mut fields: Map<String, Value> = read_json(path)?;
     match fields.get("_class_name").and_then(Value::as_str) {
@@ -153,7 +138,7 @@ fn notes(layout: &Layout, average: Option<EmaModel>, weights: &[PathBuf]) -> Vec
     [two, average.map(ModelNote::Average), scheduler, wrapped].into_iter().flatten().collect()
 }
 
-/// A wrong field by the file that it is in.
+/// The error of a field, with the file's name.
 fn in_file(error: ModelError, path: &Path) -> ModelError {
     match error {
         ModelError::Config { field, problem } => {
@@ -163,7 +148,7 @@ fn in_file(error: ModelError, path: &Path) -> ModelError {
     }
 }
 
-/// The named schedule and the scheduler config must mean the same.
+/// Checks that the named schedule and the scheduler config describe the same noise levels.
 fn agree(
     schedule: &DiscreteSchedule,
     scheduler: &SchedulerConfig,

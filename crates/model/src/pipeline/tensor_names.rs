@@ -1,4 +1,4 @@
-//! Names of tensors: in files of PyTorch, in diffusers' network, and in Burn's.
+//! Names of tensors in PyTorch's files, in diffusers' network and in Burn.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use burn::store::ApplyError;
 
 use crate::params::Parameter;
 
-/// Modules that PyTorch wraps another one in, which then names its tensors through them: `torch.compile`,
-/// `DataParallel` and its kind, FSDP, activation checkpointing.
+/// Modules that wrap another one in PyTorch and appear in its tensors' names: `torch.compile`, `DataParallel`
+/// and the like, FSDP, activation checkpointing.
 const WRAPPERS: [&str; 4] =
     ["_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
 
-/// A tensor's name without the wrappers: `module._orig_mod.conv_in.bias` is `conv_in.bias`. Those of a part of
-/// the network are left out too; `module`, which could be anything's name, at the beginning only.
+/// A tensor's name without the wrappers: `module._orig_mod.conv_in.bias` is `conv_in.bias`. Wrappers of a part
+/// of the network are removed too, but `module`, a name that anything may have, only at the beginning.
 pub(crate) fn unwrapped(name: &str) -> String {
     let mut at_beginning = true;
     let inside = |part: &&str| {
@@ -23,19 +23,19 @@ pub(crate) fn unwrapped(name: &str) -> String {
     name.split('.').filter(inside).collect::<Vec<_>>().join(".")
 }
 
-/// Two tensors of a file that are one without their wrappers.
+/// Two tensors of a file whose names are the same without their wrappers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("has `{plain}` twice, as `{one}` and as `{other}`")]
 pub struct NamedTwice {
-    /// The name that both mean.
+    /// The name without wrappers.
     pub plain: String,
-    /// The one in the file.
+    /// The first name in the file.
     pub one: String,
-    /// The other in the file.
+    /// The second name in the file.
     pub other: String,
 }
 
-/// From a file's names to those without the wrappers of PyTorch's modules: `module._orig_mod.conv_in.bias` is
+/// Maps a file's names to names without the wrappers of PyTorch's modules: `module._orig_mod.conv_in.bias` to
 /// `conv_in.bias`.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub fn unwrapped_once(
     Ok(inside)
 }
 
-/// The parameters of a network by Burn's names, which differ from PyTorch's where the layer is a norm.
+/// The parameters of a module by Burn's names, which differ from PyTorch's in norms.
 pub(crate) struct BurnNames(BTreeMap<String, Parameter>);
 
 impl BurnNames {
@@ -62,12 +62,12 @@ impl BurnNames {
         Self(parameters.into_iter().map(|found| (found.burn_name.clone(), found)).collect())
     }
 
-    /// The file's name of a parameter.
+    /// The name of a parameter in the file.
     pub fn in_file(&self, burn_name: &str) -> String {
         self.0.get(burn_name).map_or(burn_name, |found| &found.name).to_owned()
     }
 
-    /// What is wrong with a tensor, by its name and shape in the file.
+    /// Describes an error by the tensor's name and shape in the file.
     pub fn problem(&self, error: &ApplyError) -> String {
         match error {
             ApplyError::ShapeMismatch { path, expected, found } => format!(
@@ -86,7 +86,7 @@ impl BurnNames {
         }
     }
 
-    /// PyTorch has the weights of a linear layer the other way round.
+    /// The shape in PyTorch, which stores the weights of a linear layer transposed.
     fn in_torch(&self, burn_name: &str, shape: &[usize]) -> Vec<usize> {
         let mut shape = shape.to_vec();
         if self.0.get(burn_name).is_some_and(|found| found.is_linear) {

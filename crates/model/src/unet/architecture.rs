@@ -1,15 +1,15 @@
-//! The options of a `UNet2DModel` that choose between layers, by diffusers' names.
+//! The options of a `UNet2DModel` that choose between layers, under diffusers' names.
 
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
-/// A down or up block, by diffusers' class name.
+/// A down or up block, named after diffusers' class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BlockType {
     /// Residual blocks, then a stride-2 convolution.
     #[serde(alias = "UNetResDownBlock2D")]
     DownBlock2D,
-    /// The same with self-attention after every residual block, and `downsample_type` at the end.
+    /// Residual blocks, each followed by self-attention, then `downsample_type`.
     #[serde(alias = "UNetResAttnDownBlock2D")]
     AttnDownBlock2D,
     /// Residual blocks, then one that halves the resolution.
@@ -18,7 +18,7 @@ pub enum BlockType {
     /// Residual blocks over the skip connections, then nearest upsampling and a convolution.
     #[serde(alias = "UNetResUpBlock2D")]
     UpBlock2D,
-    /// The same with self-attention after every residual block, and `upsample_type` at the end.
+    /// Residual blocks over the skip connections, each followed by self-attention, then `upsample_type`.
     #[serde(alias = "UNetResAttnUpBlock2D")]
     AttnUpBlock2D,
     /// Residual blocks over the skip connections, then one that doubles the resolution.
@@ -35,8 +35,8 @@ impl BlockType {
         matches!(self, Self::DownBlock2D | Self::AttnDownBlock2D | Self::ResnetDownsampleBlock2D)
     }
 
-    /// How the block changes the resolution, if the configuration says `of_attention` for those with
-    /// attention: the others' names say it.
+    /// How the block changes the resolution. `of_attention` is the configuration's choice for blocks with
+    /// attention; the names of the others determine it.
     pub(crate) fn resampling(self, of_attention: Resampling) -> Resampling {
         match self {
             Self::DownBlock2D | Self::UpBlock2D => Resampling::Conv,
@@ -54,12 +54,12 @@ pub enum Resampling {
     /// A convolution, of stride 2 or after nearest upsampling.
     #[default]
     Conv,
-    /// A residual block that averages 2x2 pixels, or repeats each of them.
+    /// A residual block that averages 2x2 pixels, or repeats each pixel 2x2 times.
     Resnet,
 }
 
-/// Between layers (`act_fn`). The time embedding's two layers and the network's last have SiLU in any
-/// case.
+/// The activation between layers (`act_fn`). The two layers of the time embedding and the network's last layer
+/// use SiLU in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
@@ -86,50 +86,50 @@ impl Activation {
     }
 }
 
-/// What a residual block does with the time embedding (`resnet_time_scale_shift`).
+/// How a residual block uses the time embedding (`resnet_time_scale_shift`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeScaleShift {
-    /// Adds its projection before the second norm.
+    /// Its projection is added before the second norm.
     #[default]
     Default,
-    /// Scales and shifts the second norm's output by its two halves (adaptive group normalisation,
+    /// The two halves of its projection scale and shift the second norm's output (adaptive group normalisation,
     /// Dhariwal & Nichol 2021).
     ScaleShift,
 }
 
-/// What the network sees of the time (`time_embedding_type`).
+/// How the time is embedded (`time_embedding_type`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeEmbeddingType {
     /// Sines and cosines at fixed frequencies (Ho et al. 2020).
     #[default]
     Positional,
-    /// Sines and cosines of the time's logarithm at random frequencies, kept with the weights; the
+    /// Sines and cosines of the time's logarithm at random frequencies that are stored with the weights. The
     /// output is divided by the time (Song et al. 2021, the variance-exploding networks).
     Fourier,
 }
 
-/// What a class number becomes where there is no table of classes (`class_embed_type`).
+/// How a class is embedded without a table of classes (`class_embed_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassEmbedType {
-    /// It is embedded as a time is, by two layers of its own.
+    /// The class number is embedded like a time, with two layers of its own.
     Timestep,
 }
 
-/// The coarsest resolution (`mid_block_type`).
+/// The block at the coarsest resolution (`mid_block_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MidBlockType {
     /// Two residual blocks, with attention between them unless `add_attention` is false.
     UNetMidBlock2D,
 }
 
-/// Image height and width in pixels, as one number where they are alike (`sample_size`).
+/// Image height and width in pixels, one number if they are equal (`sample_size`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ImageSize {
-    /// As high as wide.
+    /// Height and width are equal.
     Square(usize),
     /// Height, width.
     Sides([usize; 2]),

@@ -5,10 +5,9 @@ use burn::nn::{GroupNorm, Linear};
 use burn::tensor::{Device, Tensor};
 
 use crate::unet::config::UNetConfig;
-use crate::unet::embedding::linear;
-use crate::unet::resnet::{group_norm_of, normalise};
+use crate::unet::layers::{group_norm_of, linear, normalise};
 
-/// `(x + to_out(softmax(q k^T / sqrt(d)) v))/scale` with q, k, v linear in the normalised pixels
+/// `(x + to_out(softmax(q k^T / sqrt(d)) v))/scale`, where q, k and v are linear in the normalised pixels
 /// (diffusers' `Attention` as `UNet2DModel` builds it).
 #[derive(Module, Debug)]
 pub(crate) struct SelfAttention {
@@ -16,19 +15,19 @@ pub(crate) struct SelfAttention {
     to_q: Linear,
     to_k: Linear,
     to_v: Linear,
-    /// A list, so that the parameter is called `to_out.0` as in diffusers.
+    /// A list, so that the parameter's name is `to_out.0` as in diffusers.
     to_out: Vec<Linear>,
     heads: usize,
     scale: f64,
 }
 
 impl SelfAttention {
-    /// As the down and up blocks have it.
+    /// The attention of down and up blocks.
     pub(crate) fn new(config: &UNetConfig, channels: usize, device: &Device) -> Self {
         Self::with_groups(config, Some(config.norm_num_groups), 1.0, channels, device)
     }
 
-    /// As the mid block has it: perhaps without a norm, and its sum divided by a number.
+    /// The attention of the mid block: the norm is optional, and the sum is divided by a scale.
     pub(crate) fn of_mid_block(config: &UNetConfig, channels: usize, device: &Device) -> Self {
         let (groups, scale) = (config.mid_attention_groups(), config.mid_block_scale_factor);
         Self::with_groups(config, groups, scale, channels, device)
@@ -55,8 +54,8 @@ impl SelfAttention {
 
     /// `[B, C, H, W] -> [B, C, H, W]`
     ///
-    /// A linear layer over the channels of each pixel is a 1x1 convolution, and needs no pixel
-    /// moved. Those of q, k and v are one.
+    /// A linear layer over the channels of each pixel is a 1x1 convolution, which moves no pixel. The layers
+    /// of q, k and v run as one convolution.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let pixels = match &self.group_norm {
             Some(norm) => normalise(norm, x.clone()),
@@ -72,7 +71,7 @@ impl SelfAttention {
     }
 }
 
-/// The layers' outputs for each pixel, one after another along the channels.
+/// Applies the layers to each pixel and concatenates their outputs along the channels.
 fn project(layers: &[&Linear], pixels: Tensor<4>) -> Tensor<4> {
     let weights = layers.iter().map(|layer| layer.weight.val()).collect();
     let weight = Tensor::cat(weights, 1).transpose(); // [outputs, inputs]

@@ -10,8 +10,8 @@ use crate::unet::config::UNetConfig;
 use crate::unet::resample::Resample;
 use crate::unet::resnet::ResnetBlock;
 
-/// `layers_per_block` residual blocks, each followed by attention in the attention variant, then
-/// a downsampler unless it is the coarsest block.
+/// A down block: `layers_per_block` residual blocks, each followed by attention in the attention variant,
+/// then a downsampler unless the block is the coarsest.
 #[derive(Module, Debug)]
 pub(crate) struct DownBlock {
     attentions: Vec<SelfAttention>,
@@ -69,7 +69,7 @@ impl DownBlock {
     }
 }
 
-/// Residual block, attention if any, residual block at the coarsest resolution.
+/// The mid block, at the coarsest resolution: residual block, attention if any, residual block.
 #[derive(Module, Debug)]
 pub(crate) struct MidBlock {
     attentions: Vec<SelfAttention>,
@@ -103,8 +103,8 @@ impl MidBlock {
     }
 }
 
-/// `layers_per_block + 1` residual blocks over the concatenated skips, each followed by attention
-/// in the attention variant, then an upsampler unless it is the finest block.
+/// An up block: `layers_per_block + 1` residual blocks over the concatenated skips, each followed by
+/// attention in the attention variant, then an upsampler unless the block is the finest.
 #[derive(Module, Debug)]
 pub(crate) struct UpBlock {
     attentions: Vec<SelfAttention>,
@@ -112,13 +112,13 @@ pub(crate) struct UpBlock {
     upsamplers: Vec<Resample>,
 }
 
-/// The channel counts an up block is built from.
+/// Channel counts of an up block.
 pub(crate) struct UpChannels {
-    /// Of the block before it.
+    /// Channels of the previous block.
     pub previous: usize,
-    /// Of its own output.
+    /// Channels of its output.
     pub output: usize,
-    /// Of the last (finest) skip it consumes.
+    /// Channels of the last (finest) skip that it consumes.
     pub last_skip: usize,
 }
 

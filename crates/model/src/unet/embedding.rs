@@ -1,19 +1,21 @@
-//! Sinusoidal time embedding and the two layers after it.
+//! Embeddings of times and classes.
 
 use burn::module::{Module, Param};
-use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
+use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::class_input::ClassInput;
 use crate::unet::architecture::TimeEmbeddingType;
-use crate::unet::config::{ClassInput, UNetConfig};
+use crate::unet::config::UNetConfig;
+use crate::unet::layers::linear;
 
 /// Sinusoidal features of discrete times, `[B, dim]` (Ho et al. 2020; diffusers'
 /// `get_timestep_embedding`).
 ///
-/// `freq_i = exp(-ln(10000) i / (dim/2 - freq_shift))`, features `[sin(t freq), cos(t freq)]`, or
-/// `[cos, sin]` with `flip_sin_to_cos`. The frequencies and the phase are rounded to f32 as
-/// diffusers rounds them: at t = 1000 the phase would otherwise differ in the fifth digit.
+/// The frequencies are `freq_i = exp(-ln(10000) i / (dim/2 - freq_shift))`, the features
+/// `[sin(t freq), cos(t freq)]`, or `[cos, sin]` with `flip_sin_to_cos`. Frequencies and phases are rounded
+/// to f32 as diffusers rounds them: at t = 1000 the phase would otherwise differ in the fifth digit.
 pub fn timestep_embedding(
     times: &[f64],
     dim: usize,
@@ -43,11 +45,11 @@ pub fn timestep_embedding(
     Tensor::from_data(TensorData::new(features, [times.len(), dim]), device)
 }
 
-/// What the network sees of a number: a time, or a class embedded as a time is.
+/// The features of a number: a time, or a class that is embedded like a time.
 #[derive(Module, Debug)]
 pub(crate) struct NumberFeatures {
-    /// The random frequencies of a fourier time embedding, part of the weights and never learned
-    /// (diffusers' `GaussianFourierProjection`).
+    /// The random frequencies of a fourier time embedding (diffusers' `GaussianFourierProjection`). They
+    /// are part of the weights and are never trained.
     weight: Option<Param<Tensor<1>>>,
     width: usize,
     freq_shift: usize,
@@ -63,7 +65,7 @@ impl NumberFeatures {
         Self { weight, width, freq_shift, flip_sin_to_cos }
     }
 
-    /// Features a number.
+    /// The number of features per input.
     pub(crate) fn count(&self) -> usize {
         if self.weight.is_some() { 2 * self.width } else { self.width }
     }
@@ -83,7 +85,7 @@ impl NumberFeatures {
     }
 }
 
-/// `[sin, cos]` of `2 pi w ln(t)`, `[B, 2 n]`, multiplied in diffusers' order.
+/// `[sin, cos]` of `2 pi w ln(t)`, `[B, 2 n]`; the factors are multiplied in diffusers' order.
 fn fourier_features(times: &[f64], frequencies: Tensor<1>, device: &Device) -> Tensor<2> {
     let logs: Vec<f32> = times.iter().map(|&time| (time as f32).ln()).collect();
     let logs = Tensor::<2>::from_data(TensorData::new(logs, [times.len(), 1]), device);
@@ -91,13 +93,13 @@ fn fourier_features(times: &[f64], frequencies: Tensor<1>, device: &Device) -> T
     Tensor::cat(vec![phases.clone().sin(), phases.cos()], 1)
 }
 
-/// What a class becomes before it is added to the embedded time.
+/// The embedding of a class, which is added to the embedding of the time.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one in a network")]
+#[expect(clippy::large_enum_variant, reason = "there is one per network")]
 pub(crate) enum ClassEmbedding {
     /// A row of a table.
     Table(Embedding),
-    /// Its number, embedded as a time.
+    /// The class number, embedded like a time.
     Number(TimestepEmbedding),
 }
 
@@ -118,7 +120,7 @@ impl ClassEmbedding {
         }
     }
 
-    /// `[B, E]`
+    /// `[B, E]`, one row per label.
     pub(crate) fn forward(
         &self,
         labels: &[u32],
@@ -157,9 +159,4 @@ impl TimestepEmbedding {
         let features = features.cast(self.linear_1.weight.val().dtype());
         self.linear_2.forward(silu(self.linear_1.forward(features)))
     }
-}
-
-/// A linear layer whose weights are still to be drawn: see [`crate::unet::init`].
-pub(crate) fn linear(input: usize, output: usize, device: &Device) -> Linear {
-    LinearConfig::new(input, output).with_initializer(Initializer::Zeros).init(device)
 }

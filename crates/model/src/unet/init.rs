@@ -1,4 +1,4 @@
-//! Drawing the initial weights.
+//! Initial weights.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -8,15 +8,15 @@ use crate::unet::config::UNetConfig;
 use crate::unet::network::UNet;
 
 impl UNet {
-    /// A network with weights drawn as DDPM's code draws them (Ho et al. 2020): uniform with
-    /// variance `1/fan_avg`, biases zero, and the last layer of every residual path and of the
-    /// network zero, so that training starts from the identity.
+    /// A network with the initial weights of DDPM's code (Ho et al. 2020): uniform with variance
+    /// `1/fan_avg`, and zero biases. The last layer of every residual path and of the network is zero, so
+    /// that training starts from the identity.
     ///
-    /// `uniforms(k, n)` returns n numbers in `[0, 1)` for parameter number k. They come from the
-    /// host, so the weights are the same on every device.
+    /// `uniforms(k, n)` returns n numbers in `[0, 1)` for parameter number k. They come from the host, so
+    /// the weights are the same on every device.
     ///
     /// # Errors
-    /// What [`UNetConfig::validate`] refuses.
+    /// Every error of [`UNetConfig::validate`].
     pub fn init(
         config: &UNetConfig,
         device: &Device,
@@ -46,14 +46,14 @@ impl UNet {
     }
 }
 
-/// Half the width of the uniform distribution, or `None` to leave the parameter as built.
+/// Half the width of the uniform distribution; `None` leaves the parameter as it was built.
 fn bound(name: &str, shape: &[usize]) -> Option<f64> {
     let starts_at_zero = ["conv2.weight", "to_out.0.weight", "conv_out.weight"];
     if !name.ends_with("weight") || starts_at_zero.iter().any(|end| name.ends_with(end)) {
         return None;
     }
     if name.starts_with("class_embedding") {
-        return Some(3f64.sqrt()); // unit variance, as torch.nn.Embedding
+        return Some(3f64.sqrt()); // unit variance, like torch.nn.Embedding
     }
     let receptive: usize = shape.get(2..)?.iter().product();
     let fan_avg = match shape {

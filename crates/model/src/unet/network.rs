@@ -1,17 +1,20 @@
-//! The UNet.
+//! The network.
 
 use burn::module::Module;
 use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::class_input::ClassInput;
+use crate::device::Precision;
 use crate::dropout::DropoutMasks;
 use crate::error::ModelError;
+use crate::network::Network;
 use crate::unet::architecture::TimeEmbeddingType;
 use crate::unet::blocks::{DownBlock, MidBlock, UpBlock, UpChannels};
 use crate::unet::config::UNetConfig;
 use crate::unet::embedding::{ClassEmbedding, NumberFeatures, TimestepEmbedding};
-use crate::unet::resnet::{conv2d, convolve, group_norm, normalise_silu};
+use crate::unet::layers::{conv2d, convolve, group_norm, normalise_silu};
 
 /// diffusers' `UNet2DModel`: predicts eps, x0 or v from `z` and the discrete time.
 #[derive(Module, Debug)]
@@ -30,11 +33,11 @@ pub struct UNet {
 }
 
 impl UNet {
-    /// Builds the network with all weights zero (norms one); load weights into it, or draw them
-    /// with [`UNet::init`].
+    /// Builds the network with all weights zero and all norms one. Load weights into it, or draw them with
+    /// [`UNet::init`].
     ///
     /// # Errors
-    /// What [`UNetConfig::validate`] refuses.
+    /// Every error of [`UNetConfig::validate`].
     pub fn zeroed(config: &UNetConfig, device: &Device) -> Result<Self, ModelError> {
         config.validate()?;
         let channels = &config.block_out_channels;
@@ -64,13 +67,13 @@ impl UNet {
     ///
     /// # Shapes
     /// - z: `[B, in_channels, H, W]`, H and W multiples of [`UNetConfig::size_multiple`]
-    /// - times: discrete times, one an image or one for all
-    /// - labels: one an image, as [`UNetConfig::class_input`] says; without them a class-conditional
-    ///   network sees no class
-    /// - output: `[B, out_channels, H, W]`
+    /// - times: discrete times, one per image or one for all
+    /// - labels: one per image, as [`UNetConfig::class_input`] asks for; without them a class-conditional
+    ///   network predicts without a class embedding
+    /// - output: `[B, out_channels, H, W]`, in the type of z, whatever the network computes in
+    ///   ([`computing_in`](Self::computing_in))
     ///
-    /// `masks` turns dropout on. A network that computes in 16 bits
-    /// ([`computing_in`](Self::computing_in)) takes z and answers in z's type all the same.
+    /// `masks` turns dropout on.
     pub fn forward(
         &self,
         z: Tensor<4>,
@@ -104,8 +107,8 @@ impl UNet {
         }
     }
 
-    /// `act(time embedding + class embedding)`: every residual block starts with that activation, so
-    /// it is taken once.
+    /// `act(time embedding + class embedding)`, `[B, E]`. Every residual block starts with that activation, so
+    /// it is computed once.
     fn embed(
         &self,
         times: &[f64],
@@ -123,6 +126,30 @@ impl UNet {
             embedded = embedded + of_class.cast(dtype);
         }
         self.config.act_fn.apply(embedded)
+    }
+}
+
+impl Network for UNet {
+    fn predict(&self, z: Tensor<4>, times: &[f64], labels: Option<&[u32]>) -> Tensor<4> {
+        self.forward(z, times, labels, None)
+    }
+
+    fn predict_training(
+        &self,
+        z: Tensor<4>,
+        times: &[f64],
+        labels: Option<&[u32]>,
+        masks: Option<DropoutMasks<'_>>,
+    ) -> Tensor<4> {
+        self.forward(z, times, labels, masks)
+    }
+
+    fn class_input(&self) -> ClassInput {
+        self.config.class_input()
+    }
+
+    fn computing_in(&self, precision: Precision) -> Option<Self> {
+        Some(UNet::computing_in(self, precision))
     }
 }
 
@@ -162,9 +189,8 @@ mod tests {
     use crate::unet::architecture::{
         Activation, BlockType, ClassEmbedType, MidBlockType, Resampling, TimeScaleShift,
     };
-    use crate::unet::config::ClassInput;
 
-    /// Every field that chooses between layers, at every one of its values.
+    /// Configurations that take every field that chooses between layers through all of its values.
     fn variants() -> Vec<UNetConfig> {
         let base = UNetConfig {
             block_out_channels: vec![4, 8, 8],
@@ -219,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_builds_a_network_that_answers_in_the_shape_of_its_input() {
+    fn every_option_builds_a_network_that_predicts_in_the_shape_of_its_input() {
         let device = Device::flex();
         for config in variants() {
             let unet = UNet::zeroed(&config, &device).unwrap();

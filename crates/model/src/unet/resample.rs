@@ -1,19 +1,20 @@
-//! Halving and doubling the resolution.
+//! Layers that halve and double the resolution.
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::tensor::module::avg_pool2d;
-use burn::tensor::ops::{AvgPoolOptions, PadMode};
+use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor};
 
 use crate::dropout::DropoutMasks;
 use crate::unet::architecture::Resampling;
 use crate::unet::config::UNetConfig;
-use crate::unet::resnet::{Resize, ResnetBlock, conv2d, convolve};
+use crate::unet::layers::{conv2d, convolve};
+use crate::unet::resize::{Resize, double};
+use crate::unet::resnet::ResnetBlock;
 
-/// What ends a block of another resolution than the next (`downsamplers.0`, `upsamplers.0`).
+/// The last layer of a block whose neighbour has another resolution (`downsamplers.0`, `upsamplers.0`).
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a handful in a network")]
+#[expect(clippy::large_enum_variant, reason = "there are a handful per network")]
 pub(crate) enum Resample {
     Down(DownConv),
     Up(UpConv),
@@ -80,7 +81,7 @@ impl DownConv {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        // Padding 0 is the TensorFlow "SAME" of the DDPM code: one row below, one column right.
+        // Padding 0 means TensorFlow's "SAME" of the DDPM code: one row below, one column to the right.
         let x = if self.padding == 0 { x.pad([(0, 1), (0, 1)], PadMode::Constant(0.0)) } else { x };
         convolve(&self.conv, x)
     }
@@ -100,15 +101,4 @@ impl UpConv {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         convolve(&self.conv, double(x))
     }
-}
-
-/// Means of 2x2 pixels: `[B, C, H, W] -> [B, C, H/2, W/2]`
-pub(crate) fn halve(x: Tensor<4>) -> Tensor<4> {
-    avg_pool2d(x, AvgPoolOptions::new([2, 2]))
-}
-
-/// Each pixel as 2x2 of it: `[B, C, H, W] -> [B, C, 2H, 2W]`
-pub(crate) fn double(x: Tensor<4>) -> Tensor<4> {
-    let [b, c, h, w] = x.dims();
-    x.reshape([b, c, h, 1, w, 1]).expand([b, c, h, 2, w, 2]).reshape([b, c, 2 * h, 2 * w])
 }

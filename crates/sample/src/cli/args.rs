@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::{GridKind, OdeVariable, SamplerKind, name_or_path_arg, path_arg, picture};
+use crate::{GridKind, OdeVariable, SamplerKind, device_arg, name_or_path_arg, path_arg, picture};
 use clap::{Parser, ValueEnum};
 use halfstep_core::AncestralVariance;
 use halfstep_model::DeviceChoice;
@@ -168,7 +168,7 @@ pub struct Args {
 
     /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
     /// cuda:1; `list` prints all that there are and does nothing else
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = device_arg)]
     pub device: DeviceChoice,
 
     /// Sample a student on another grid than its own or with other steps than DDIM's; estimate Gamma

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::{
-    AnalyticStatistics, DiffusersCompat, GammaTable, GridKind, GridRule, Sampler, SamplerKind,
-    SamplerOptions, Takes, Tolerance, counted, diffusers_ddim_targets,
+    AnalyticStatistics, DiffusersCompat, GammaTable, GridKind, GridRule, SampleError, Sampler,
+    SamplerKind, SamplerOptions, Takes, Tolerance, counted, diffusers_ddim_targets,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use halfstep_core::{TimePoint, X0Clip};
-use halfstep_model::{ModelFiles, ModelFolder};
+use halfstep_model::{ModelError, ModelFiles, ModelFolder};
 
 use crate::cli::args::{Args, Compat};
 use crate::cli::lay_out::{grid, is_ddim};
@@ -96,7 +96,14 @@ impl Choice {
 fn sampler_kind(args: &Args, model: &ModelFolder) -> anyhow::Result<SamplerKind> {
     match args.sampler {
         Some(kind) => Ok(kind),
-        None => Ok(SamplerKind::of_scheduler(&model.scheduler, &scheduler_path(args))?),
+        None => {
+            SamplerKind::of_scheduler(&model.scheduler, &scheduler_path(args)).map_err(|error| {
+                match error {
+                    SampleError::Model(error) => solver_advice(error),
+                    error => error.into(),
+                }
+            })
+        }
     }
 }
 
@@ -244,12 +251,22 @@ fn compat(
 ) -> anyhow::Result<DiffusersCompat> {
     if !is_ddim(kind) {
         // The scheduler that is to be equalled may have options that are not here.
-        model.scheduler.dpm_solver(&scheduler_path(args))?;
+        model.scheduler.dpm_solver(&scheduler_path(args)).map_err(solver_advice)?;
     }
     let times: Vec<usize> = grid[..grid.len() - 1].iter().map(|point| point.t as usize).collect();
     let to_one = model.scheduler.set_alpha_to_one;
     let ddim_targets = diffusers_ddim_targets(&model.schedule, &times, num_steps, to_one);
     Ok(DiffusersCompat { ddim_targets })
+}
+
+/// A solver of the model's own that is not here, with the flags that choose another one.
+fn solver_advice(error: ModelError) -> anyhow::Error {
+    match error {
+        ModelError::SolverOption { .. } => {
+            anyhow!("{error}. Choose a solver with --sampler, without --compat")
+        }
+        error => error.into(),
+    }
 }
 
 fn clip(args: &Args, model: &ModelFolder, kind: SamplerKind) -> Option<X0Clip> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::{
     Draw, Family, GridRule, Images, PictureFormat, SampleError, Sampler, SamplerKind, StepNoise,
-    Watch, counted, open_model, open_model_checked, output, picture,
+    Watch, counted, open_model, open_model_checked, output, picture, select_device,
 };
 use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
@@ -35,7 +35,7 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<ExitCode> {
     output::check_file(out)?;
     refuse_among_pictures(&args.model, &[("--out", Some(out))])?;
     choose::check_flags(args, samplers)?;
-    let device = args.device.select()?;
+    let device = select_device(args.device)?;
     let teacher = open_model_checked(&args.model, &device)?;
     if teacher.halfstep.distilled.is_some() {
         bail!(

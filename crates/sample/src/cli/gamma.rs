@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use crate::{
     ClassNames, GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch, counted,
-    open_model_checked, output,
+    open_model_checked, output, select_device,
 };
 use anyhow::{Context, bail};
 use halfstep_data::{Dataset, Progress};
-use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
+use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, NetworkDenoiser, SelectedDevice};
 
 use crate::cli::named_data;
 use crate::cli::program::image_shape;
@@ -43,7 +43,7 @@ pub fn run(job: &GammaJob<'_>) -> anyhow::Result<ExitCode> {
 }
 
 fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
-    let device = job.device.select()?;
+    let device = select_device(job.device)?;
     let model = open_model_checked(job.model, &device)?;
     refuse_student(job, &model)?;
     let shape = image_shape(job.model, &model)?;
@@ -169,7 +169,7 @@ fn measure(
 ) -> anyhow::Result<Option<GammaTable>> {
     let mut watch = Watch::new("images");
     let table = estimate.run(
-        &|labels| Ok(Box::new(UNetDenoiser::new(&model.unet, model.prediction_type(), labels)?)),
+        &|labels| Ok(Box::new(NetworkDenoiser::new(&model.unet, model.prediction_type(), labels)?)),
         &mut |done, total| {
             watch.show(done, total);
             if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use crate::kept::{Drawing, Settings};
 use crate::{
     ClassNames, Draw, GammaTable, Images, SampleError, Sampler, Start, StepNoise, StopFlag, Watch,
-    counted, open_model_checked, output,
+    counted, open_model_checked, output, select_device,
 };
 use anyhow::{Context, bail};
 use halfstep_core::TimePoint;
-use halfstep_model::{ClassInput, ImageSize, ModelFolder, SelectedDevice, TimeEmbeddingType};
+use halfstep_model::{ClassInput, ModelFolder, SelectedDevice, TimeEmbeddingType};
 
 use crate::cli::args::{Args, GridSize};
 use crate::cli::choose::Choice;
@@ -52,7 +52,7 @@ fn draw(args: &Args) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::of(args)?;
     refuse_among_pictures(&args.model, &outputs.pictures())?;
     let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
-    let device = args.device.select()?;
+    let device = select_device(args.device)?;
     let model = open_model_checked(&args.model, &device)?;
     let choice = Choice::of(args, &model)?;
     refuse_no_logarithm(args, &model, &choice.grid)?;
@@ -161,23 +161,9 @@ fn refuse_no_logarithm(args: &Args, model: &ModelFolder, grid: &[TimePoint]) -> 
     }
 }
 
+/// `[C, H, W]` of the images of the model at `path`.
 pub fn image_shape(path: &Path, model: &ModelFolder) -> anyhow::Result<[usize; 3]> {
-    let config = model.unet.config();
-    let [height, width] = config.sample_size.map(ImageSize::sides).with_context(|| {
-        format!(
-            "{}: the network's config.json has no `sample_size`, so the image size is unknown",
-            path.display()
-        )
-    })?;
-    if config.in_channels != config.out_channels {
-        bail!(
-            "{}: the network takes {} channels and gives {}; only image-to-image channels can be sampled",
-            path.display(),
-            config.in_channels,
-            config.out_channels
-        );
-    }
-    Ok([config.in_channels, height, width])
+    model.image_shape().with_context(|| path.display().to_string())
 }
 
 /// `--class`, or all of the model's in turn; none for an unconditional model.

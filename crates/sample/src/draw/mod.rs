@@ -8,7 +8,7 @@ use std::ops::{ControlFlow, Range};
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{Denoiser, DiscreteSchedule, PredictionType, TimePoint};
 use halfstep_data::{Purpose, noise};
-use halfstep_model::{UNet, UNetDenoiser};
+use halfstep_model::{NetworkDenoiser, UNet};
 
 use self::noise_path::NoisePath;
 use crate::error::SampleError;
@@ -156,7 +156,7 @@ impl Draw<'_> {
         let labels = (!self.classes.is_empty()).then(|| {
             which.clone().map(|k| self.classes[(k % self.classes.len() as u64) as usize]).collect()
         });
-        let network = UNetDenoiser::new(self.unet, self.prediction_type, labels)?;
+        let network = NetworkDenoiser::new(self.unet, self.prediction_type, labels)?;
         let counted = |z: Tensor<4>, at: &[TimePoint]| {
             calls.set(calls.get() + 1);
             network.predict(z, at)

@@ -7,7 +7,7 @@ use halfstep_core::{
     Denoiser, DiscreteSchedule, LossWeighting, NoiseLevel, PredictionType, TimePoint, add_noise,
     training_target,
 };
-use halfstep_model::{UNet, UNetDenoiser};
+use halfstep_model::{NetworkDenoiser, UNet};
 
 use crate::batches::TrainingBatch;
 use crate::config::pretrained::Original;
@@ -55,7 +55,7 @@ pub(crate) fn adaptation_loss(
             .zip(&known)
             .map(|(&level, &known)| theirs.point_at(if known { level } else { harmless }))
             .collect();
-        let network = UNetDenoiser::new(
+        let network = NetworkDenoiser::new(
             adaptation.network,
             original.outline.scheduler.prediction_type,
             batch.labels.clone(),

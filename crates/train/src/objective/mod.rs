@@ -7,7 +7,7 @@ use halfstep_core::{
     Denoiser, DiscreteSchedule, LossWeighting, Prediction, PredictionType, TimePoint, add_noise,
     angular_step, column, distillation_target, training_target,
 };
-use halfstep_model::{DropoutMasks, UNet, UNetDenoiser};
+use halfstep_model::{DropoutMasks, NetworkDenoiser, UNet};
 
 use crate::batches::TrainingBatch;
 use crate::error::TrainError;
@@ -104,7 +104,7 @@ pub fn distillation_loss(
     let z = add_noise(batch.x0.clone(), batch.eps.clone(), &from);
     let target = {
         let z = z.clone().inner();
-        let teacher = UNetDenoiser::new(round.teacher, round.kind, batch.labels.clone())?;
+        let teacher = NetworkDenoiser::new(round.teacher, round.kind, batch.labels.clone())?;
         let v = teacher.predict(z.clone(), &start).v();
         let z_middle = angular_step(v, z.clone(), &from, &half_way);
         let v = teacher.predict(z_middle.clone(), &middle).v();

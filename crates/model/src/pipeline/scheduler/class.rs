@@ -1,4 +1,4 @@
-//! diffusers' scheduler classes: which are known, what each leaves unsaid, which solver each is.
+//! diffusers' scheduler classes: which are known, their defaults, and the solver of each.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::error::ModelError;
 use crate::pipeline::scheduler::{SchedulerConfig, wrong};
 
-/// diffusers' schedulers of variance-preserving diffusion in discrete time. They describe the noise
-/// schedule alike; the others (VE, flow matching, EDM) mean something else by the same fields.
+/// diffusers' schedulers of variance-preserving diffusion in discrete time. They describe the noise schedule
+/// alike; the others (VE, flow matching, EDM) give the same fields another meaning.
 const KNOWN_CLASSES: [&str; 8] = [
     "DDIMScheduler",
     "DDPMScheduler",
@@ -20,8 +20,10 @@ const KNOWN_CLASSES: [&str; 8] = [
     "UniPCMultistepScheduler",
 ];
 
+/// Checks that a class is known.
+///
 /// # Errors
-/// [`ModelError::Folder`] naming `path` and those that are supported.
+/// [`ModelError::Folder`] naming `path` and the known classes.
 pub(crate) fn check_class(class: &str, path: &Path) -> Result<(), ModelError> {
     if KNOWN_CLASSES.contains(&class) {
         return Ok(());
@@ -30,8 +32,8 @@ pub(crate) fn check_class(class: &str, path: &Path) -> Result<(), ModelError> {
     Err(wrong(path, format!("`_class_name` is \"{class}\"; supported are {known}")))
 }
 
-/// What a class means by a field that its file leaves out, where it is not what `DDIMScheduler`
-/// means: no solver clips, most spread their times from end to end, PNDM ends at t = 0.
+/// The defaults of a class that differ from those of `DDIMScheduler`: no solver clips, most spread their times
+/// from end to end, PNDM ends at t = 0.
 pub(crate) fn class_defaults(class: &str) -> Vec<(String, Value)> {
     let mut defaults = match class {
         "DDIMScheduler" | "DDPMScheduler" | "" => Vec::new(),
@@ -44,24 +46,24 @@ pub(crate) fn class_defaults(class: &str) -> Vec<(String, Value)> {
     defaults.into_iter().map(|(field, value)| (field.to_owned(), value)).collect()
 }
 
-/// A solver of the DPM-Solver family, as a scheduler config chooses it.
+/// A solver of the DPM-Solver family, as a scheduler config describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DpmSolver {
-    /// 1, 2 or 3.
+    /// The order: 1, 2 or 3.
     pub order: u32,
-    /// In x0 (DPM-Solver++) or in eps (DPM-Solver).
+    /// Whether it integrates x0 (DPM-Solver++) or eps (DPM-Solver).
     pub in_x0: bool,
-    /// From several times, or from calls between two.
+    /// Whether it uses earlier times, or calls between two times.
     pub multistep: bool,
-    /// With noise in every step.
+    /// Whether it adds noise in every step.
     pub stochastic: bool,
 }
 
 impl SchedulerConfig {
-    /// The solver that the file chooses, if it is of a DPM-Solver class.
+    /// The solver that the file describes; `None` if its class is no DPM-Solver.
     ///
     /// # Errors
-    /// [`ModelError::Folder`] naming `path` and the option that is not supported.
+    /// [`ModelError::SolverOption`] naming `path` and the option that is not supported.
     pub fn dpm_solver(&self, path: &Path) -> Result<Option<DpmSolver>, ModelError> {
         let multistep = match self.class_name.as_str() {
             "DPMSolverMultistepScheduler" => true,
@@ -86,7 +88,7 @@ impl SchedulerConfig {
         }
     }
 
-    /// Options that make another method of the solver.
+    /// Refuses options that turn the solver into another method.
     fn refuse_solver_options(&self, multistep: bool, path: &Path) -> Result<(), ModelError> {
         for (field, default, supported) in [
             ("use_karras_sigmas", false, false),
@@ -101,10 +103,11 @@ impl SchedulerConfig {
             let overridden =
                 field == "lower_order_final" && self.lowers_the_order_anyway(multistep);
             if value != supported && !overridden {
-                return Err(refused(path, field, &value.to_string(), &supported.to_string()));
+                let supported = if supported { "true" } else { "false" };
+                return Err(refused(path, field, &value.to_string(), supported));
             }
         }
-        // Its default, minus infinity, is null by now.
+        // Its default, minus infinity, was read as null.
         if let Some(least) = self.other.get("lambda_min_clipped").and_then(Value::as_f64) {
             return Err(refused(path, "lambda_min_clipped", &least.to_string(), "-Infinity"));
         }
@@ -125,15 +128,11 @@ impl SchedulerConfig {
     }
 }
 
-/// What is not here as the file wants it.
-fn refused(path: &Path, field: &str, value: &str, supported: &str) -> ModelError {
-    let problem = format!(
-        "`{field}` is {value}; only {supported} is supported. Choose a solver with --sampler, without --compat"
-    );
-    wrong(path, problem)
+fn refused(path: &Path, field: &'static str, value: &str, supported: &'static str) -> ModelError {
+    ModelError::SolverOption { path: path.to_path_buf(), field, value: value.to_owned(), supported }
 }
 
-/// Fields by which a scheduler of a known class means something else than the others.
+/// Refuses fields that give a scheduler of a known class another meaning.
 ///
 /// # Errors
 /// [`ModelError::Folder`] naming `path` and the field.
@@ -180,8 +179,8 @@ mod tests {
             assert_eq!(serde_json::to_value(config.timestep_spacing).unwrap(), spacing, "{class}");
             assert_eq!((config.clip_sample, config.set_alpha_to_one), (clip, to_one), "{class}");
         }
-        let said = read(r#"{"_class_name": "PNDMScheduler", "set_alpha_to_one": true}"#).unwrap();
-        assert!(said.set_alpha_to_one);
+        let given = read(r#"{"_class_name": "PNDMScheduler", "set_alpha_to_one": true}"#).unwrap();
+        assert!(given.set_alpha_to_one);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `scheduler/scheduler_config.json`: diffusers' name for schedule and sampler in one.
+//! `scheduler/scheduler_config.json`. diffusers' scheduler is a noise schedule and a sampler in one.
 
 mod class;
 
@@ -15,16 +15,16 @@ use crate::error::ModelError;
 use crate::pipeline::json::{parse_fields, read_json};
 use crate::pipeline::scheduler::class::{check_class, class_defaults, refuse_other_diffusions};
 
-/// The fields of diffusers' schedulers that say what the model was trained with, and how it wants to
-/// be sampled. The defaults are `DDIMScheduler`'s; [`SchedulerConfig::read`] takes those of the class
-/// that the file names.
+/// The fields of diffusers' schedulers: the noise schedule that the model was trained with, and its preferred
+/// sampler. The defaults are those of `DDIMScheduler`; [`SchedulerConfig::read`] uses those of the class that
+/// the file names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SchedulerConfig {
-    /// diffusers' class.
+    /// The name of diffusers' class.
     #[serde(rename = "_class_name")]
     pub class_name: String,
-    /// Version whose fields these are.
+    /// The version of diffusers whose fields these are.
     #[serde(rename = "_diffusers_version")]
     pub diffusers_version: String,
     /// Number of discrete times T.
@@ -39,19 +39,19 @@ pub struct SchedulerConfig {
     pub trained_betas: Option<Vec<f64>>,
     /// Clip x0 to `clip_sample_range` in every sampling step.
     pub clip_sample: bool,
-    /// Bound of that clipping.
+    /// The bound of that clipping.
     pub clip_sample_range: f64,
-    /// What the network predicts.
+    /// The prediction type: eps, x0 or v.
     pub prediction_type: PredictionType,
     /// Shift the schedule to zero terminal SNR (Lin et al. 2023).
     pub rescale_betas_zero_snr: bool,
-    /// The last step ends at the clean image, not at t = 0.
+    /// The last step ends at the clean image instead of t = 0.
     pub set_alpha_to_one: bool,
-    /// Added to `leading` time steps.
+    /// A number added to `leading` times.
     pub steps_offset: usize,
     /// How sampling times are spread.
     pub timestep_spacing: TimestepSpacing,
-    /// Everything else, kept as it is.
+    /// All other fields, kept as they are.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -79,12 +79,12 @@ impl Default for SchedulerConfig {
 }
 
 impl SchedulerConfig {
-    /// `DDPMScheduler` as it is by itself: eps at 1000 linear betas.
+    /// The defaults of `DDPMScheduler`: eps at 1000 linear betas.
     pub fn ddpm() -> Self {
         Self { class_name: "DDPMScheduler".to_owned(), ..Self::default() }
     }
 
-    /// Reads a `scheduler_config.json`; a field that it leaves out has its class's default.
+    /// Reads a `scheduler_config.json`. A missing field has the default of the class that the file names.
     ///
     /// # Errors
     /// [`ModelError`] naming `path` and the field that is not supported or out of range.
@@ -99,9 +99,10 @@ impl SchedulerConfig {
         Ok(config)
     }
 
-    /// How a schedule of ours goes out: as `trained_betas`, trailing, without clipping. One that ends in
-    /// pure noise says so too, although rescaling changes nothing in it any more: diffusers' solvers
-    /// step back from alpha = 0, where their sigma is infinite, only if they are told.
+    /// The config of a schedule: `trained_betas`, trailing times, no clipping.
+    ///
+    /// A schedule that ends in pure noise sets `rescale_betas_zero_snr` although rescaling changes nothing in
+    /// it: diffusers' solvers step back from alpha = 0, where their sigma is infinite, only with that field.
     pub fn from_schedule(schedule: &DiscreteSchedule, prediction_type: PredictionType) -> Self {
         Self {
             num_train_timesteps: schedule.len(),
@@ -114,7 +115,7 @@ impl SchedulerConfig {
         }
     }
 
-    /// Checks what does not depend on the noise schedule.
+    /// Checks the fields that do not depend on the noise schedule.
     ///
     /// # Errors
     /// [`ModelError::Folder`] naming `path` and the field that is not supported or out of range.
@@ -161,8 +162,8 @@ impl SchedulerConfig {
         }
     }
 
-    /// The quantile of dynamic thresholding, if the file asks for it, and the largest magnitude that
-    /// it scales down, if the file says (diffusers' own defaults: 0.995 and 1).
+    /// The quantile of dynamic thresholding in (0, 1], if the file asks for it, and the largest magnitude that
+    /// it scales down, if the file sets it. diffusers' defaults are 0.995 and 1.
     pub fn thresholding(&self) -> (Option<f64>, Option<f64>) {
         let number = |field: &str| self.other.get(field).and_then(Value::as_f64);
         let asked = self.other.get("thresholding") == Some(&Value::Bool(true));
@@ -181,11 +182,10 @@ impl SchedulerConfig {
         self.trained_betas.is_none() && self.beta_schedule == "linear"
     }
 
-    /// The variance of ancestral sampling that the file asks for in `variance_type`; the posterior's
-    /// if it does not say.
+    /// The variance of ancestral sampling by `variance_type`; without that field, the posterior's.
     ///
     /// # Errors
-    /// [`ModelError::Folder`] naming `path` if it is one that needs more than the network predicts.
+    /// [`ModelError::Folder`] naming `path` if the variance needs more than the network predicts.
     pub fn variance(&self, path: &Path) -> Result<AncestralVariance, ModelError> {
         match self.other.get("variance_type") {
             None | Some(Value::Null) => Ok(AncestralVariance::FixedSmall),

@@ -1,14 +1,14 @@
-//! What a [`UNetConfig`] may say.
+//! Checks of a [`UNetConfig`].
 
 use crate::error::ModelError;
 use crate::unet::architecture::{ClassEmbedType, ImageSize, TimeEmbeddingType};
 use crate::unet::config::UNetConfig;
 
-/// Pixels a side: far beyond what a pixel-space model draws, and small enough to count with.
+/// Pixels per side: far beyond what a pixel-space model draws, and small enough to count with.
 const MAX_SIZE: usize = 4096;
-/// Channels of anything.
+/// Channels of any layer.
 const MAX_CHANNELS: usize = 16_384;
-/// Residual blocks a resolution, and resolutions.
+/// Residual blocks per resolution, and resolutions.
 const MAX_LAYERS: usize = 16;
 /// Classes of a learned class embedding.
 const MAX_CLASSES: usize = 1_000_000;
@@ -59,14 +59,14 @@ impl UNetConfig {
         let Some(size) = self.sample_size.filter(|size| !size.sides().into_iter().all(fits)) else {
             return Ok(());
         };
-        let said = match size {
+        let given = match size {
             ImageSize::Square(side) => side.to_string(),
             ImageSize::Sides([height, width]) => format!("[{height}, {width}]"),
         };
         Err(ModelError::config(
             "sample_size",
             format!(
-                "is {said}; with {} resolutions it must be a multiple of {multiple}, at most {MAX_SIZE}",
+                "is {given}; with {} resolutions it must be a multiple of {multiple}, at most {MAX_SIZE}",
                 self.block_out_channels.len(),
             ),
         ))

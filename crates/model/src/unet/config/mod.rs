@@ -5,12 +5,14 @@ mod check;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::class_input::ClassInput;
+use crate::error::ModelError;
 use crate::unet::architecture::{
     Activation, BlockType, ClassEmbedType, ImageSize, MidBlockType, Resampling, TimeEmbeddingType,
     TimeScaleShift,
 };
 
-/// The shape of a [`UNet`](crate::UNet), field for field diffusers' `UNet2DModel` (0.42), with its
+/// The configuration of a [`UNet`](crate::UNet): field for field diffusers' `UNet2DModel` (0.42), with its
 /// defaults. A value that is not supported is refused by its field's name when the file is read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -21,25 +23,25 @@ pub struct UNetConfig {
     pub in_channels: usize,
     /// Channels of the prediction.
     pub out_channels: usize,
-    /// The input is in `[0, 1]` and is brought to `[-1, 1]` first, `2 z - 1`.
+    /// The input is in `[0, 1]` and is first mapped to `[-1, 1]`: `2 z - 1`.
     pub center_input_sample: bool,
-    /// What the network sees of the time.
+    /// How the time is embedded.
     pub time_embedding_type: TimeEmbeddingType,
     /// Width of the time embedding; `null` is four times the finest resolution's channels.
     pub time_embedding_dim: Option<usize>,
-    /// Subtracted in the frequency exponent's denominator, `half - freq_shift`.
+    /// Subtracted in the denominator of the frequency's exponent: `half - freq_shift`.
     pub freq_shift: usize,
     /// `[cos, sin]` instead of `[sin, cos]` in the time embedding.
     pub flip_sin_to_cos: bool,
-    /// One entry a resolution, finest first.
+    /// One block per resolution, finest first.
     pub down_block_types: Vec<BlockType>,
-    /// Between down and up; `null` is nothing.
+    /// The block between down and up; `null` is none.
     pub mid_block_type: Option<MidBlockType>,
-    /// One entry a resolution, coarsest first.
+    /// One block per resolution, coarsest first.
     pub up_block_types: Vec<BlockType>,
     /// Channels at each resolution, finest first.
     pub block_out_channels: Vec<usize>,
-    /// Residual blocks a down block; an up block has one more.
+    /// Residual blocks per down block; an up block has one more.
     pub layers_per_block: usize,
     /// The mid block's residual sums are divided by this.
     pub mid_block_scale_factor: f64,
@@ -53,9 +55,9 @@ pub struct UNetConfig {
     pub upsample_type: Resampling,
     /// Dropout probability inside residual blocks while training.
     pub dropout: f64,
-    /// Between layers.
+    /// The activation between layers.
     pub act_fn: Activation,
-    /// Channels of one attention head; `null` means one head over all channels.
+    /// Channels per attention head; `null` is one head over all channels.
     pub attention_head_dim: Option<usize>,
     /// Groups of every group norm.
     pub norm_num_groups: usize,
@@ -64,17 +66,17 @@ pub struct UNetConfig {
     pub attn_norm_num_groups: Option<usize>,
     /// Epsilon of every group norm.
     pub norm_eps: f64,
-    /// What a residual block does with the time embedding.
+    /// How a residual block uses the time embedding.
     pub resnet_time_scale_shift: TimeScaleShift,
     /// Whether the mid block has attention.
     pub add_attention: bool,
-    /// What a class number becomes; `null` is a row of a table if `num_class_embeds` is set.
+    /// How a class is embedded; `null` is a row of a table if `num_class_embeds` is set.
     pub class_embed_type: Option<ClassEmbedType>,
     /// Number of classes of a learned table.
     pub num_class_embeds: Option<usize>,
-    /// Of a learned time embedding, which is not supported; kept as it is.
+    /// Used by a learned time embedding, which is not supported; kept as it is.
     pub num_train_timesteps: Option<usize>,
-    /// Everything else the file says. Checked by [`UNetConfig::validate`].
+    /// All other fields of the file. [`UNetConfig::validate`] checks them.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -120,17 +122,6 @@ fn null_is_default<'de, D: Deserializer<'de>>(from: D) -> Result<Resampling, D::
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// What a network wants to know of an image's class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClassInput {
-    /// Nothing: the model is unconditional.
-    None,
-    /// One of so many classes.
-    Table(usize),
-    /// Any number.
-    Number,
-}
-
 impl UNetConfig {
     /// Width of the time embedding after its first layer.
     pub fn time_embed_dim(&self) -> usize {
@@ -138,7 +129,7 @@ impl UNetConfig {
         self.time_embedding_dim.unwrap_or(four_times)
     }
 
-    /// What the network wants to know of an image's class.
+    /// The class labels that the network takes.
     pub fn class_input(&self) -> ClassInput {
         match (self.class_embed_type, self.num_class_embeds) {
             (Some(ClassEmbedType::Timestep), _) => ClassInput::Number,
@@ -161,13 +152,27 @@ impl UNetConfig {
         }
     }
 
-    /// Height and width must be multiples of this.
+    /// Height and width must be multiples of this number.
     pub fn size_multiple(&self) -> usize {
         1 << (self.block_out_channels.len().max(1) - 1)
     }
 
-    /// Height and width of the images; the smallest possible where the file does not say.
+    /// Height and width of the images; the smallest possible if `sample_size` is not set.
     pub fn image_sides(&self) -> [usize; 2] {
         self.sample_size.unwrap_or(ImageSize::Square(self.size_multiple())).sides()
+    }
+
+    /// The shape `[C, H, W]` of the images that the network draws.
+    ///
+    /// # Errors
+    /// [`ModelError::NoImageSize`] if `sample_size` is not set; [`ModelError::ImageChannels`] if the output
+    /// has another number of channels than the input.
+    pub fn image_shape(&self) -> Result<[usize; 3], ModelError> {
+        let [height, width] =
+            self.sample_size.map(ImageSize::sides).ok_or(ModelError::NoImageSize)?;
+        match (self.in_channels, self.out_channels) {
+            (input, output) if input == output => Ok([input, height, width]),
+            (input, output) => Err(ModelError::ImageChannels { input, output }),
+        }
     }
 }

@@ -15,7 +15,7 @@
 //!     }
 //! }
 //! drop(progress); // removes the bar
-//! say!("drawing is over"); // standard error: what is going on
+//! say!("drawing is over"); // standard error: the progress of the work
 //! answer!("grid.png"); // standard output: the result
 //! # std::io::Result::Ok(())
 //! ```

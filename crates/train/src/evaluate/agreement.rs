@@ -94,7 +94,7 @@ pub(crate) fn draw_images(
 ) -> Result<Images, TrainError> {
     let grid = student_grid(&model.schedule, num_steps)?;
     let draw = Draw {
-        unet: &model.unet,
+        network: &model.unet,
         prediction_type: model.prediction_type(),
         sampler: &AngularDdim::default(),
         grid: &grid,

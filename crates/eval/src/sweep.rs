@@ -7,8 +7,10 @@ use crate::Pictures;
 use anyhow::{Context, bail};
 use halfstep_data::{DataConfig, Progress, Split};
 use halfstep_model::read_text;
+use halfstep_report::write_report;
+use halfstep_run::{Stage, Sweep, SweepRow};
 use halfstep_sample::{SamplerKind, counted, output};
-use halfstep_train::{Config, Stage, Sweep, SweepRow, load_config, write_report};
+use halfstep_train::Job as TrainingJob;
 
 use crate::cli::args::Args;
 use crate::cli::as_trained::{Generated, read_as_trained};
@@ -33,7 +35,7 @@ pub fn run(args: &Args, run: &Path, job: &Job) -> anyhow::Result<()> {
 
     let Against { name, real, held_back } = against(args, run, &config, teacher.shape)?;
     let reference_images = real.len();
-    let full_grid = config.distill.teacher_steps;
+    let full_grid = config.config.distill.teacher_steps;
     let full = drawn(&teacher, None, Some(full_grid), images)?;
     let judge = Judge::of(args, &full, &real, job)?;
     note(&judge, images, reference_images)?;
@@ -94,7 +96,12 @@ struct Against {
 }
 
 /// `--reference`, or what the run was trained on. The models draw images of `shape`.
-fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyhow::Result<Against> {
+fn against(
+    args: &Args,
+    run: &Path,
+    config: &TrainingJob,
+    shape: [usize; 3],
+) -> anyhow::Result<Against> {
     if let Some(name) = &args.reference {
         let mut real = part(reference(args, name)?, args)?;
         if args.as_trained {
@@ -109,11 +116,11 @@ fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyho
         bail!("--as-trained: goes with --reference; the run's own images are read so in any case");
     }
     let data = match args.data_dir.as_deref() {
-        Some(_) if config.data == (DataConfig::Digits {}) => {
+        Some(_) if *config.data()? == (DataConfig::Digits {}) => {
             bail!("--data-dir: the run's digits are part of the program; leave it out")
         }
-        Some(dir) => config.data.clone().in_dir(dir),
-        None => config.data.clone(),
+        Some(dir) => config.data()?.clone().in_dir(dir),
+        None => config.data()?.clone(),
     };
     let path = run.join("dataset.sha256");
     let learned = read_text(&path).with_context(|| path.display().to_string())?;
@@ -131,7 +138,7 @@ fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyho
     Ok(Against { name: dataset.name().to_owned(), real, held_back: held_back(&data) })
 }
 
-fn config(run: &Path) -> anyhow::Result<Config> {
+fn config(run: &Path) -> anyhow::Result<TrainingJob> {
     let path = run.join("config.toml");
     if !path.is_file() {
         bail!(
@@ -140,12 +147,12 @@ fn config(run: &Path) -> anyhow::Result<Config> {
             run.display()
         );
     }
-    Ok(load_config(&path, &[])?)
+    Ok(TrainingJob::load(&path, &[])?)
 }
 
 /// Those that are finished.
-fn students(run: &Path, config: &Config, job: &Job) -> anyhow::Result<Vec<Drawn>> {
-    let folders = config.stages().into_iter().filter(|stage| *stage != Stage::Teacher);
+fn students(run: &Path, config: &TrainingJob, job: &Job) -> anyhow::Result<Vec<Drawn>> {
+    let folders = config.config.stages.iter().filter(|&&stage| stage != Stage::Teacher);
     let folders = folders.map(|stage| run.join(stage.folder()));
     folders
         .filter(|folder| folder.join("model_index.json").is_file())
@@ -156,14 +163,14 @@ fn students(run: &Path, config: &Config, job: &Job) -> anyhow::Result<Vec<Drawn>
 /// Full grid first: everything else is told how far it is from that.
 fn teacher_ways(
     args: &Args,
-    config: &Config,
+    config: &TrainingJob,
     teacher: &Drawn,
 ) -> anyhow::Result<Vec<(SamplerKind, usize)>> {
     let steps: Vec<usize> = match args.sweep_steps.is_empty() {
-        true => config.rounds(),
+        true => config.config.rounds(),
         false => args.sweep_steps.iter().map(|&steps| steps as usize).collect(),
     };
-    let mut ways = vec![(SamplerKind::default(), config.distill.teacher_steps)];
+    let mut ways = vec![(SamplerKind::default(), config.config.distill.teacher_steps)];
     for kind in samplers(args, teacher)? {
         ways.extend(steps.iter().map(|&steps| (kind, steps)));
     }

@@ -23,7 +23,7 @@ pub(crate) struct Parameter {
 
 /// The parameters in the order of [`flat_params`].
 pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
-    let mut visitor = Names::default();
+    let mut visitor = ParameterNames::default();
     module.visit(&mut visitor);
     visitor.found
 }
@@ -50,13 +50,13 @@ pub fn with_flat_params<M: Module>(module: M, values: Vec<Tensor<1>>) -> M {
 }
 
 #[derive(Default)]
-struct Names {
+struct ParameterNames {
     path: Vec<String>,
     containers: Vec<String>,
     found: Vec<Parameter>,
 }
 
-impl ModuleVisitor for Names {
+impl ModuleVisitor for ParameterNames {
     // The variant of an enum is no part of PyTorch's names.
     fn enter_module(&mut self, name: &str, container_type: &str) {
         if !is_enum(container_type) {
@@ -129,5 +129,60 @@ impl ModuleMapper for Replace {
                 value
             }
         })
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::pipeline::{load_weights, save_weights};
+
+    #[derive(Module, Debug)]
+    struct Own {
+        linear: Linear,
+        norm: GroupNorm,
+    }
+
+    fn own(device: &Device) -> Own {
+        Own {
+            linear: LinearConfig::new(2, 3).init(device),
+            norm: GroupNormConfig::new(1, 3).init(device),
+        }
+    }
+
+    fn values(module: &Own) -> Vec<Vec<f32>> {
+        let flat = flat_params(module).into_iter();
+        flat.map(|values| values.into_data().try_into_vec().unwrap()).collect()
+    }
+
+    #[test]
+    fn any_module_is_a_list_of_named_parameters() {
+        let device = Device::flex();
+        let module = own(&device);
+        assert_eq!(
+            param_names(&module),
+            ["linear.weight", "linear.bias", "norm.weight", "norm.bias"]
+        );
+        let doubled = flat_params(&module).into_iter().map(|values| values * 2.0).collect();
+        let doubled = with_flat_params(module.clone(), doubled);
+        for (one, two) in values(&module).into_iter().zip(values(&doubled)) {
+            assert_eq!(one.into_iter().map(|value| value * 2.0).collect::<Vec<_>>(), two);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("weights.safetensors");
+        save_weights(&doubled, &file).unwrap();
+        assert_eq!(values(&load_weights(module, &file).unwrap()), values(&doubled));
+    }
+
+    #[test]
+    fn gradients_come_in_the_order_of_the_parameters() {
+        let module = own(&Device::flex().autodiff());
+        let mut gradients = module.linear.bias.as_ref().unwrap().val().sum().backward();
+        let sums = flat_grads(&module, &mut gradients).into_iter();
+        let sums: Vec<f32> = sums.map(|gradient| gradient.sum().into_scalar()).collect();
+        assert_eq!(sums, [0.0, 3.0, 0.0, 0.0]);
     }
 }

@@ -123,7 +123,7 @@ fn rows(run: &Path, settings: &RunSettings) -> Vec<ImageRow> {
     };
     let students = settings.student_steps();
     let teacher =
-        row(SampleRow::Teacher(settings.teacher_steps()), "what students are measured against");
+        row(SampleRow::Teacher(settings.teacher_steps()), "the reference of all students");
     let undistilled =
         students.iter().rev().find_map(|&steps| row(SampleRow::Teacher(steps), "not distilled"));
     let students = students.iter().filter_map(|&steps| row(SampleRow::Student(steps), ""));
@@ -152,7 +152,7 @@ fn facts(settings: &RunSettings, info: Option<&RunInfo>) -> Vec<(String, String)
     if let Some(info) = info {
         let starts = match info.starts {
             0 | 1 => String::new(),
-            starts => format!(", in {starts} starts"),
+            starts => format!(", over {starts} starts"),
         };
         let memory = match info.peak_memory_bytes {
             Some(bytes) => format!("{} of the process", human_bytes(bytes)),
@@ -161,7 +161,7 @@ fn facts(settings: &RunSettings, info: Option<&RunInfo>) -> Vec<(String, String)
         facts.extend([
             ("device", info.device.clone()),
             ("system", info.system.clone()),
-            ("time", format!("{} in all{starts}", human_time(info.seconds))),
+            ("time", format!("{} in total{starts}", human_time(info.seconds))),
             ("peak memory", memory),
             ("versions", info.program.clone()),
             ("dataset", format!("{}, SHA-256 {}", info.dataset, info.dataset_sha256)),

@@ -15,7 +15,7 @@ use crate::stage::{Stage, halvings};
 pub struct RunSettings {
     /// The run's name.
     pub name: String,
-    /// Everything random follows from it.
+    /// The seed of everything random.
     #[serde(default)]
     pub seed: u64,
     teacher: TeacherSettings,
@@ -84,8 +84,8 @@ impl RunSettings {
         Stage::all(&self.student_steps())
     }
 
-    /// Optimiser steps of a stage. A round has those of its own table; otherwise those of all rounds, the rounds
-    /// to 2 and 1 steps those of `last_train_steps`, which is twice as many if it is not set.
+    /// Optimiser steps of a stage. `[distill.rounds.N]` overrides those of the round to N steps. The rounds to 2 and
+    /// 1 steps otherwise have `last_train_steps`, by default twice as many as the other rounds.
     pub fn train_steps(&self, stage: Stage) -> u64 {
         let Stage::Round { num_steps, .. } = stage else { return self.teacher.train_steps };
         let distill = &self.distill;

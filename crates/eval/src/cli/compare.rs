@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::Pictures;
 use anyhow::{Context, bail};
+use halfstep_run::SweepMeasure;
 use halfstep_sample::{counted, output};
-use halfstep_train::SweepMeasure;
 use serde_json::{Value, json};
 
 use crate::cli::args::Args;

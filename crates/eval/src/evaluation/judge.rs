@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use burn::tensor::Device;
 use halfstep_data::Progress;
 use halfstep_data::hash::sha256;
+use halfstep_run::SweepMeasure;
 use halfstep_sample::{Watch, counted};
-use halfstep_train::SweepMeasure;
 use serde_json::json;
 
 use crate::cli::args::Args;

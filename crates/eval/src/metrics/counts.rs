@@ -1,7 +1,7 @@
 //! How many images each measure takes: known before anything is drawn.
 
 use anyhow::bail;
-use halfstep_train::SweepMeasure;
+use halfstep_run::SweepMeasure;
 
 use crate::metrics::score::names;
 

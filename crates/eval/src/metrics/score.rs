@@ -8,7 +8,7 @@ use crate::{
     EvalError, Features, InceptionScore, KernelOptions, Manifold, OnDone, PrecisionRecall,
     Statistics, frechet_distance, inception_score, kernel_distance,
 };
-use halfstep_train::SweepMeasure;
+use halfstep_run::SweepMeasure;
 use serde_json::{Map, Value, json};
 
 use crate::evaluation::judge::Said;

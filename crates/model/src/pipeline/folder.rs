@@ -35,16 +35,16 @@ impl ModelFolder {
     ///
     /// # Errors
     /// [`ModelError`] naming the file or field that is missing, malformed or not supported.
-    pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
-        ModelOutline::read(dir.as_ref())?.load(device)
+    pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
+        ModelOutline::read(dir)?.load(device)
     }
 
     /// Writes the folder whole or not at all: into a sibling that is then renamed over `dir`.
     ///
     /// # Errors
     /// [`ModelError`] naming the file that could not be written.
-    pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
-        write_atomically(dir.as_ref(), |folder| {
+    pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
+        write_atomically(dir, |folder| {
             for sub in ["unet", "scheduler"] {
                 let sub = folder.join(sub);
                 std::fs::create_dir_all(&sub).map_err(ModelError::io(&sub))?;

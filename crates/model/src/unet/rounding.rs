@@ -17,18 +17,18 @@ impl UNet {
     pub fn computing_in(&self, precision: Precision) -> Self {
         match precision {
             Precision::F32 => self.clone(),
-            _ => self.clone().map(&mut Round { to: precision.dtype(), rounded: Vec::new() }),
+            _ => self.clone().map(&mut Rounding { to: precision.dtype(), rounded: Vec::new() }),
         }
     }
 }
 
-struct Round {
+struct Rounding {
     to: FloatDType,
     /// For each module around the current parameter, whether its parameters are rounded.
     rounded: Vec<bool>,
 }
 
-impl ModuleMapper for Round {
+impl ModuleMapper for Rounding {
     fn enter_module(&mut self, _name: &str, container_type: &str) {
         self.rounded.push(!matches!(container_type, "Struct:GroupNorm" | "Struct:Embedding"));
     }

@@ -1,14 +1,15 @@
-//! Sums and maps over a run of values, a vector at a time.
+//! Sums and maps over a slice, one vector at a time.
 
 use pulp::Simd;
 
-/// So few that an f32 sum of them in vectors is exact to a few roundings; sums of such sums are f64.
+/// How many values are summed in f32, in vectors: few enough to lose only a few roundings. Sums of
+/// such sums are f64.
 const RUN: usize = 1024;
 
-/// Independent sums, to keep several additions under way.
+/// How many sums run side by side, so that several additions are under way.
 const SUMS: usize = 4;
 
-/// The sums of `terms` over the values.
+/// Sums the `terms` of the values.
 #[inline(always)]
 pub(crate) fn sums<S: Simd, const N: usize>(
     simd: S,
@@ -64,8 +65,8 @@ pub(crate) fn map<S: Simd>(simd: S, values: &mut [f32], mut f: impl FnMut(S::f32
     }
 }
 
-/// Replaces each value by the first of what `f` makes of the x beside it and of it, and sums up the
-/// others.
+/// Replaces each value by the first result of `f`, called with the x at the same place and the value;
+/// sums the other results.
 #[inline(always)]
 pub(crate) fn map_with_sums<S: Simd, const N: usize>(
     simd: S,
@@ -99,7 +100,7 @@ pub(crate) fn map_with_sums<S: Simd, const N: usize>(
     totals
 }
 
-/// Zero but for the first `count` lanes.
+/// Keeps the first `count` lanes and sets all others to zero.
 #[inline(always)]
 fn first_lanes<S: Simd>(simd: S, count: usize, values: S::f32s) -> S::f32s {
     let mask = simd.mask_between_m32s(0, count as u32).mask();

@@ -1,8 +1,8 @@
-//! The one inner loop.
+//! The matrix product: the inner loop of convolution and attention.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// f32 lanes of the widest vectors this processor has.
+/// Counts the f32 lanes of this processor's widest vectors.
 pub(crate) fn lanes() -> usize {
     struct Lanes;
 
@@ -18,15 +18,15 @@ pub(crate) fn lanes() -> usize {
     Arch::new().dispatch(Lanes)
 }
 
-/// Columns of a panel of the right factor: two vectors, or one where there are no more columns.
+/// The columns of a panel of the right factor: two vectors, or one if that holds all `columns`.
 pub(crate) fn panel_width(columns: usize) -> usize {
     let lanes = lanes();
     if columns <= lanes { lanes } else { 2 * lanes }
 }
 
-/// `out[i][j] = sum over k of a[rows[i] + cols[k]] * b[k][j]`, k ascending, with fused
-/// multiply-adds where the processor has them; added to what `out` holds if `accumulate`. Neither
-/// table is empty.
+/// Computes `out[i][j] = sum over k of a[rows[i] + cols[k]] * b[k][j]`, in ascending k, with fused
+/// multiply-adds where the processor has them. With `accumulate` the sum is added to the value in
+/// `out`. Neither table may be empty.
 pub(crate) struct Product<'a> {
     pub(crate) a: &'a [f32],
     pub(crate) rows: &'a [u32],
@@ -47,8 +47,8 @@ impl Product<'_> {
 impl WithSimd for Product<'_> {
     type Output = ();
 
-    /// The tile: as many rows and vectors of sums as the registers hold beside what they are made
-    /// of, at least the 8 that keep two multiply-adds of latency 4 busy.
+    /// Chooses the tile: as many rows and vectors of sums as the registers hold besides the operands.
+    /// There are at least 8 sums, which keep two multiply-add units of latency 4 busy.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let vectors = self.out.len() / (self.rows.len() * S::F32_LANES);
@@ -74,9 +74,9 @@ fn tiles<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, product: Pro
     assert!((last_row as usize) + (last_col as usize) < a.len());
 
     for (rows, out) in rows.chunks(ROWS).zip(out.chunks_mut(ROWS)) {
-        // The last tile computes its last row several times rather than being a case of its own.
+        // A short last tile computes its last row several times; that needs no code of its own.
         let tile_rows = std::array::from_fn(|i| rows[i.min(rows.len() - 1)]);
-        // SAFETY: no row and no column is larger than those whose sum the assertion above bounds.
+        // SAFETY: `last_row` and `last_col` are the largest, and the assertion above bounds their sum.
         let sums = unsafe { tile::<S, ROWS, VECTORS>(simd, a, tile_rows, cols, b) };
         for (out, sums) in out.iter_mut().zip(sums) {
             for (out, sum) in out.iter_mut().zip(sums) {
@@ -86,7 +86,7 @@ fn tiles<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, product: Pro
     }
 }
 
-/// The sums of one tile, in registers.
+/// Computes the sums of one tile, in registers.
 ///
 /// # Safety
 /// `rows[i] + cols[k] < a.len()` for all i and k.
@@ -104,8 +104,8 @@ unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     let rows = rows.map(|row| unsafe { a.as_ptr().add(row as usize) });
     for (&col, b) in cols.iter().zip(b) {
         for (sums, row) in sums.iter_mut().zip(rows) {
-            // SAFETY: the caller's bound. Checking it here would be as much work as what follows,
-            // VECTORS multiply-adds.
+            // SAFETY: the caller's bound. A check here would cost as much as the VECTORS
+            // multiply-adds that follow.
             let a = simd.splat_f32s(unsafe { *row.add(col as usize) });
             for (sum, &b) in sums.iter_mut().zip(b) {
                 *sum = simd.mul_add_e_f32s(a, b, *sum);
@@ -121,7 +121,7 @@ mod tests {
 
     /// Small integers: every sum is exact in f32, so the comparison is too.
     #[test]
-    fn product_is_the_sum_it_says() {
+    fn product_equals_its_definition() {
         for columns in [1, lanes(), lanes() + 1] {
             let width = panel_width(columns);
             for (m, k) in [(1, 1), (5, 3), (8, 4), (13, 17), (24, 9)] {

@@ -1,8 +1,8 @@
-//! Matrices turned over, a tile in registers at a time.
+//! Matrix transposition, one tile in registers at a time.
 
 use std::ops::Range;
 
-/// `to[c * to_stride + r] = from[r * from_stride + c]` for r below `rows`, c below `cols`.
+/// Sets `to[c * to_stride + r] = from[r * from_stride + c]` for r below `rows` and c below `cols`.
 pub(crate) fn transpose(
     from: &[f32],
     from_stride: usize,
@@ -19,7 +19,7 @@ pub(crate) fn transpose(
     {
         return simd.vectorize(x86::Tiles { simd, matrix, rows, cols });
     }
-    matrix.turn(0..rows, 0..cols);
+    matrix.transpose(0..rows, 0..cols);
 }
 
 struct Matrix<'a> {
@@ -30,9 +30,9 @@ struct Matrix<'a> {
 }
 
 impl Matrix<'_> {
-    /// These rows and columns of `from`.
+    /// Transposes these rows and columns of `from`.
     #[inline(always)]
-    fn turn(&mut self, rows: Range<usize>, cols: Range<usize>) {
+    fn transpose(&mut self, rows: Range<usize>, cols: Range<usize>) {
         const ROWS: usize = 8;
         const COLS: usize = 4;
         let (row_rest, col_rest) = (rows.end - rows.len() % ROWS, cols.end - cols.len() % COLS);
@@ -50,12 +50,12 @@ impl Matrix<'_> {
                 }
             }
         }
-        self.turn_singly(rows.start..row_rest, col_rest..cols.end);
-        self.turn_singly(row_rest..rows.end, cols);
+        self.transpose_singly(rows.start..row_rest, col_rest..cols.end);
+        self.transpose_singly(row_rest..rows.end, cols);
     }
 
     #[inline(always)]
-    fn turn_singly(&mut self, rows: Range<usize>, cols: Range<usize>) {
+    fn transpose_singly(&mut self, rows: Range<usize>, cols: Range<usize>) {
         for r in rows {
             for c in cols.clone() {
                 self.to[c * self.to_stride + r] = self.from[r * self.from_stride + c];
@@ -64,7 +64,7 @@ impl Matrix<'_> {
     }
 }
 
-/// Tiles of 16x16 in the registers of AVX-512.
+/// Tiles of 16x16, in the registers of AVX-512.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use core::arch::x86_64::__m512;
@@ -97,22 +97,22 @@ mod x86 {
                         let (line16, _) = from.as_chunks::<TILE>();
                         *line = pulp::cast(line16[0]);
                     }
-                    for (j, line) in turned(simd, tile).into_iter().enumerate() {
+                    for (j, line) in transposed(simd, tile).into_iter().enumerate() {
                         let line: [f32; TILE] = pulp::cast(line);
                         let to = &mut matrix.to[(c + j) * matrix.to_stride + r..];
                         to[..TILE].copy_from_slice(&line);
                     }
                 }
             }
-            matrix.turn(0..row_rest, col_rest..cols);
-            matrix.turn(row_rest..rows, 0..cols);
+            matrix.transpose(0..row_rest, col_rest..cols);
+            matrix.transpose(row_rest..rows, 0..cols);
         }
     }
 
-    /// Within lanes of 4, pairs of rows and then pairs of pairs are interleaved; then lanes of the four
-    /// groups of four rows are gathered.
+    /// Transposes a tile: interleaves pairs of rows, then pairs of pairs, within lanes of 4; then gathers
+    /// the lanes of the four groups of four rows.
     #[inline(always)]
-    fn turned(simd: V4, rows: [__m512; TILE]) -> [__m512; TILE] {
+    fn transposed(simd: V4, rows: [__m512; TILE]) -> [__m512; TILE] {
         let f = simd.avx512f;
         let mut pairs = rows;
         for k in 0..8 {

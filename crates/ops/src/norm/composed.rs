@@ -1,13 +1,14 @@
-//! Group normalisation and its derivative from Burn's operations.
+//! Group normalisation and its derivative, composed of Burn's operations: the path of backends without
+//! kernels of this crate.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 
-use super::kernels::{NormGrads, NormInputs, Statistics};
+use super::inputs::{NormGrads, NormInputs, NormOptions, Statistics};
 use crate::half::{in_type, widen};
-use crate::norm::NormOptions;
 
-/// y `[B, C, H, W]` in the type of x, and the statistics of x. What has 16 bits is computed in f32.
+/// Computes y `[B, C, H, W]` in the type of x, and the statistics of the shifted x. 16-bit inputs are
+/// computed in f32.
 pub(crate) fn forward<B: Backend>(
     inputs: NormInputs<B>,
     options: NormOptions,
@@ -17,7 +18,7 @@ pub(crate) fn forward<B: Backend>(
     (in_type::<B>(y, dtype), statistics)
 }
 
-/// The gradients, each in the type of its input. What has 16 bits is computed in f32.
+/// Computes the gradients, each in the type of its input. 16-bit inputs are computed in f32.
 pub(crate) fn backward<B: Backend>(
     inputs: NormInputs<B>,
     statistics: Statistics<B>,
@@ -49,7 +50,7 @@ fn wide_forward<B: Backend>(
     inputs: NormInputs<B>,
     options: NormOptions,
 ) -> (FloatTensor<B>, Statistics<B>) {
-    let sizes = Sizes::of::<B>(&inputs.x, options.groups);
+    let sizes = Sizes::new::<B>(&inputs.x, options.groups);
     let shape = inputs.x.shape();
     let h = sizes.by_group::<B>(shifted::<B>(inputs.x, inputs.shift, &sizes));
     let mean = B::float_mean_dim(h.clone(), 2);
@@ -63,16 +64,17 @@ fn wide_forward<B: Backend>(
     (B::float_reshape(y, shape), Statistics { mean, inverse_std })
 }
 
-/// With u = weight n + bias, n the normalised values, du its gradient, w = weight and the means over
-/// a group: `dx = inverse_std (w du - mean(w du) - n mean(w du n))`, the gradient of weight the sum
-/// of `du n`, that of bias the sum of du, that of shift the sum of dx over the pixels.
+/// Computes the gradients. With u = weight n + bias, where n are the normalised values, du the gradient of
+/// u, w = weight, and the means over a group, `dx = inverse_std (w du - mean(w du) - n mean(w du n))`. The
+/// gradient of weight is the sum of `du n`, that of bias the sum of du, that of shift the sum of dx over
+/// the pixels.
 fn wide_backward<B: Backend>(
     inputs: NormInputs<B>,
     statistics: Statistics<B>,
     grad: FloatTensor<B>,
     options: NormOptions,
 ) -> NormGrads<B> {
-    let sizes = Sizes::of::<B>(&inputs.x, options.groups);
+    let sizes = Sizes::new::<B>(&inputs.x, options.groups);
     let shape = inputs.x.shape();
     let (with_shift, weight) = (inputs.shift.is_some(), inputs.weight);
     let h = sizes.by_group::<B>(shifted::<B>(inputs.x, inputs.shift, &sizes));
@@ -89,7 +91,7 @@ fn wide_backward<B: Backend>(
     let weight_grad = over_images_and_pixels::<B>(B::float_mul(du.clone(), n), &sizes);
     let bias_grad = over_images_and_pixels::<B>(du.clone(), &sizes);
 
-    let dn = sizes.by_group::<B>(B::float_mul(du, of_channels::<B>(weight)));
+    let dn = sizes.by_group::<B>(B::float_mul(du, per_channel::<B>(weight)));
     let mean_dn = B::float_mean_dim(dn.clone(), 2);
     let mean_dn_n = B::float_mean_dim(B::float_mul(dn.clone(), n_groups.clone()), 2);
     let dx = B::float_sub(B::float_sub(dn, mean_dn), B::float_mul(n_groups, mean_dn_n));
@@ -114,17 +116,17 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of<B: Backend>(x: &FloatTensor<B>, groups: usize) -> Self {
+    fn new<B: Backend>(x: &FloatTensor<B>, groups: usize) -> Self {
         let [batch, channels, height, width] = x.shape().dims();
         Self { batch, channels, groups, pixels: height * width }
     }
 
-    /// `[B, C, HW]`
+    /// Reshapes to `[B, C, HW]`.
     fn by_channel<B: Backend>(&self, x: FloatTensor<B>) -> FloatTensor<B> {
         B::float_reshape(x, [self.batch, self.channels, self.pixels].into())
     }
 
-    /// `[B, G, C/G HW]`
+    /// Reshapes to `[B, G, C/G HW]`.
     fn by_group<B: Backend>(&self, x: FloatTensor<B>) -> FloatTensor<B> {
         let len = self.channels / self.groups * self.pixels;
         B::float_reshape(x, [self.batch, self.groups, len].into())
@@ -145,34 +147,34 @@ fn shifted<B: Backend>(
     }
 }
 
-/// `[C] -> [1, C, 1]`
-fn of_channels<B: Backend>(parameter: FloatTensor<B>) -> FloatTensor<B> {
+/// Reshapes a parameter: `[C] -> [1, C, 1]`.
+fn per_channel<B: Backend>(parameter: FloatTensor<B>) -> FloatTensor<B> {
     let [channels] = parameter.shape().dims();
     B::float_reshape(parameter, [1, channels, 1].into())
 }
 
-/// `weight n + bias`, n `[B, C, HW]`.
+/// Computes `weight n + bias` for n `[B, C, HW]`.
 fn affine<B: Backend>(
     n: FloatTensor<B>,
     weight: FloatTensor<B>,
     bias: FloatTensor<B>,
 ) -> FloatTensor<B> {
-    B::float_add(B::float_mul(n, of_channels::<B>(weight)), of_channels::<B>(bias))
+    B::float_add(B::float_mul(n, per_channel::<B>(weight)), per_channel::<B>(bias))
 }
 
-/// `1 / (1 + exp(-u))`, in the type of u (Burn's own takes a detour through f32).
+/// Computes `1 / (1 + exp(-u))` in the type of u. Burn's own function takes a detour through f32.
 fn sigmoid<B: Backend>(u: FloatTensor<B>) -> FloatTensor<B> {
     B::float_recip(B::float_add_scalar(B::float_exp(B::float_neg(u)), 1.0.into()))
 }
 
-/// `d silu(u) / du = s (1 + u (1 - s))`, s the sigmoid of u.
+/// Computes `d silu(u) / du = s (1 + u (1 - s))`, where s is the sigmoid of u.
 fn silu_slope<B: Backend>(u: FloatTensor<B>) -> FloatTensor<B> {
     let s = sigmoid::<B>(u.clone());
     let rest = B::float_add_scalar(B::float_neg(s.clone()), 1.0.into());
     B::float_mul(s, B::float_add_scalar(B::float_mul(u, rest), 1.0.into()))
 }
 
-/// `[B, C, HW] -> [C]`
+/// Sums over images and pixels: `[B, C, HW] -> [C]`.
 fn over_images_and_pixels<B: Backend>(x: FloatTensor<B>, sizes: &Sizes) -> FloatTensor<B> {
     let per_image = B::float_sum_dim(x, 2); // [B, C, 1]
     B::float_reshape(B::float_sum_dim(per_image, 0), [sizes.channels].into())

@@ -1,29 +1,74 @@
-//! The work of an optimiser on one parameter.
+//! The optimiser's operations on the CPU.
 
+use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::composed;
+use super::kernels::OptimizerKernels;
+use super::rule::Factors;
 use crate::cpu::lanes::sums;
-use crate::optimizer::Factors;
+use crate::cpu::{owned, supports, tensor, values, values_mut};
 
-/// So many values that sharing them out pays. Sums are over so many first, then over those sums.
+type FlexTensor = FloatTensor<Flex>;
+
+/// The values that a thread takes at a time. Sums are over these first, then over the sums.
 const SHARE: usize = 1 << 14;
 
-/// One step of AdamW along `scale` times the gradient.
+/// f32 is computed by the kernels here, every other type by Burn's operations.
+impl OptimizerKernels for Flex {
+    fn adamw_step(
+        weights: FlexTensor,
+        grad: FlexTensor,
+        grad_scale: FlexTensor,
+        first: FlexTensor,
+        second: FlexTensor,
+        factors: Factors,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        if !supports(&weights) {
+            return composed::adamw::<Flex>(weights, grad, grad_scale, [first, second], factors);
+        }
+        let (grad, scale) = (grad.to_contiguous(), grad_scale.to_contiguous());
+        let [mut weights, mut first, mut second] = [weights, first, second].map(owned);
+        AdamW { factors, scale: values(&scale)[0] }.run(
+            values_mut(&mut weights),
+            values(&grad),
+            values_mut(&mut first),
+            values_mut(&mut second),
+        );
+        (weights, first, second)
+    }
+
+    fn average_step(average: FlexTensor, new: FlexTensor, decay: f64) -> FlexTensor {
+        if !supports(&average) {
+            return composed::average::<Flex>(average, new, decay);
+        }
+        let new = new.to_contiguous();
+        let mut average = owned(average);
+        move_average(values_mut(&mut average), values(&new), decay);
+        average
+    }
+
+    fn squared_norm(x: FlexTensor) -> FlexTensor {
+        if !supports(&x) {
+            return composed::sum_of_squares::<Flex>(x);
+        }
+        let x = x.to_contiguous();
+        tensor(vec![sum_of_squares(values(&x)) as f32], [1])
+    }
+}
+
+/// A step of AdamW along `scale` times the gradient.
 #[derive(Clone, Copy)]
-pub(crate) struct AdamW {
-    pub(crate) factors: Factors,
-    pub(crate) scale: f32,
+struct AdamW {
+    factors: Factors,
+    scale: f32,
 }
 
 impl AdamW {
-    pub(crate) fn run(
-        self,
-        weights: &mut [f32],
-        grad: &[f32],
-        first: &mut [f32],
-        second: &mut [f32],
-    ) {
+    /// Overwrites the weights and both moments.
+    fn run(self, weights: &mut [f32], grad: &[f32], first: &mut [f32], second: &mut [f32]) {
         weights
             .par_chunks_mut(SHARE)
             .zip(grad.par_chunks(SHARE))
@@ -34,6 +79,7 @@ impl AdamW {
     }
 }
 
+/// One thread's share of a step.
 struct AdamWShare<'a> {
     rule: AdamW,
     weights: &'a mut [f32],
@@ -64,7 +110,7 @@ impl WithSimd for AdamWShare<'_> {
     }
 }
 
-/// The rule with its numbers in every lane.
+/// The rule with its factors in every lane.
 struct Splats<S: Simd> {
     simd: S,
     scale: S::f32s,
@@ -97,7 +143,7 @@ impl<S: Simd> Splats<S> {
         }
     }
 
-    /// Weight, first and second moment after the step.
+    /// Computes weight, first and second moment after the step.
     #[inline(always)]
     fn step(&self, w: S::f32s, g: S::f32s, m: S::f32s, v: S::f32s) -> (S::f32s, S::f32s, S::f32s) {
         let simd = self.simd;
@@ -111,8 +157,8 @@ impl<S: Simd> Splats<S> {
     }
 }
 
-/// `average = decay average + (1 - decay) values`; memory is what takes its time, not arithmetic.
-pub(crate) fn average(average: &mut [f32], values: &[f32], decay: f64) {
+/// Sets `average = decay average + (1 - decay) values`. Its time goes to memory, not to arithmetic.
+fn move_average(average: &mut [f32], values: &[f32], decay: f64) {
     let (kept, new) = (decay as f32, (1.0 - decay) as f32);
     average.par_chunks_mut(SHARE).zip(values.par_chunks(SHARE)).for_each(|(average, values)| {
         for (average, value) in average.iter_mut().zip(values) {
@@ -121,7 +167,8 @@ pub(crate) fn average(average: &mut [f32], values: &[f32], decay: f64) {
     });
 }
 
-pub(crate) fn sum_of_squares(values: &[f32]) -> f64 {
+/// Sums the squares in f64: over each share, then over the shares in order.
+fn sum_of_squares(values: &[f32]) -> f64 {
     let shares = values.par_chunks(SHARE).map(|values| Arch::new().dispatch(Squares(values)));
     shares.collect::<Vec<f64>>().into_iter().sum()
 }

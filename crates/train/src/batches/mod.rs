@@ -1,4 +1,4 @@
-//! What a training step sees, as a pure function of (seed, step).
+//! Training batches: images, noise, times and labels of a step, as a pure function of (seed, step).
 
 pub(crate) mod prefetch;
 
@@ -14,13 +14,15 @@ pub struct TrainingBatch {
     pub x0: Tensor<4>,
     /// Standard normal noise, `[B, C, H, W]`.
     pub eps: Tensor<4>,
-    /// Uniform numbers in `[0, 1)`, one an image, from which each objective makes its times.
+    /// Uniform numbers in `[0, 1)`, one per image, from which the objective computes the times.
     pub uniforms: Vec<f64>,
-    /// Classes, if they are taught.
+    /// Class labels, one per image, for a class-conditional network.
     pub labels: Option<Vec<u32>>,
+    /// The number of this part among all parts of the stage, from 0. It determines the dropout masks.
+    pub number: u64,
 }
 
-/// The same in host memory, not on a device yet.
+/// One part of a step's batch, in host memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostBatch {
     shape: [usize; 4],
@@ -28,10 +30,11 @@ pub struct HostBatch {
     eps: Vec<f32>,
     uniforms: Vec<f64>,
     labels: Option<Vec<u32>>,
+    number: u64,
 }
 
 impl HostBatch {
-    /// Copies it to the device.
+    /// Copies the batch to `device`.
     pub fn upload(self, device: &Device) -> TrainingBatch {
         let tensor = |values| Tensor::from_data(TensorData::new(values, self.shape), device);
         TrainingBatch {
@@ -39,33 +42,34 @@ impl HostBatch {
             eps: tensor(self.eps),
             uniforms: self.uniforms,
             labels: self.labels,
+            number: self.number,
         }
     }
 }
 
-/// Draws the batches of a stage.
+/// Makes the batches of a stage.
 #[derive(Clone)]
 pub struct BatchSource<'a> {
     /// The images.
     pub dataset: &'a Dataset,
-    /// The order they come in, under the stage's seed.
+    /// The order of the images, from the stage's seed.
     pub order: EpochOrder,
     /// The stage's seed.
     pub seed: u64,
-    /// Images a step.
+    /// Images per step.
     pub batch_size: usize,
-    /// Parts a step's batch is computed in.
+    /// Number of parts of a step's batch; divides `batch_size`.
     pub parts: usize,
     /// How times are drawn.
     pub time_sampling: TimeSampling,
-    /// Mirror half of the images.
+    /// Whether to mirror each image with probability 1/2.
     pub flip: bool,
-    /// Hand labels out.
+    /// Whether batches have class labels.
     pub labels: bool,
 }
 
 impl BatchSource<'_> {
-    /// Part `part` of the batch of `step`, both from 0.
+    /// Part `part` of the batch of `step`, both counted from 0: `batch_size / parts` images.
     pub fn part(&mut self, step: u64, part: usize) -> HostBatch {
         let size = self.batch_size / self.parts;
         let first = step * self.batch_size as u64 + (part * size) as u64;
@@ -87,10 +91,11 @@ impl BatchSource<'_> {
             eps,
             uniforms: self.uniforms(step, part * size, size),
             labels: batch.labels.filter(|_| self.labels),
+            number: step * self.parts as u64 + part as u64,
         }
     }
 
-    /// Positions in the dataset of the images of `step`.
+    /// The images of `step`, as positions in the dataset; both are counted from 0.
     pub fn images(&mut self, step: u64) -> Vec<usize> {
         let first = step * self.batch_size as u64;
         (first..first + self.batch_size as u64).map(|at| self.order.index(at)).collect()

@@ -176,3 +176,19 @@ impl UNetConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_draws_has_an_image_shape() {
+        let sized = UNetConfig { sample_size: Some([8, 16].into()), ..UNetConfig::default() };
+        assert_eq!(sized.image_shape().unwrap(), [3, 8, 16]);
+        let without_size = UNetConfig::default().image_shape();
+        assert!(matches!(without_size, Err(ModelError::NoImageSize)));
+        let masked = UNetConfig { in_channels: 4, ..sized };
+        let refused = masked.image_shape();
+        assert!(matches!(refused, Err(ModelError::ImageChannels { input: 4, output: 3 })));
+    }
+}

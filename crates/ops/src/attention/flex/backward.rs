@@ -1,7 +1,7 @@
 //! Attention: the backward pass.
 //!
-//! With p the probabilities `[keys, queries]`, g the gradient of the output and s the scale, for
-//! each head
+//! With p the probabilities `[keys, queries]`, g the gradient of the output and s the scale, each head
+//! has
 //!
 //! ```text
 //! dv = g p^T            dp = v^T g
@@ -9,18 +9,18 @@
 //! dq = s k ds           dk = s q ds^T
 //! ```
 //!
-//! all `[channels, pixels]` but dp and ds, `[keys, queries]`. As in the forward pass a panel of
-//! queries is taken at a time; dk and dv are sums over the panels, in order.
+//! where dp and ds are `[keys, queries]` and all others `[channels, pixels]`. As in the forward pass, one
+//! panel of queries is computed at a time; dk and dv are sums over the panels, in order.
 
 use rayon::prelude::*;
 
+use super::forward::{AttentionShape, Panel, Tables, load, multiply, store};
 use super::softmax::ScoreGrads;
-use super::{AttentionShape, Panel, Tables, load, multiply, store};
-use crate::conv::flex::pack::Buffer;
+use crate::cpu::buffer::Buffer;
 use crate::cpu::product::{Product, panel_width};
 use crate::cpu::transpose::transpose;
 
-/// The gradient of qkv, `[B, (q k v) heads C, N]`, from qkv and that of the output,
+/// Computes the gradient of qkv, `[B, (q k v) heads C, N]`, from qkv and the gradient of the output,
 /// `[B, heads C, N]`.
 pub(crate) fn backward(shape: AttentionShape, qkv: &[f32], grad: &[f32]) -> Vec<f32> {
     let (image, head) = (shape.image(), shape.head());
@@ -44,26 +44,28 @@ pub(crate) fn backward(shape: AttentionShape, qkv: &[f32], grad: &[f32]) -> Vec<
     out
 }
 
-/// The work on one head.
+/// The working memory for one head, and what it is computed from.
 struct Head<'a> {
     tables: &'a Tables,
     panel: Panel,
     tiled_k: Buffer,
     tiled_v: Buffer,
-    /// The output's gradient over the sums of its queries' exponentials: `[channels, width]`
+    /// The output's gradient, divided by the sums of its queries' exponentials: `[channels, width]`
     g: Buffer,
-    /// First of p, then of the scores: `[keys, width]`
+    /// The gradient of p, then that of the scores: `[keys, width]`
     ds: Buffer,
     /// `[channels, width]`
     dq: Buffer,
-    /// A panel's q or g with the queries along the rows: `[width, channel_width]` for each panel
-    /// of channels.
-    turned: Buffer,
-    /// Sums over the queries so far: `[keys, channel_width]` for each panel of channels.
+    /// A panel's q or g with the queries along the rows: for each panel of channels,
+    /// `[width, channel_width]`.
+    transposed: Buffer,
+    /// The sum over the queries so far: for each panel of channels, `[keys, channel_width]`.
     dk: Buffer,
+    /// As dk.
     dv: Buffer,
-    /// Addresses of `[keys, width]`.
+    /// The addresses of the rows of `[keys, width]`.
     keys: Vec<u32>,
+    /// The addresses of its columns.
     queries: Vec<u32>,
 }
 
@@ -80,7 +82,7 @@ impl<'a> Head<'a> {
             g: Buffer::zeros(channels * width),
             ds: Buffer::zeros(shape.pixels * width),
             dq: Buffer::zeros(channels * width),
-            turned: Buffer::zeros(padded_channels * width),
+            transposed: Buffer::zeros(padded_channels * width),
             dk: Buffer::zeros(padded_channels * shape.pixels),
             dv: Buffer::zeros(padded_channels * shape.pixels),
             keys: (0..shape.pixels).map(|i| (i * width) as u32).collect(),
@@ -88,8 +90,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// What the panel of queries from pixel `first` on gives: its part of dq, and a term of all of
-    /// dk and dv.
+    /// Computes the part of dq that belongs to the panel of queries from pixel `first` on, and adds the
+    /// panel's terms to all of dk and dv.
     fn queries(&mut self, q: &[f32], k: &[f32], g: &[f32], first: usize, dq: &mut [f32]) {
         let Tables { shape, planes, pixels, tiled_pixels, tiled_channels } = self.tables;
         let width = shape.width();
@@ -110,26 +112,27 @@ impl<'a> Head<'a> {
         self.dq.iter_mut().for_each(|dq| *dq *= scale);
         store(&self.dq, width, first, dq, shape.pixels);
 
-        turn(&self.g, *shape, &mut self.turned);
-        self.add(Of::V);
-        turn(&self.panel.q, *shape, &mut self.turned); // with the scale of dk
-        self.add(Of::K);
+        transpose_panel(&self.g, *shape, &mut self.transposed);
+        self.add(Term::Dv);
+        transpose_panel(&self.panel.q, *shape, &mut self.transposed); // q has the scale of dk
+        self.add(Term::Dk);
     }
 
-    /// Adds `[keys, queries]` times `turned` to dk or dv.
-    fn add(&mut self, of: Of) {
+    /// Adds `[keys, queries]` times `transposed` to dk or dv.
+    fn add(&mut self, term: Term) {
         let AttentionShape { channels, pixels, .. } = self.tables.shape;
         let channel_width = panel_width(channels);
-        let (a, sums) = match of {
-            Of::K => (&self.ds, &mut self.dk),
-            Of::V => (&self.panel.e, &mut self.dv),
+        let (a, sums) = match term {
+            Term::Dk => (&self.ds, &mut self.dk),
+            Term::Dv => (&self.panel.e, &mut self.dv),
         };
-        let panels = self.turned.chunks_exact(self.queries.len() * channel_width);
+        let panels = self.transposed.chunks_exact(self.queries.len() * channel_width);
         for (b, out) in panels.zip(sums.chunks_exact_mut(pixels * channel_width)) {
             Product { a, rows: &self.keys, cols: &self.queries, b, out, accumulate: true }.run();
         }
     }
 
+    /// Stores dk and dv, `[channels, pixels]`.
     fn finish(self, dk: &mut [f32], dv: &mut [f32]) {
         let AttentionShape { channels, pixels, .. } = self.tables.shape;
         let width = panel_width(channels);
@@ -142,17 +145,18 @@ impl<'a> Head<'a> {
     }
 }
 
+/// The sums that a panel of queries adds to.
 #[derive(Clone, Copy)]
-enum Of {
-    K,
-    V,
+enum Term {
+    Dk,
+    Dv,
 }
 
-/// `[channels, width]` to `[width, channel_width]` for each panel of channels.
-fn turn(panel: &[f32], shape: AttentionShape, turned: &mut [f32]) {
+/// Transposes `[channels, width]` to `[width, channel_width]` for each panel of channels.
+fn transpose_panel(panel: &[f32], shape: AttentionShape, transposed: &mut [f32]) {
     let width = shape.width();
     let channel_width = panel_width(shape.channels);
-    let panels = turned.chunks_exact_mut(width * channel_width);
+    let panels = transposed.chunks_exact_mut(width * channel_width);
     for (from, to) in panel.chunks(channel_width * width).zip(panels) {
         transpose(from, width, to, channel_width, from.len() / width, width);
     }

@@ -1,15 +1,14 @@
 //! Softmax down the columns of a panel, and its derivative.
 //!
-//! A panel is `[rows, width]`, one column a query and one row a key: every maximum and every sum
-//! goes from line to line, lane by lane, in order.
+//! A panel is `[rows, width]`; a column is a query and a row is a key. Maxima and sums go from row to
+//! row in order, each vector lane by itself.
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::cpu::sigmoid::exp;
+use crate::cpu::exp::exp;
 
-/// `scores[i][j]` becomes `exp(scores[i][j] - max over i of scores[i][j])`, and `inverse_sums[j]`
-/// becomes 1 over the sum of column j, so that their product is the softmax. NaN in a column makes
-/// all of it NaN.
+/// Replaces `scores[i][j]` by `exp(scores[i][j] - max over i of scores[i][j])`, and `inverse_sums[j]` by
+/// 1 over the sum of column j. Their product is the softmax. A NaN makes its whole column NaN.
 pub(crate) struct Exponentials<'a> {
     /// `[rows, width]`
     pub(crate) scores: &'a mut [f32],
@@ -58,9 +57,9 @@ fn exponentials<S: Simd, const VECTORS: usize>(simd: S, of: Exponentials<'_>) {
     }
 }
 
-/// With `e` and `inverse_sums` as [`Exponentials`] leaves them, p = e times the column's inverse
-/// sum, and `grads` the gradient of p times the column's inverse sum, `grads` becomes the gradient
-/// of the scores, `p (dp - sum over the column of p dp)`.
+/// Replaces `grads` by the gradient of the scores, `p (dp - sum over the column of p dp)`, where p is `e`
+/// times the column's inverse sum. `e` and `inverse_sums` are as [`Exponentials`] leaves them; `grads`
+/// holds dp times the column's inverse sum.
 pub(crate) struct ScoreGrads<'a> {
     /// `[rows, width]`
     pub(crate) e: &'a [f32],
@@ -114,9 +113,9 @@ mod tests {
     use super::*;
     use crate::cpu::product::{lanes, panel_width};
 
-    /// Against the definitions, in f64.
+    /// Compares with the definitions in f64.
     #[test]
-    fn softmax_and_its_derivative_are_what_they_say() {
+    fn softmax_and_its_derivative_equal_their_definitions() {
         for (rows, columns) in [(1, 1), (7, lanes()), (50, lanes() + 1)] {
             let width = panel_width(columns);
             let value = |i: usize, seed: usize| ((i * 37 + seed) % 101) as f32 / 10.0 - 5.0;

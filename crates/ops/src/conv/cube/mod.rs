@@ -1,200 +1,24 @@
-//! A convolution and its derivatives as matrix products, pixels along the rows:
+//! The convolution on GPUs: every one that Burn reaches through CubeCL.
 //!
-//! | computes | left factor | right factor |
-//! |---|---|---|
-//! | y `[O, H' W']` | weight `[O, C K K]` | columns of x |
-//! | gradient of x `[C, H W]` | weight `[C, O K K]` | columns of y's gradient, turned |
-//! | gradient of weight `[O, C K K]`, summed over images | y's gradient `[O, H' W']` | columns of x, turned on their side |
+//! Burn chooses among its own kernels with `autotune`, by measuring. With `fusion` the backend's tensors
+//! are promises on which no kernel of ours can be launched. In both cases Burn's operations are composed.
+//! Without either feature Burn computes each value of a convolution by itself; [`products`] instead
+//! computes matrix products, which Burn has in blocks and on matrix units.
 
-use std::ops::Range;
-
-use burn::backend::ops::FloatTensorOps;
-use burn::backend::{Cube, TensorMetadata};
-use burn::tensor::{DType, Slice};
-use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
-use burn_cubecl::tensor::CubeTensor;
-
-#[cfg(all(test, feature = "flex", feature = "wgpu"))]
+#[cfg(not(any(feature = "autotune", feature = "fusion")))]
+mod products;
+#[cfg(all(
+    test,
+    feature = "flex",
+    feature = "wgpu",
+    not(any(feature = "autotune", feature = "fusion"))
+))]
 mod tests;
+#[cfg(not(any(feature = "autotune", feature = "fusion")))]
 mod unfold;
 
-use crate::conv::Placement;
-use crate::gpu;
-use crate::half::in_type;
-use unfold::{Patches, unfold};
-
-/// The most bytes that columns, and products to be summed up, take at once; a batch of more goes in
-/// parts.
-const MOST: usize = if cfg!(test) { 1 << 13 } else { 1 << 29 };
-
-/// Whether the products here are for these: what each of the three lays out of one image must fit into
-/// a buffer of the device.
-pub(crate) fn ours(x: &CubeTensor, weight: &CubeTensor, at: Placement) -> bool {
-    let [_, _, height, width] = x.shape().dims();
-    let [outputs, channels, kernel, _] = weight.shape().dims();
-    let (taps, bytes) = (kernel * kernel, x.dtype.size());
-    let of_x = channels * taps * out(height, kernel, at) * out(width, kernel, at) * bytes;
-    let of_grad = outputs * taps * height * width * bytes;
-    let product = outputs * channels * taps * DType::F32.size();
-    let few = of_x.max(of_grad).max(product) <= largest_buffer(x);
-    few && gpu::fits(x) && gpu::fits(weight)
-}
-
-/// Places of a kernel along a side.
-fn out(size: usize, kernel: usize, at: Placement) -> usize {
-    (size + 2 * at.padding - kernel) / at.stride + 1
-}
-
-fn largest_buffer(x: &CubeTensor) -> usize {
-    usize::try_from(x.client.properties().memory.max_page_size).unwrap_or(usize::MAX)
-}
-
-/// `[B, O, H', W']`
-pub(crate) fn forward(
-    x: CubeTensor,
-    weight: CubeTensor,
-    bias: Option<CubeTensor>,
-    at: Placement,
-) -> CubeTensor {
-    let dtype = x.dtype;
-    let [_, _, height, width] = x.shape().dims();
-    let [outputs, channels, kernel, _] = weight.shape().dims();
-    let patches = Patches::of_x(kernel, at, out(height, kernel, at), out(width, kernel, at));
-    let weight = Cube::float_reshape(weight, [1, outputs, channels * kernel * kernel].into());
-    let weight = in_type::<Cube>(weight, dtype);
-    let y = over_parts(x, patches, |x| {
-        let images = x.shape()[0];
-        let y = Cube::float_matmul(weight.clone(), columns(x, patches));
-        Cube::float_reshape(y, [images, outputs, patches.height, patches.width].into())
-    });
-    match bias {
-        Some(bias) => {
-            let bias = in_type::<Cube>(bias, dtype);
-            Cube::float_add(y, Cube::float_reshape(bias, [1, outputs, 1, 1].into()))
-        }
-        None => y,
-    }
-}
-
-/// `[B, C, H, W]`, for a padding that is less than the kernel.
-pub(crate) fn x_grad(
-    x: &CubeTensor,
-    weight: CubeTensor,
-    grad: CubeTensor,
-    at: Placement,
-) -> CubeTensor {
-    let [_, channels, height, width] = x.shape().dims();
-    let [outputs, _, kernel, _] = weight.shape().dims();
-    let patches = Patches {
-        kernel,
-        stride: 1,
-        lattice: at.stride,
-        padding: kernel - 1 - at.padding,
-        height,
-        width,
-        turned: true,
-    };
-    let weight = Cube::float_swap_dims(weight, 0, 1);
-    let weight = Cube::float_reshape(weight, [1, channels, outputs * kernel * kernel].into());
-    let weight = in_type::<Cube>(weight, grad.dtype);
-    over_parts(grad, patches, |grad| {
-        let images = grad.shape()[0];
-        let dx = Cube::float_matmul(weight.clone(), columns(grad, patches));
-        Cube::float_reshape(dx, [images, channels, height, width].into())
-    })
-}
-
-/// `[O, C, K, K]`, in f32: a product for each image, then their sum.
-pub(crate) fn weight_grad(
-    x: CubeTensor,
-    weight: &CubeTensor,
-    grad: CubeTensor,
-    at: Placement,
-) -> CubeTensor {
-    let [outputs, channels, kernel, _] = weight.shape().dims();
-    let [batch, _, height, width] = grad.shape().dims();
-    let patches = Patches::of_x(kernel, at, height, width);
-    let grad = Cube::float_reshape(grad, [batch, outputs, height * width].into());
-    let grad = in_type::<Cube>(grad, x.dtype);
-    let product = outputs * channels * kernel * kernel * DType::F32.size();
-    let mut sum: Option<CubeTensor> = None;
-    for images in parts(&x, column_bytes(&x, patches) + product) {
-        let columns = columns(part(&x, images.clone()), patches);
-        let each = matmul(
-            part(&grad, images),
-            Cube::float_swap_dims(columns, 1, 2),
-            None,
-            MatmulStrategy::default(),
-            DType::F32,
-        );
-        // As Burn's own products: the shapes are right, so only its own kernels can be wrong.
-        let each = each.unwrap_or_else(|error| panic!("a matrix product: {error:?}"));
-        let part = Cube::float_sum_dim(each, 0);
-        sum = Some(match sum {
-            Some(sum) => Cube::float_add(sum, part),
-            None => part,
-        });
-    }
-    let sum = sum.expect("ours() lets no empty batch in");
-    Cube::float_reshape(sum, [outputs, channels, kernel, kernel].into())
-}
-
-impl Patches {
-    /// Those that a convolution reads.
-    fn of_x(kernel: usize, at: Placement, height: usize, width: usize) -> Self {
-        let Placement { stride, padding } = at;
-        Self { kernel, stride, lattice: 1, padding, height, width, turned: false }
-    }
-
-    /// Whether a patch is a pixel, and columns of them are the image itself.
-    fn are_pixels(&self) -> bool {
-        [self.kernel, self.stride, self.lattice] == [1; 3] && self.padding == 0
-    }
-}
-
-/// `[B, C K K, H' W']`
-fn columns(x: CubeTensor, patches: Patches) -> CubeTensor {
-    if patches.are_pixels() {
-        let [batch, channels, height, width] = x.shape().dims();
-        return Cube::float_reshape(x, [batch, channels, height * width].into());
-    }
-    unfold(x, patches)
-}
-
-/// What the columns of one image take.
-fn column_bytes(x: &CubeTensor, patches: Patches) -> usize {
-    if patches.are_pixels() {
-        return 0;
-    }
-    let taps = patches.kernel * patches.kernel;
-    x.shape()[1] * taps * patches.height * patches.width * x.dtype.size()
-}
-
-/// `compute` of every part of the batch, one after the other.
-fn over_parts(
-    x: CubeTensor,
-    patches: Patches,
-    compute: impl Fn(CubeTensor) -> CubeTensor,
-) -> CubeTensor {
-    let parts: Vec<_> = parts(&x, column_bytes(&x, patches)).collect();
-    if parts.len() == 1 {
-        return compute(x);
-    }
-    Cube::float_cat(parts.into_iter().map(|images| compute(part(&x, images))).collect(), 0)
-}
-
-/// So many images at a time that [`MOST`], and what the device lets one buffer have, is enough for
-/// what each takes; at least one.
-fn parts(x: &CubeTensor, bytes_an_image: usize) -> impl Iterator<Item = Range<usize>> {
-    let batch = x.shape()[0];
-    let at_once = (MOST.min(largest_buffer(x)) / bytes_an_image.max(1)).max(1);
-    (0..batch).step_by(at_once).map(move |start| start..(start + at_once).min(batch))
-}
-
-/// These images; all of them without a copy.
-fn part(x: &CubeTensor, images: Range<usize>) -> CubeTensor {
-    if images.len() == x.shape()[0] {
-        return x.clone();
-    }
-    Cube::float_slice(x.clone(), &[Slice::from(images)])
+/// Burn's operations. Without `autotune` its only kernel sums 16 bits in 16 bits, and so is given f32.
+#[cfg(any(feature = "autotune", feature = "fusion"))]
+impl super::kernels::ConvKernels for burn::backend::Cube {
+    const WIDENS: bool = !cfg!(feature = "autotune");
 }

@@ -1,12 +1,13 @@
-//! A batch that goes in parts, which a limit of few bytes makes of any batch here. Whole convolutions
-//! are held against the CPU with the programs' tests, on any GPU.
+//! A batch computed in parts. In tests the limit is so few bytes that every batch is.
+//!
+//! Other tests compare whole convolutions on a GPU with the CPU (`tests/flows/gpu_kernels.rs`).
 
 use burn::tensor::wgpu::WgpuOptions;
 use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 
 use crate::conv2d;
 
-/// Output and gradients of x and weight, of 7 images.
+/// Computes the output, and the gradients of x and weight, of 7 images.
 fn convolution(device: &Device, side: usize) -> Vec<TensorData> {
     let tensor = |shape: [usize; 4], factor: usize| {
         let values: Vec<f32> =
@@ -21,11 +22,11 @@ fn convolution(device: &Device, side: usize) -> Vec<TensorData> {
     std::iter::once(y.into_data()).chain(gradients.map(Tensor::into_data)).collect()
 }
 
-/// An image's columns take 6912 bytes at a side of 8, so that each is a part, and 1728 at 4: a part has
-/// several, and the last is shorter. Sums of up to 448 products below a quarter, at most about ten, in
-/// another order.
+/// An image's columns take 6912 bytes at a side of 8, so each image is a part. At a side of 4 they take
+/// 1728 bytes: a part has several images, and the last part is shorter. The sums have up to 448 products
+/// below a quarter, and are at most about ten; their order differs between the two devices.
 #[test]
-fn parts_of_a_batch_are_its_whole() {
+fn a_batch_in_parts_equals_the_whole() {
     if std::env::var_os("HALFSTEP_REQUIRE_WGPU").is_none() {
         println!("not run: HALFSTEP_REQUIRE_WGPU is not set");
         return;

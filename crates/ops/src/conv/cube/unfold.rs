@@ -1,4 +1,4 @@
-//! An image as columns of patches (im2col).
+//! An image laid out as columns of patches (im2col).
 
 use burn::backend::TensorMetadata;
 use burn::backend::cubecl::dtype_to_storage_type;
@@ -7,35 +7,37 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
-/// Which patches, and how each is laid out.
+/// Which patches to take, and how to lay out each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patches {
     pub(super) kernel: usize,
-    /// Steps between neighbouring patches, in places of the lattice.
+    /// Places of the lattice from one patch to the next.
     pub(super) stride: usize,
-    /// x stands on every lattice-th place, and zeros between: 1 for x as it is.
+    /// x lies on every `lattice`-th place, with zeros between; 1 is x as it is.
     pub(super) lattice: usize,
     pub(super) padding: usize,
+    /// Rows and columns of patches.
     pub(super) height: usize,
     pub(super) width: usize,
-    /// Whether a patch's values come in reverse order, as for a kernel turned by half a turn.
-    pub(super) turned: bool,
+    /// Whether a patch's values are in reverse order, as for a kernel rotated by 180 degrees.
+    pub(super) reversed: bool,
 }
 
-/// `[B, C, H, W] -> [B, C K K, height width]`: the patch at each place, zeros outside x.
+/// Lays out the patch at each place, with zeros outside x:
+/// `[B, C, H, W] -> [B, C K K, height width]`.
 pub(super) fn unfold(x: CubeTensor, patches: Patches) -> CubeTensor {
     let [batch, channels, ..] = x.shape().dims::<4>();
-    let Patches { kernel, stride, lattice, padding, height, width, turned } = patches;
+    let Patches { kernel, stride, lattice, padding, height, width, reversed } = patches;
     let shape = [batch, channels * kernel * kernel, height * width];
-    let (client, device) = (x.client.clone(), x.device.clone());
-    let columns = empty_device_contiguous_dtype(client.clone(), device, shape.into(), x.dtype);
+    let (client, device, dtype) = (x.client.clone(), x.device.clone(), x.dtype);
+    let columns = empty_device_contiguous_dtype(client.clone(), device, shape.into(), dtype);
     let places = batch * channels * height * width;
     let cube = CubeDim::new(&client, places);
     unfold_kernel::launch(
         &client,
         calculate_cube_count_elemwise(&client, places, cube),
         cube,
-        x.clone().into_tensor_arg(),
+        x.into_tensor_arg(),
         columns.clone().into_tensor_arg(),
         height,
         width,
@@ -43,15 +45,16 @@ pub(super) fn unfold(x: CubeTensor, patches: Patches) -> CubeTensor {
         lattice,
         padding,
         kernel,
-        turned,
-        dtype_to_storage_type(x.dtype),
+        reversed,
+        dtype_to_storage_type(dtype),
     );
     columns
 }
 
-/// A thread writes the patch of one place in one channel; neighbours in a row are neighbours in memory.
+/// Each thread writes the patch at one place of one channel. Neighbours in a row are neighbours in
+/// memory.
 #[cube(launch)]
-#[allow(clippy::too_many_arguments)] // each is one word of the kernel's
+#[allow(clippy::too_many_arguments)] // each is one argument of the kernel
 fn unfold_kernel<F: Float>(
     x: &Tensor<F>,
     columns: &mut Tensor<F>,
@@ -61,7 +64,7 @@ fn unfold_kernel<F: Float>(
     lattice: usize,
     padding: usize,
     #[comptime] kernel: usize,
-    #[comptime] turned: bool,
+    #[comptime] reversed: bool,
     #[define(F)] _dtype: ElemType,
 ) {
     let pixels = height * width;
@@ -90,7 +93,7 @@ fn unfold_kernel<F: Float>(
                 value = x[start + y * x.stride(2) + x_place * x.stride(3)];
             }
         }
-        let at = comptime!(if turned { taps - 1 - tap } else { tap });
+        let at = comptime!(if reversed { taps - 1 - tap } else { tap });
         columns[first + at * pixels] = value;
     }
 }

@@ -1,40 +1,10 @@
-//! The kernels of a group normalisation: a block of threads for each group of each image.
+//! The kernels of a group normalisation: one block of threads for each group of each image.
 
 use cubecl::prelude::*;
 
-/// The sum of all threads' values, in every thread.
-#[cube]
-fn sum_of_cube(value: f32, sums: &mut Shared<[f32]>, #[comptime] threads: usize) -> f32 {
-    let unit = UNIT_POS_X as usize;
-    sync_cube();
-    sums[unit] = value;
-    sync_cube();
-    let mut half = comptime!(threads / 2).runtime();
-    while half > 0 {
-        if unit < half {
-            sums[unit] += sums[unit + half];
-        }
-        sync_cube();
-        half /= 2;
-    }
-    sums[0]
-}
-
-/// What is added to each value of a plane: its shift, or nothing.
-#[cube]
-fn shift_of(shift: &Tensor<f32>, plane: usize, #[comptime] shifted: bool) -> f32 {
-    if shifted { shift[plane] } else { 0.0f32.runtime() }
-}
-
-/// The shifted value, which is what is normalised.
-#[cube]
-fn value_at<F: Float>(x: &Tensor<F>, place: usize, moved: f32) -> f32 {
-    f32::cast_from(x[place]) + moved
-}
-
-/// y, and the statistics that the backward pass needs.
+/// Computes y, and the statistics that the backward pass needs.
 #[cube(launch)]
-#[allow(clippy::too_many_arguments)] // each is a tensor or one word of the kernel's
+#[allow(clippy::too_many_arguments)] // each is one argument of the kernel
 pub(super) fn forward_kernel<F: Float>(
     x: &Tensor<F>,
     shift: &Tensor<f32>,
@@ -51,66 +21,61 @@ pub(super) fn forward_kernel<F: Float>(
     #[comptime] silu: bool,
     #[define(F)] _dtype: ElemType,
 ) {
-    let groups = CUBE_COUNT_X as usize;
-    let group = CUBE_POS_X as usize;
-    let image = CUBE_POS_Y as usize;
     let unit = UNIT_POS_X as usize;
-    let first = (image * groups + group) * in_group; // the group's first plane of b C + c
-    let first_channel = group * in_group;
+    let group = group_of_block(in_group);
     let values = f32::cast_from((in_group * pixels) as u32);
     let mut sums = Shared::<[f32]>::new_slice(threads);
 
     let mut sum = 0.0f32;
     for c in 0..in_group {
-        let plane = (first + c) * pixels;
-        let moved = shift_of(shift, first + c, shifted);
+        let plane = plane_at(shift, group.first_plane + c, pixels, shifted);
         let mut pixel = unit;
         while pixel < pixels {
-            sum += value_at(x, plane + pixel, moved);
+            sum += value_at(x, &plane, pixel);
             pixel += threads;
         }
     }
-    let mean = sum_of_cube(sum, &mut sums, threads) / values;
+    let mean = sum_of_block(sum, &mut sums, threads) / values;
 
     let mut squares = 0.0f32;
     for c in 0..in_group {
-        let plane = (first + c) * pixels;
-        let moved = shift_of(shift, first + c, shifted);
+        let plane = plane_at(shift, group.first_plane + c, pixels, shifted);
         let mut pixel = unit;
         while pixel < pixels {
-            let centred = value_at(x, plane + pixel, moved) - mean;
+            let centred = value_at(x, &plane, pixel) - mean;
             squares += centred * centred;
             pixel += threads;
         }
     }
-    let variance = sum_of_cube(squares, &mut sums, threads) / values;
-    let inverse_std = 1.0 / (variance + epsilon).sqrt();
+    let variance = sum_of_block(squares, &mut sums, threads) / values;
+    let moments = Moments { mean, inverse_std: 1.0 / (variance + epsilon).sqrt() };
 
     for c in 0..in_group {
-        let plane = (first + c) * pixels;
-        let moved = shift_of(shift, first + c, shifted);
-        let scale = weight[first_channel + c];
-        let offset = bias[first_channel + c];
+        let plane = plane_at(shift, group.first_plane + c, pixels, shifted);
+        let affine = affine_at(weight, bias, group.first_channel + c);
         let mut pixel = unit;
         while pixel < pixels {
-            let n = (value_at(x, plane + pixel, moved) - mean) * inverse_std;
-            let u = n * scale + offset;
+            let n = normalised(x, &plane, pixel, &moments);
+            let u = n * affine.weight + affine.bias;
             let out = if silu { u / (1.0 + (-u).exp()) } else { u };
-            y[plane + pixel] = F::cast_from(out);
+            y[plane.start + pixel] = F::cast_from(out);
             pixel += threads;
         }
     }
     if unit == 0 {
-        mean_out[image * groups + group] = mean;
-        inverse_std_out[image * groups + group] = inverse_std;
+        mean_out[group.index] = moments.mean;
+        inverse_std_out[group.index] = moments.inverse_std;
     }
 }
 
-/// With u = weight n + bias, n the normalised values, du its gradient and the means over the group:
-/// `dx = inverse_std (weight du - mean(weight du) - n mean(weight du n))`. Of each channel of each
-/// image the sums of `du`, `du n` and dx are the gradients of bias, weight and shift.
+/// Computes the gradient of x, and for each channel of each image the gradients of shift, weight and
+/// bias.
+///
+/// With u = weight n + bias, where n is the normalised value, du the gradient of u, and the means over
+/// the group, `dx = inverse_std (weight du - mean(weight du) - n mean(weight du n))`. A channel's sums of
+/// `du`, `du n` and dx are the gradients of bias, weight and shift.
 #[cube(launch)]
-#[allow(clippy::too_many_arguments)] // each is a tensor or one word of the kernel's
+#[allow(clippy::too_many_arguments)] // each is one argument of the kernel
 pub(super) fn backward_kernel<F: Float>(
     x: &Tensor<F>,
     grad: &Tensor<F>,
@@ -130,71 +95,135 @@ pub(super) fn backward_kernel<F: Float>(
     #[comptime] silu: bool,
     #[define(F)] _dtype: ElemType,
 ) {
-    let groups = CUBE_COUNT_X as usize;
-    let group = CUBE_POS_X as usize;
-    let image = CUBE_POS_Y as usize;
     let unit = UNIT_POS_X as usize;
-    let first = (image * groups + group) * in_group;
-    let first_channel = group * in_group;
-    let mean = mean_in[image * groups + group];
-    let inverse_std = inverse_std_in[image * groups + group];
+    let group = group_of_block(in_group);
+    let moments = Moments { mean: mean_in[group.index], inverse_std: inverse_std_in[group.index] };
     let mut sums = Shared::<[f32]>::new_slice(threads);
 
-    let mut of_group = 0.0f32;
-    let mut of_group_n = 0.0f32;
+    let mut group_dn = 0.0f32;
+    let mut group_dn_n = 0.0f32;
     for c in 0..in_group {
-        let plane = (first + c) * pixels;
-        let moved = shift_of(shift, first + c, shifted);
-        let scale = weight[first_channel + c];
-        let offset = bias[first_channel + c];
+        let plane = plane_at(shift, group.first_plane + c, pixels, shifted);
+        let affine = affine_at(weight, bias, group.first_channel + c);
         let mut sum = 0.0f32;
         let mut sum_n = 0.0f32;
         let mut pixel = unit;
         while pixel < pixels {
-            let n = (value_at(x, plane + pixel, moved) - mean) * inverse_std;
-            let du = slope(n * scale + offset, silu) * f32::cast_from(grad[plane + pixel]);
+            let n = normalised(x, &plane, pixel, &moments);
+            let du = u_grad(grad, plane.start + pixel, n, &affine, silu);
             sum += du;
             sum_n += du * n;
             pixel += threads;
         }
-        let sum = sum_of_cube(sum, &mut sums, threads);
-        let sum_n = sum_of_cube(sum_n, &mut sums, threads);
-        of_group += sum * scale;
-        of_group_n += sum_n * scale;
+        let sum = sum_of_block(sum, &mut sums, threads);
+        let sum_n = sum_of_block(sum_n, &mut sums, threads);
+        group_dn += sum * affine.weight;
+        group_dn_n += sum_n * affine.weight;
         if unit == 0 {
-            bias_grad[first + c] = sum;
-            weight_grad[first + c] = sum_n;
+            bias_grad[group.first_plane + c] = sum;
+            weight_grad[group.first_plane + c] = sum_n;
         }
     }
     let values = f32::cast_from((in_group * pixels) as u32);
-    let mean_dn = of_group / values;
-    let mean_dn_n = of_group_n / values;
+    let mean_dn = group_dn / values;
+    let mean_dn_n = group_dn_n / values;
 
     for c in 0..in_group {
-        let plane = (first + c) * pixels;
-        let moved = shift_of(shift, first + c, shifted);
-        let scale = weight[first_channel + c];
-        let offset = bias[first_channel + c];
+        let plane = plane_at(shift, group.first_plane + c, pixels, shifted);
+        let affine = affine_at(weight, bias, group.first_channel + c);
         let mut sum = 0.0f32;
         let mut pixel = unit;
         while pixel < pixels {
-            let n = (value_at(x, plane + pixel, moved) - mean) * inverse_std;
-            let du = slope(n * scale + offset, silu) * f32::cast_from(grad[plane + pixel]);
-            let value = (du * scale - mean_dn - n * mean_dn_n) * inverse_std;
-            dx[plane + pixel] = F::cast_from(value);
+            let n = normalised(x, &plane, pixel, &moments);
+            let du = u_grad(grad, plane.start + pixel, n, &affine, silu);
+            let value = (du * affine.weight - mean_dn - n * mean_dn_n) * moments.inverse_std;
+            dx[plane.start + pixel] = F::cast_from(value);
             sum += value;
             pixel += threads;
         }
         if shifted {
-            let sum = sum_of_cube(sum, &mut sums, threads);
+            let sum = sum_of_block(sum, &mut sums, threads);
             if unit == 0 {
-                shift_grad[first + c] = sum;
+                shift_grad[group.first_plane + c] = sum;
             }
         }
     }
 }
 
-/// `d silu(u) / du = s (1 + u (1 - s))`, s the sigmoid of u; 1 without SiLU.
+/// The group of an image that a block of threads computes.
+#[derive(CubeType)]
+struct Group {
+    /// Counted through all images.
+    index: usize,
+    /// Its first plane, counted through all images: b C + c.
+    first_plane: usize,
+    first_channel: usize,
+}
+
+#[cube]
+fn group_of_block(in_group: usize) -> Group {
+    let group = CUBE_POS_X as usize;
+    let index = CUBE_POS_Y as usize * CUBE_COUNT_X as usize + group;
+    Group { index, first_plane: index * in_group, first_channel: group * in_group }
+}
+
+/// A channel of an image: where it starts, and what is added to each of its values.
+#[derive(CubeType)]
+struct Plane {
+    start: usize,
+    shift: f32,
+}
+
+#[cube]
+fn plane_at(shift: &Tensor<f32>, index: usize, pixels: usize, #[comptime] shifted: bool) -> Plane {
+    let shift = if shifted { shift[index] } else { 0.0f32.runtime() };
+    Plane { start: index * pixels, shift }
+}
+
+/// A channel's weight and bias.
+#[derive(CubeType)]
+struct Affine {
+    weight: f32,
+    bias: f32,
+}
+
+#[cube]
+fn affine_at(weight: &Tensor<f32>, bias: &Tensor<f32>, channel: usize) -> Affine {
+    Affine { weight: weight[channel], bias: bias[channel] }
+}
+
+/// A group's mean and inverse standard deviation.
+#[derive(CubeType)]
+struct Moments {
+    mean: f32,
+    inverse_std: f32,
+}
+
+/// Reads the shifted value.
+#[cube]
+fn value_at<F: Float>(x: &Tensor<F>, plane: &Plane, pixel: usize) -> f32 {
+    f32::cast_from(x[plane.start + pixel]) + plane.shift
+}
+
+/// Computes the normalised value.
+#[cube]
+fn normalised<F: Float>(x: &Tensor<F>, plane: &Plane, pixel: usize, moments: &Moments) -> f32 {
+    (value_at(x, plane, pixel) - moments.mean) * moments.inverse_std
+}
+
+/// Computes the gradient of u from that of y at this place.
+#[cube]
+fn u_grad<F: Float>(
+    grad: &Tensor<F>,
+    place: usize,
+    n: f32,
+    affine: &Affine,
+    #[comptime] silu: bool,
+) -> f32 {
+    slope(n * affine.weight + affine.bias, silu) * f32::cast_from(grad[place])
+}
+
+/// Computes `d silu(u) / du = s (1 + u (1 - s))`, where s is the sigmoid of u; 1 without SiLU.
 #[cube]
 fn slope(u: f32, #[comptime] silu: bool) -> f32 {
     if silu {
@@ -203,4 +232,22 @@ fn slope(u: f32, #[comptime] silu: bool) -> f32 {
     } else {
         1.0f32.runtime()
     }
+}
+
+/// Sums the values of all threads; every thread gets the sum.
+#[cube]
+fn sum_of_block(value: f32, sums: &mut Shared<[f32]>, #[comptime] threads: usize) -> f32 {
+    let unit = UNIT_POS_X as usize;
+    sync_cube();
+    sums[unit] = value;
+    sync_cube();
+    let mut half = comptime!(threads / 2).runtime();
+    while half > 0 {
+        if unit < half {
+            sums[unit] += sums[unit + half];
+        }
+        sync_cube();
+        half /= 2;
+    }
+    sums[0]
 }

@@ -1,19 +1,19 @@
-//! The work on one group of one image.
+//! Group normalisation of one group of one image.
 
 use pulp::{Simd, WithSimd};
 
+use crate::cpu::exp::sigmoid;
 use crate::cpu::lanes::{map, map_with_sums, sums};
-use crate::cpu::sigmoid::sigmoid;
 
-/// Mean and inverse standard deviation of a group of an image.
+/// The mean and the inverse standard deviation of a group of an image.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moments {
-    /// In f64, since what f32 rounds off may be large beside the deviation.
+    /// In f64: the rounding error of f32 may be large beside the deviation.
     pub(crate) mean: f64,
     pub(crate) inverse_std: f32,
 }
 
-/// A [`super::Norm`] seen from one group of one image.
+/// The normalisation of one group of one image.
 pub(crate) struct Group<'a> {
     pub(crate) pixels: usize,
     pub(crate) epsilon: f64,
@@ -28,8 +28,8 @@ impl Group<'_> {
         self.shift.map_or(0.0, |shift| f64::from(shift[channel]))
     }
 
-    /// What is added to a channel's values to have them about `centre`, as a sum: beside a small
-    /// deviation, what f32 rounds off may be large.
+    /// Computes what centres a channel's values about `centre` when added to them, as a sum of two f32:
+    /// beside a small deviation the rounding error of one may be large.
     fn offset(&self, channel: usize, centre: f64) -> [f32; 2] {
         let offset = self.shift(channel) - centre;
         let rounded = offset as f32;
@@ -37,9 +37,10 @@ impl Group<'_> {
     }
 }
 
+/// The forward pass of a group.
 pub(crate) struct Forward<'a> {
     pub(crate) group: Group<'a>,
-    /// x, and in the end y.
+    /// Holds x, and y at the end.
     pub(crate) y: &'a mut [f32],
 }
 
@@ -78,9 +79,9 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// A first mean as the first value plus the mean distance from it; then mean and variance from
-/// distances and squares about that. The second sum of distances is small and so nearly exact; no
-/// digits are lost to values that lie far from zero.
+/// Computes a first mean: the first value plus the mean distance from it. Then computes mean and variance
+/// from distances and squares about that. The second sum of distances is small and so nearly exact:
+/// values far from zero lose no digits.
 #[inline(always)]
 fn moments<S: Simd>(simd: S, group: &Group<'_>, x: &[f32]) -> Moments {
     let count = x.len() as f64;
@@ -123,7 +124,7 @@ fn moments<S: Simd>(simd: S, group: &Group<'_>, x: &[f32]) -> Moments {
     Moments { mean: centre + beside, inverse_std }
 }
 
-/// Of one channel of one image: its part of the gradients of weight and bias, and that of shift.
+/// One channel's part of the gradients of weight and bias in one image, and its gradient of the shift.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChannelSums {
     pub(crate) weight: f64,
@@ -131,11 +132,12 @@ pub(crate) struct ChannelSums {
     pub(crate) shift: f64,
 }
 
+/// The backward pass of a group.
 pub(crate) struct Backward<'a> {
     pub(crate) group: Group<'a>,
     pub(crate) x: &'a [f32],
     pub(crate) moments: Moments,
-    /// The gradient of y, and in the end that of x.
+    /// Holds the gradient of y, and that of x at the end.
     pub(crate) grad: &'a mut [f32],
     pub(crate) sums: &'a mut [ChannelSums],
 }
@@ -143,10 +145,10 @@ pub(crate) struct Backward<'a> {
 impl WithSimd for Backward<'_> {
     type Output = ();
 
-    /// First the gradient of u = weight n + bias, n the normalised value, in place of that of y.
-    /// Then, with w = weight and the means over the group,
-    /// `dx = inverse_std (w du - mean(w du) - n mean(w du n))`; the gradient of shift is the sum of
-    /// that over the channel's pixels.
+    /// Replaces the gradient of y by that of u = weight n + bias, where n is the normalised value. Then,
+    /// with w = weight and the means over the group,
+    /// `dx = inverse_std (w du - mean(w du) - n mean(w du n))`. The gradient of the shift is the sum of
+    /// dx over the channel's pixels.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { group, x, moments, grad, sums } = self;
@@ -163,7 +165,7 @@ impl WithSimd for Backward<'_> {
                 weight: group.weight[c],
                 bias: group.bias[c],
             };
-            // That of shift is the sum of n until it is finished below.
+            // `sums.shift` holds the sum of n until it is completed below.
             [sums.weight, sums.bias, sums.shift] = if group.silu {
                 channel.u_grad::<S, true>(simd, x, du)
             } else {
@@ -200,20 +202,20 @@ impl WithSimd for Backward<'_> {
     }
 }
 
-/// What the pixels of one channel of one image have in common.
+/// What the pixels of one channel of one image share.
 struct Channel {
     offset: f32,
     inverse_std: f32,
-    /// What the offset's rounding leaves: `n = (x + offset) inverse_std + rest`
+    /// Corrects the offset's rounding: `n = (x + offset) inverse_std + rest`
     rest: f32,
     weight: f32,
     bias: f32,
 }
 
 impl Channel {
-    /// Turns the gradient of y into that of u; gives the sums of `du n`, du and n.
+    /// Replaces the gradient of y by that of u; returns the sums of `du n`, du and n.
     ///
-    /// `d(u s) / du = s (1 + u (1 - s))`, s the sigmoid of u.
+    /// `d(u s) / du = s (1 + u (1 - s))`, where s is the sigmoid of u.
     #[inline(always)]
     fn u_grad<S: Simd, const SILU: bool>(self, simd: S, x: &[f32], grad: &mut [f32]) -> [f64; 3] {
         let [offset, inverse_std, rest, weight, bias] =

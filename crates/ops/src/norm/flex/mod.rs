@@ -1,107 +1,99 @@
-//! Group normalisation: one pass over memory forward, one backward.
-//!
-//! A group of one image is small enough to stay in a core's cache, so what needs several sweeps
-//! (the mean, then the variance about it, then the values) reads it from there. Threads share out
-//! the groups of all images and never a sum.
+//! Group normalisation on the CPU.
 
-use pulp::Arch;
-use rayon::prelude::*;
-
+mod batch;
 mod group;
 
-use group::{Backward, ChannelSums, Forward, Group};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, TensorMetadata};
 
-pub(crate) use group::Moments;
+use super::composed;
+use super::inputs::{NormGrads, NormInputs, NormOptions, Statistics};
+use super::kernels::NormKernels;
+use crate::cpu::{owned, supports, tensor, values, values_mut};
+use batch::Norm;
+use group::Moments;
 
-/// What is done to all images: the sizes, and the values that belong to channels.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Norm<'a> {
-    pub(crate) channels: usize,
-    pub(crate) groups: usize,
-    /// Of a channel.
-    pub(crate) pixels: usize,
-    pub(crate) epsilon: f64,
-    pub(crate) silu: bool,
-    /// Added to x before all else: `[B, C]`
-    pub(crate) shift: Option<&'a [f32]>,
-    pub(crate) weight: &'a [f32],
-    pub(crate) bias: &'a [f32],
-}
+type FlexTensor = FloatTensor<Flex>;
 
-/// The gradients of all inputs but x.
-pub(crate) struct ParameterGrads {
-    /// `[B, C]`
-    pub(crate) shift: Vec<f32>,
-    pub(crate) weight: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
-}
-
-impl<'a> Norm<'a> {
-    /// Turns x `[B, C, H, W]` into y; gives the moments of `[B, G]`.
-    pub(crate) fn forward(&self, x: &mut [f32]) -> Vec<Moments> {
-        let len = self.group_channels() * self.pixels;
-        let mut moments = vec![Moments::default(); x.len() / len];
-        x.par_chunks_mut(len).zip(&mut moments).enumerate().with_min_len(fair_share(len)).for_each(
-            |(i, (y, moments))| {
-                *moments = Arch::new().dispatch(Forward { group: self.group(i), y });
-            },
-        );
-        moments
-    }
-
-    /// Turns the gradient of y `[B, C, H, W]` into that of x.
-    pub(crate) fn backward(
-        &self,
-        x: &[f32],
-        moments: &[Moments],
-        grad: &mut [f32],
-    ) -> ParameterGrads {
-        let len = self.group_channels() * self.pixels;
-        let mut sums = vec![ChannelSums::default(); x.len() / self.pixels];
-        grad.par_chunks_mut(len)
-            .zip(x.par_chunks(len))
-            .zip(sums.par_chunks_mut(self.group_channels()))
-            .zip(moments)
-            .enumerate()
-            .with_min_len(fair_share(len))
-            .for_each(|(i, (((grad, x), sums), &moments))| {
-                let group = self.group(i);
-                Arch::new().dispatch(Backward { group, x, moments, grad, sums });
-            });
-
-        let over_images = |of: fn(&ChannelSums) -> f64| {
-            (0..self.channels)
-                .map(|c| sums[c..].iter().step_by(self.channels).map(of).sum::<f64>() as f32)
-                .collect()
-        };
-        ParameterGrads {
-            weight: over_images(|sums| sums.weight),
-            bias: over_images(|sums| sums.bias),
-            shift: sums.iter().map(|sums| sums.shift as f32).collect(),
+/// f32 is computed by the kernels here, every other type by Burn's operations.
+impl NormKernels for Flex {
+    fn norm_forward(
+        inputs: NormInputs<Flex>,
+        options: NormOptions,
+    ) -> (FlexTensor, Statistics<Flex>) {
+        if !supports(&inputs.x) {
+            return composed::forward(inputs, options);
         }
+        let [batch, ..] = inputs.x.shape().dims::<4>();
+        let parameters = Parameters::new(&inputs);
+        let mut y = owned(inputs.x);
+        let moments = parameters.norm(&y, options).forward(values_mut(&mut y));
+        let shape = [batch, options.groups, 1];
+        let mean = tensor(moments.iter().map(|moments| moments.mean).collect(), shape);
+        let inverse_std =
+            tensor(moments.iter().map(|moments| moments.inverse_std).collect(), shape);
+        (y, Statistics { mean, inverse_std })
     }
 
-    fn group_channels(&self) -> usize {
-        self.channels / self.groups
-    }
-
-    /// Group `i` counted through all images.
-    fn group(&self, i: usize) -> Group<'a> {
-        let each = self.group_channels();
-        let first = i % self.groups * each;
-        Group {
-            pixels: self.pixels,
-            epsilon: self.epsilon,
-            silu: self.silu,
-            shift: self.shift.map(|shift| &shift[i * each..][..each]),
-            weight: &self.weight[first..][..each],
-            bias: &self.bias[first..][..each],
+    fn norm_backward(
+        inputs: NormInputs<Flex>,
+        statistics: Statistics<Flex>,
+        grad: FlexTensor,
+        options: NormOptions,
+    ) -> NormGrads<Flex> {
+        if !supports(&inputs.x) {
+            return composed::backward(inputs, statistics, grad, options);
+        }
+        let [batch, channels, ..] = inputs.x.shape().dims::<4>();
+        let parameters = Parameters::new(&inputs);
+        let x = inputs.x.to_contiguous();
+        let means = statistics.mean.as_slice::<f64>().expect("made by norm_forward");
+        let moments: Vec<Moments> = means
+            .iter()
+            .zip(values(&statistics.inverse_std))
+            .map(|(&mean, &inverse_std)| Moments { mean, inverse_std })
+            .collect();
+        let mut grad = owned(grad);
+        let sums =
+            parameters.norm(&x, options).backward(values(&x), &moments, values_mut(&mut grad));
+        NormGrads {
+            x: grad,
+            shift: inputs.shift.map(|_| tensor(sums.shift, [batch, channels])),
+            weight: tensor(sums.weight, [channels]),
+            bias: tensor(sums.bias, [channels]),
         }
     }
 }
 
-/// How many groups are worth sharing out.
-fn fair_share(len: usize) -> usize {
-    const VALUES: usize = 8192;
-    (VALUES / len).max(1)
+/// All inputs but x, contiguous.
+struct Parameters {
+    shift: Option<FlexTensor>,
+    weight: FlexTensor,
+    bias: FlexTensor,
+}
+
+impl Parameters {
+    fn new(inputs: &NormInputs<Flex>) -> Self {
+        Self {
+            shift: inputs.shift.as_ref().map(FlexTensor::to_contiguous),
+            weight: inputs.weight.to_contiguous(),
+            bias: inputs.bias.to_contiguous(),
+        }
+    }
+
+    /// The normalisation of an x with these parameters.
+    fn norm(&self, x: &FlexTensor, options: NormOptions) -> Norm<'_> {
+        let [_, channels, height, width] = x.shape().dims();
+        let NormOptions { groups, epsilon, silu } = options;
+        Norm {
+            channels,
+            groups,
+            pixels: height * width,
+            epsilon,
+            silu,
+            shift: self.shift.as_ref().map(values),
+            weight: values(&self.weight),
+            bias: values(&self.bias),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The forward pass and the data gradient.
+//! The output and the gradient of x, by Winograd's method.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -6,13 +6,13 @@ use rayon::prelude::*;
 use super::tiles::{Tiles, Tiling, Windows, element_stride};
 use super::weight::{Weight, WeightPanel};
 use super::{ELEMENTS, TILE, WINDOW, transform};
-use crate::conv::flex::pack::Buffer;
 use crate::conv::flex::shape::{ConvShape, images_together};
+use crate::cpu::buffer::Buffer;
 use crate::cpu::product::{Product, panel_width};
-use crate::cpu::spares::Spares;
 use crate::cpu::transpose::transpose;
+use crate::cpu::workspace::WorkspacePool;
 
-/// `[B, C, H, W] -> [B, O, H', W']`
+/// Computes the output: `[B, C, H, W] -> [B, O, H', W']`.
 pub(crate) fn forward(
     shape: &ConvShape,
     x: &[f32],
@@ -23,30 +23,32 @@ pub(crate) fn forward(
     Correlation {
         input: [shape.channels, shape.height, shape.width],
         output,
-        tiling: Tiling::of(output[1], output[2]),
-        padding: shape.padding,
-        weight: Weight::as_it_is(weight, shape),
+        tiling: Tiling::new(output[1], output[2]),
+        padding: shape.at.padding,
+        weight: Weight::unchanged(weight, shape),
         bias,
     }
     .run(shape.batch, x)
 }
 
-/// The gradient of x, `[B, C, H, W]`, from that of the output, `[B, O, H', W']`.
+/// Computes the gradient of x, `[B, C, H, W]`, from that of the output, `[B, O, H', W']`.
 pub(crate) fn x_grad(shape: &ConvShape, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     Correlation {
         input: [shape.outputs, shape.out_height(), shape.out_width()],
         output: [shape.channels, shape.height, shape.width],
-        tiling: Tiling::of(shape.height, shape.width),
-        padding: 2 - shape.padding,
-        weight: Weight::turned(weight, shape),
+        tiling: Tiling::new(shape.height, shape.width),
+        padding: 2 - shape.at.padding,
+        weight: Weight::rotated(weight, shape),
         bias: None,
     }
     .run(shape.batch, grad)
 }
 
+/// A computation whose output tiles are each computed from the window of the input they see.
 struct Correlation<'a> {
     /// Channels, height, width.
     input: [usize; 3],
+    /// Channels, height, width.
     output: [usize; 3],
     tiling: Tiling,
     padding: usize,
@@ -56,13 +58,13 @@ struct Correlation<'a> {
 
 impl Correlation<'_> {
     fn run(&self, batch: usize, input: &[f32]) -> Vec<f32> {
-        /// So many that reading a panel of the weight pays.
+        /// So many that reading a panel of the weight pays off.
         const TILES: usize = 64;
         let [image_in, image_out]: [usize; 2] =
             [self.input, self.output].map(|image| image.iter().product());
         let [outputs, height, width] = self.output;
         let (plane, width_of_panel) = (height * width, panel_width(outputs));
-        // How images are grouped changes no result, so that there may be a group for each thread.
+        // The grouping of images changes no result, so each thread may have a group.
         let share = batch.div_ceil(rayon::current_num_threads());
         let together = images_together(self.tiling.len(), TILES, share);
         let windows = Windows::of_input(self.tiling, self.input, self.padding);
@@ -72,8 +74,8 @@ impl Correlation<'_> {
             .collect();
 
         let (tiles, images) = (together * self.tiling.len(), together);
-        let inputs = Spares::new(|| (windows.buffer(), Tiles::new(tiles, self.input[0])));
-        let scratches = Spares::new(|| Scratch::new(self.tiling, images, width_of_panel));
+        let inputs = WorkspacePool::new(|| (windows.buffer(), Tiles::new(tiles, self.input[0])));
+        let scratches = WorkspacePool::new(|| Scratch::new(self.tiling, images, width_of_panel));
         let few = together == 1 && batch < rayon::current_num_threads();
         let mut out = vec![0.0; batch * image_out];
         let groups = out.par_chunks_mut(together * image_out);
@@ -85,7 +87,7 @@ impl Correlation<'_> {
                     scratches.lend(|scratch| self.panel(tiles, panel, first, scratch, out));
                 };
                 if few {
-                    // The channels of one image lie together, so its panels can be shared out.
+                    // The channels of one image lie together, so threads can share its panels.
                     let out = out.par_chunks_mut(width_of_panel * plane);
                     out.zip(&panels).enumerate().for_each(panel);
                 } else {
@@ -98,8 +100,8 @@ impl Correlation<'_> {
         out
     }
 
-    /// A panel of output channels, from channel `first` on, of the transformed images; `out` begins
-    /// with that channel.
+    /// Computes a panel of output channels, from channel `first` on, from the transformed images; `out`
+    /// begins with that channel.
     fn panel(
         &self,
         tiles: &Tiles,
@@ -120,7 +122,7 @@ impl Correlation<'_> {
         let cols: Vec<u32> = (0..inputs as u32).collect();
         let stride = element_stride(count, width_of_panel);
         for element in 0..ELEMENTS {
-            let (a, b) = (tiles.of(element), weight.of(element));
+            let (a, b) = (tiles.element(element), weight.element(element));
             let out = &mut products[element * stride..][..count * width_of_panel];
             Product { a, rows: &rows, cols: &cols, b, out, accumulate: false }.run();
         }
@@ -141,7 +143,7 @@ impl Correlation<'_> {
     }
 }
 
-/// What the work on one panel needs.
+/// The working memory for one panel.
 struct Scratch {
     /// `[36, tiles, panel_width]`, with gaps.
     products: Buffer,
@@ -161,10 +163,10 @@ impl Scratch {
     }
 }
 
-/// `A^T m A + bias` for a row of tiles: `[36, tiles, panel_width] -> [4, 4 tiles, panel_width]`.
+/// Computes `A^T m A + bias` for a row of tiles: `[36, tiles, panel_width] -> [4, 4 tiles, panel_width]`.
 struct RowOfTiles<'a> {
     products: &'a [f32],
-    /// From an element to the next.
+    /// Values from one element to the next.
     stride: usize,
     cols: usize,
     bias: &'a [f32],

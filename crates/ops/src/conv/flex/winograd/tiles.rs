@@ -1,9 +1,10 @@
-//! Images as tiles, and transformed tiles in memory.
+//! Images as tiles, and the layout of transformed tiles.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::{ELEMENTS, TILE, WINDOW, transform};
-use crate::conv::flex::pack::{Buffer, Padded, spread};
+use crate::conv::flex::padded::{Padded, spread};
+use crate::cpu::buffer::Buffer;
 
 /// The tiles of an image's output.
 #[derive(Clone, Copy, Debug)]
@@ -13,31 +14,32 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
-    pub(crate) fn of(height: usize, width: usize) -> Self {
+    pub(crate) fn new(height: usize, width: usize) -> Self {
         Self { rows: height.div_ceil(TILE), cols: width.div_ceil(TILE) }
     }
 
+    /// Counts the tiles.
     pub(crate) fn len(&self) -> usize {
         self.rows * self.cols
     }
 }
 
-/// Images of which windows are taken, one a tile, and transformed.
+/// The windows of an image, one for each tile, which are transformed.
 pub(crate) struct Windows {
     tiling: Tiling,
     channels: usize,
     padded: Padded,
-    /// Pixels of a window along an axis.
+    /// The pixels of a window along an axis.
     size: usize,
 }
 
 impl Windows {
-    /// What tiles see of the input.
+    /// Makes the windows of the input that the tiles see.
     pub(crate) fn of_input(tiling: Tiling, image: [usize; 3], padding: usize) -> Self {
         Self::new(tiling, image, padding, WINDOW)
     }
 
-    /// The tiles of the output themselves.
+    /// Makes windows that are the output's tiles themselves.
     pub(crate) fn of_output(tiling: Tiling, image: [usize; 3]) -> Self {
         Self::new(tiling, image, 0, TILE)
     }
@@ -48,12 +50,12 @@ impl Windows {
         Self { tiling, channels: image[0], padded, size }
     }
 
-    /// A buffer for [`Windows::transform_all`].
+    /// Makes a buffer for [`Windows::transform_all`].
     pub(crate) fn buffer(&self) -> Buffer {
         Buffer::zeros(self.padded.len())
     }
 
-    /// Transforms all windows of all images, one image after another.
+    /// Transforms all windows of all images.
     pub(crate) fn transform_all(&self, images: &[f32], packed: &mut Buffer, to: &mut Tiles) {
         for (i, image) in images.chunks_exact(self.padded.image()).enumerate() {
             self.padded.pack(image, packed);
@@ -63,35 +65,37 @@ impl Windows {
     }
 }
 
-/// Transformed tiles: `[panels, 36, tiles, width]`, with gaps, the channels in panels of a width or all
-/// in one panel.
+/// Transformed tiles: `[panels, 36, tiles, width]`, with gaps. The channels are in panels of a width, or
+/// all in one panel.
 pub(crate) struct Tiles {
     values: Buffer,
-    /// From a tile to the next: the width.
+    /// Values from one tile to the next: the width.
     pub(crate) width: usize,
-    /// From an element to the next.
-    element: usize,
+    /// Values from one element to the next.
+    element_stride: usize,
 }
 
 impl Tiles {
+    /// Makes room for tiles with all channels in one panel.
     pub(crate) fn new(tiles: usize, channels: usize) -> Self {
         Self::in_panels(tiles, channels, spread(channels))
     }
 
+    /// Makes room for tiles with their channels in panels of this width.
     pub(crate) fn in_panels(tiles: usize, channels: usize, width: usize) -> Self {
-        let element = element_stride(tiles, width);
+        let element_stride = element_stride(tiles, width);
         let panels = channels.div_ceil(width);
-        Self { values: Buffer::zeros(panels * ELEMENTS * element), width, element }
+        Self { values: Buffer::zeros(panels * ELEMENTS * element_stride), width, element_stride }
     }
 
-    /// Those of one element: `[tiles, width]`
-    pub(crate) fn of(&self, element: usize) -> &[f32] {
-        self.of_panel(0, element)
+    /// Returns one element of all tiles: `[tiles, width]`.
+    pub(crate) fn element(&self, element: usize) -> &[f32] {
+        self.element_of_panel(0, element)
     }
 
-    /// Those of one element of one panel: `[tiles, width]`
-    pub(crate) fn of_panel(&self, panel: usize, element: usize) -> &[f32] {
-        &self.values[(panel * ELEMENTS + element) * self.element..][..self.element]
+    /// Returns one element of all tiles, in one panel: `[tiles, width]`.
+    pub(crate) fn element_of_panel(&self, panel: usize, element: usize) -> &[f32] {
+        &self.values[(panel * ELEMENTS + element) * self.element_stride..][..self.element_stride]
     }
 }
 
@@ -136,7 +140,7 @@ fn windows<S: Simd, const N: usize>(
     let channel_vectors = windows.channels.div_ceil(S::F32_LANES);
     let vectors = |floats: usize| floats / S::F32_LANES;
     let (row, pixel) = (vectors(row), vectors(pixel));
-    let (tile, element) = (vectors(to.width), vectors(to.element));
+    let (tile, element) = (vectors(to.width), vectors(to.element_stride));
     let packed = S::as_simd_f32s(packed).0;
     let to = S::as_mut_simd_f32s(&mut to.values).0;
     for i in 0..windows.tiling.rows {
@@ -160,8 +164,8 @@ fn windows<S: Simd, const N: usize>(
     }
 }
 
-/// From one of the 36 elements to the next, where each has so many rows: the gap keeps them from
-/// competing for few of a cache's sets.
+/// Computes the values from one of the 36 elements to the next, for elements of `rows` rows. The gap
+/// keeps them from competing for few of a cache's sets.
 pub(crate) fn element_stride(rows: usize, width: usize) -> usize {
     rows * width + Buffer::LINE
 }

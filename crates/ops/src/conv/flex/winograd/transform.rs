@@ -1,7 +1,7 @@
-//! The transforms: along one axis, and along both.
+//! Winograd's transforms, along one axis and along both.
 //!
-//! With points p in {0, a, -a, b, -b} and infinity, `M(x) = product of (x - p)` and
-//! `N_p = product over q != p of (p - q)`:
+//! The points p are {0, a, -a, b, -b} and infinity. With `M(x) = product of (x - p)` and
+//! `N_p = product over q != p of (p - q)`, the matrices are
 //!
 //! | matrix | row of point p | row of infinity |
 //! |---|---|---|
@@ -15,11 +15,11 @@ use pulp::Simd;
 
 use super::{TILE, WINDOW};
 
-/// Every number made of these below is exact in f32, but for those of `G`.
+/// a, and below it b. Every number made of them here is exact in f32, except those in `G`.
 const A: f32 = 5.0 / 8.0;
 const B: f32 = 3.0 / 2.0;
 
-/// `B^T x`
+/// Computes `B^T x`.
 #[inline(always)]
 pub(crate) fn input<S: Simd>(simd: S, x: [S::f32s; WINDOW]) -> [S::f32s; WINDOW] {
     let f = Arithmetic(simd);
@@ -34,7 +34,7 @@ pub(crate) fn input<S: Simd>(simd: S, x: [S::f32s; WINDOW]) -> [S::f32s; WINDOW]
     [low, plus_a, minus_a, plus_b, minus_b, high]
 }
 
-/// `G w`
+/// Computes `G w`.
 #[inline(always)]
 pub(crate) fn weight<S: Simd>(simd: S, w: [S::f32s; 3]) -> [S::f32s; WINDOW] {
     let f = Arithmetic(simd);
@@ -45,7 +45,7 @@ pub(crate) fn weight<S: Simd>(simd: S, w: [S::f32s; 3]) -> [S::f32s; WINDOW] {
     [f.scaled(1.0 / N_0, w[0]), plus_a, minus_a, plus_b, minus_b, w[2]]
 }
 
-/// `G^T u`
+/// Computes `G^T u`.
 #[inline(always)]
 pub(crate) fn weight_adjoint<S: Simd>(simd: S, u: [S::f32s; WINDOW]) -> [S::f32s; 3] {
     let f = Arithmetic(simd);
@@ -59,7 +59,7 @@ pub(crate) fn weight_adjoint<S: Simd>(simd: S, u: [S::f32s; WINDOW]) -> [S::f32s
     ]
 }
 
-/// `A^T m`
+/// Computes `A^T m`.
 #[inline(always)]
 pub(crate) fn output<S: Simd>(simd: S, m: [S::f32s; WINDOW]) -> [S::f32s; TILE] {
     let f = Arithmetic(simd);
@@ -73,7 +73,7 @@ pub(crate) fn output<S: Simd>(simd: S, m: [S::f32s; WINDOW]) -> [S::f32s; TILE] 
     ]
 }
 
-/// `A y`
+/// Computes `A y`.
 #[inline(always)]
 pub(crate) fn output_adjoint<S: Simd>(simd: S, y: [S::f32s; TILE]) -> [S::f32s; WINDOW] {
     let f = Arithmetic(simd);
@@ -88,8 +88,8 @@ const N_0: f32 = A * A * B * B;
 const N_A: f32 = 2.0 * A * A * (A * A - B * B);
 const N_B: f32 = 2.0 * B * B * (B * B - A * A);
 
-/// A transform along both axes: `F x F^T`. Loops, because closures inside of `map` and `from_fn` are
-/// not compiled for the vectors of their caller.
+/// Transforms along both axes: `F x F^T`. It uses loops, because closures inside `map` and `from_fn` are
+/// not compiled for their caller's vectors.
 #[inline(always)]
 pub(crate) fn both_axes<S: Simd, const N: usize, const M: usize>(
     simd: S,
@@ -128,19 +128,19 @@ impl<S: Simd> Arithmetic<S> {
         self.0.mul_f32s(self.0.splat_f32s(factor), x)
     }
 
-    /// `x + factor y`
+    /// Computes `x + factor y`.
     #[inline(always)]
     fn add_scaled(self, x: S::f32s, factor: f32, y: S::f32s) -> S::f32s {
         self.0.mul_add_e_f32s(self.0.splat_f32s(factor), y, x)
     }
 
-    /// `even + factor odd`, `even - factor odd`
+    /// Computes `even + factor odd` and `even - factor odd`.
     #[inline(always)]
     fn both(self, even: S::f32s, factor: f32, odd: S::f32s) -> [S::f32s; 2] {
         [self.add_scaled(even, factor, odd), self.add_scaled(even, -factor, odd)]
     }
 
-    /// Sum and difference.
+    /// Computes sum and difference.
     #[inline(always)]
     fn halves(self, plus: S::f32s, minus: S::f32s) -> [S::f32s; 2] {
         [self.0.add_f32s(plus, minus), self.0.sub_f32s(plus, minus)]
@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// Values in [-1, 1] without a pattern.
+    /// Makes pseudorandom values in [-1, 1].
     fn noise<const N: usize>(seed: u32) -> [f32; N] {
         let mut state = seed.wrapping_mul(2_654_435_761) | 1;
         [(); N].map(|()| {
@@ -164,7 +164,7 @@ mod tests {
         })
     }
 
-    /// Products of elements lie below 30 and are added with both signs: 40 roundings of 2e-6 at most.
+    /// Products of elements lie below 30 and are added with both signs: at most 40 roundings of 2e-6.
     const TOLERANCE: f32 = 1e-5;
 
     fn assert_near(a: f32, b: f32) {
@@ -196,7 +196,7 @@ mod tests {
         }
     }
 
-    /// `F x F^T` by its definition, from the transform of each unit vector.
+    /// Compares with the definition of `F x F^T`, from the transform of each unit vector.
     #[test]
     fn both_axes_are_the_rows_then_the_columns() {
         let simd = Scalar::new();

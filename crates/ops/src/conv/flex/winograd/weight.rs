@@ -4,37 +4,38 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::tiles::element_stride;
 use super::{ELEMENTS, TAPS, transform};
-use crate::conv::flex::pack::Buffer;
 use crate::conv::flex::shape::ConvShape;
+use crate::cpu::buffer::Buffer;
 use crate::cpu::product::panel_width;
 use crate::cpu::transpose::transpose;
 
-/// A weight `[O, C, 3, 3]`, for the forward pass as it is, for the data gradient turned by half a
-/// turn and its channels swapped.
+/// A weight `[O, C, 3, 3]`: unchanged for the forward pass, or rotated by 180 degrees and with its
+/// channels swapped for the gradient of x.
 pub(crate) struct Weight<'a> {
     values: &'a [f32],
     inputs: usize,
     outputs: usize,
-    /// From one of these channels to the next.
+    /// Values from one input channel to the next.
     input_stride: usize,
+    /// Values from one output channel to the next.
     output_stride: usize,
-    turned: bool,
+    rotated: bool,
 }
 
 impl<'a> Weight<'a> {
-    pub(crate) fn as_it_is(values: &'a [f32], shape: &ConvShape) -> Self {
+    pub(crate) fn unchanged(values: &'a [f32], shape: &ConvShape) -> Self {
         let (inputs, outputs) = (shape.channels, shape.outputs);
         let (input_stride, output_stride) = (TAPS, shape.patch());
-        Self { values, inputs, outputs, input_stride, output_stride, turned: false }
+        Self { values, inputs, outputs, input_stride, output_stride, rotated: false }
     }
 
-    pub(crate) fn turned(values: &'a [f32], shape: &ConvShape) -> Self {
+    pub(crate) fn rotated(values: &'a [f32], shape: &ConvShape) -> Self {
         let (inputs, outputs) = (shape.outputs, shape.channels);
         let (input_stride, output_stride) = (shape.patch(), TAPS);
-        Self { values, inputs, outputs, input_stride, output_stride, turned: true }
+        Self { values, inputs, outputs, input_stride, output_stride, rotated: true }
     }
 
-    /// The panel of output channels from channel `first` on, zero where there are no more.
+    /// Transforms the panel of output channels from channel `first` on; it is zero past the last.
     pub(crate) fn panel(&self, first: usize) -> WeightPanel {
         let width = panel_width(self.outputs);
         let count = width.min(self.outputs - first);
@@ -54,8 +55,8 @@ impl<'a> Weight<'a> {
             stride,
             len: self.inputs * width,
         };
-        let (turned, values) = (self.turned, &mut *panel.values);
-        Arch::new().dispatch(Elements { taps: &taps, width, turned, stride, values });
+        let (rotated, values) = (self.rotated, &mut *panel.values);
+        Arch::new().dispatch(Elements { taps: &taps, width, rotated, stride, values });
         panel
     }
 }
@@ -63,14 +64,14 @@ impl<'a> Weight<'a> {
 /// `G w G^T` for a panel of output channels: `[36, C, panel_width]`, with gaps.
 pub(crate) struct WeightPanel {
     values: Buffer,
-    /// From an element to the next.
+    /// Values from one element to the next.
     stride: usize,
     len: usize,
 }
 
 impl WeightPanel {
-    /// One element: `[C, panel_width]`
-    pub(crate) fn of(&self, element: usize) -> &[f32] {
+    /// Returns one element: `[C, panel_width]`.
+    pub(crate) fn element(&self, element: usize) -> &[f32] {
         &self.values[element * self.stride..][..self.len]
     }
 }
@@ -79,7 +80,7 @@ struct Elements<'a> {
     /// `[C, 9, width]`
     taps: &'a [f32],
     width: usize,
-    turned: bool,
+    rotated: bool,
     stride: usize,
     values: &'a mut [f32],
 }
@@ -96,7 +97,7 @@ impl WithSimd for Elements<'_> {
             for v in 0..width {
                 let mut w = [[simd.splat_f32s(0.0); 3]; 3];
                 for (t, w) in w.as_flattened_mut().iter_mut().enumerate() {
-                    let t = if self.turned { TAPS - 1 - t } else { t };
+                    let t = if self.rotated { TAPS - 1 - t } else { t };
                     *w = taps[t * width + v];
                 }
                 let u = transform::both_axes(

@@ -1,4 +1,4 @@
-//! The weight gradient.
+//! The gradient of the weight, by Winograd's method.
 
 use std::ops::Range;
 
@@ -7,25 +7,29 @@ use rayon::prelude::*;
 
 use super::tiles::{Tiles, Tiling, Windows, element_stride};
 use super::{ELEMENTS, TAPS, WINDOW, transform};
-use crate::conv::flex::pack::Buffer;
 use crate::conv::flex::shape::{ConvShape, images_together, partial_sums};
+use crate::cpu::buffer::Buffer;
 use crate::cpu::product::{Product, panel_width};
 use crate::cpu::transpose::transpose;
 
-/// The gradient of the weight, `[O, C, 3, 3]`, from x and the gradient of the output.
+/// Computes the gradient of the weight, `[O, C, 3, 3]`, from x and the gradient of the output.
 ///
-/// A sum over the tiles of all images: partial sums over chunks of the batch in parallel, then their
-/// sum in order.
+/// It is a sum over the tiles of all images. Threads compute partial sums over chunks of the batch;
+/// these are then added in order.
 pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32> {
-    /// So many that adding to the sums is little beside making the terms.
+    /// So many that adding to the sums costs little beside computing the terms.
     const TILES: usize = 128;
     let (height, width) = (shape.out_height(), shape.out_width());
-    let tiling = Tiling::of(height, width);
+    let tiling = Tiling::new(height, width);
     let sum = PartialSum {
         shape,
         tiling,
         together: images_together(tiling.len(), TILES, shape.batch),
-        of_x: Windows::of_input(tiling, [shape.channels, shape.height, shape.width], shape.padding),
+        of_x: Windows::of_input(
+            tiling,
+            [shape.channels, shape.height, shape.width],
+            shape.at.padding,
+        ),
         of_grad: Windows::of_output(tiling, [shape.outputs, height, width]),
     };
     let groups = shape.batch.div_ceil(sum.together);
@@ -52,6 +56,7 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
     total
 }
 
+/// The sum over a chunk of the batch.
 struct PartialSum<'a> {
     shape: &'a ConvShape,
     tiling: Tiling,
@@ -61,17 +66,17 @@ struct PartialSum<'a> {
 }
 
 impl PartialSum<'_> {
-    /// Values of one element of a panel of output channels: `[C, panel_width]`, and a gap.
+    /// Counts the values of one element of a panel of output channels: `[C, panel_width]`, and a gap.
     fn element(&self) -> usize {
         element_stride(self.shape.channels, panel_width(self.shape.outputs))
     }
 
-    /// Values of such a panel: `[36, C, panel_width]`, with gaps.
+    /// Counts the values of a panel: `[36, C, panel_width]`, with gaps.
     fn panel(&self) -> usize {
         ELEMENTS * self.element()
     }
 
-    /// The sum over groups of images, panel after panel.
+    /// Computes the sum over groups of images, one panel after another.
     fn over(&self, groups: Range<usize>, x: &[f32], grad: &[f32]) -> Buffer {
         let ConvShape { batch, channels, outputs, .. } = *self.shape;
         let panel_width = panel_width(outputs);
@@ -99,8 +104,8 @@ impl PartialSum<'_> {
             let sums = sums.par_chunks_mut(self.element()).enumerate();
             sums.for_each(|(i, out)| {
                 let (panel, element) = (i / ELEMENTS, i % ELEMENTS);
-                let b = &grad_tiles.of_panel(panel, element)[..tiles * panel_width];
-                let (a, accumulate) = (x_tiles.of(element), group != groups.start);
+                let b = &grad_tiles.element_of_panel(panel, element)[..tiles * panel_width];
+                let (a, accumulate) = (x_tiles.element(element), group != groups.start);
                 let out = &mut out[..channels * panel_width];
                 Product { a, rows: &rows, cols: &cols[..tiles], b, out, accumulate }.run();
             });
@@ -109,7 +114,7 @@ impl PartialSum<'_> {
     }
 }
 
-/// `G^T u G`: `[36, C, panel_width] -> [C, 9, panel_width]`.
+/// Computes `G^T u G`: `[36, C, panel_width] -> [C, 9, panel_width]`.
 struct Taps<'a> {
     sums: &'a [f32],
     panel_width: usize,

@@ -299,7 +299,7 @@ fn nothing_is_drawn_among_the_pictures_of_a_run_from_another_folder() {
         sample
     };
     let message = failure(&mut sample(&dir.path().join("pictures/drawn")));
-    assert!(message.contains("lies in") && message.contains("learned from"), "{message}");
+    assert!(message.contains("lies in") && message.contains("training pictures"), "{message}");
     assert!(!dir.path().join("pictures/drawn").exists());
     output(&mut sample(Path::new("pictures/drawn")), 0);
 }

@@ -29,10 +29,10 @@ fn by_ddim<'a>(
     unet: &'a UNet,
     grid: &'a [TimePoint],
     device: &'a Device,
-) -> Draw<'a> {
-    static DDIM: Ddim = Ddim { eta: 0.0, clip: None, targets: None };
+) -> Draw<'a, UNet> {
+    static DDIM: Ddim = Ddim::new();
     Draw {
-        unet,
+        network: unet,
         prediction_type: model.prediction_type(),
         sampler: &DDIM,
         grid,
@@ -242,7 +242,7 @@ fn ddim_is_angular_through_the_network() {
     let grid = student_grid(&model.schedule, 8).unwrap();
     let draw = |sampler: &dyn Sampler| {
         Draw {
-            unet: &model.unet,
+            network: &model.unet,
             prediction_type: model.prediction_type(),
             sampler,
             grid: &grid,

@@ -201,7 +201,10 @@ fn samplers(args: &Args, teacher: &Drawn) -> anyhow::Result<Vec<SamplerKind>> {
     let mut names = vec!["ddim", "dpm-solver++-2m"];
     match teacher.gamma() {
         Ok(_) => names.push("analytic-ddim"),
-        Err(error) => halfstep_sample::say!("note: without analytic-ddim: {error}"),
+        Err(error) => halfstep_sample::say!(
+            "note: without analytic-ddim: {}",
+            halfstep_sample::cli::advised_sentence(error)
+        ),
     }
     names.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
 }

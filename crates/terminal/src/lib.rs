@@ -15,7 +15,7 @@
 //!     }
 //! }
 //! drop(progress); // removes the bar
-//! say!("drawing is over"); // standard error: what is going on
+//! say!("drawing is over"); // standard error: the progress of the work
 //! answer!("grid.png"); // standard output: the result
 //! # std::io::Result::Ok(())
 //! ```
@@ -27,7 +27,7 @@
 //! | `stop_signal` | [`StopSignal`]: Ctrl-C and SIGTERM raise a flag |
 //! | `run_program` | [`run_program`]: parses, runs, prints an error or a panic in one line |
 //! | `completions` | `--completions SHELL` of every program |
-//! | `device_list` | `--device list` of every program |
+//! | `device_flag`, `device_list` | `--device` and `--device list` of every program |
 //! | `path_args` | value parsers that expand `~` |
 
 mod completions;

@@ -6,6 +6,7 @@ use clap::{ArgGroup, Parser, ValueEnum};
 use clap_complete::Shell;
 use halfstep_data::Split;
 use halfstep_model::DeviceChoice;
+use halfstep_sample::cli::sampler_arg;
 use halfstep_sample::{SamplerKind, device_arg, name_or_path_arg, path_arg};
 
 /// Measure generated images against real ones: FID, KID, precision and recall, Inception score; what a
@@ -36,7 +37,7 @@ pub struct Args {
 
     /// Sampler for --model [default: ddim]
     // clap drops a `requires` whose flag cannot be there: what does not go together is said as well.
-    #[arg(long, value_name = "NAME", requires = "model", conflicts_with_all = ["likelihood", "samples", "sweep"])]
+    #[arg(long, value_name = "NAME", value_parser = sampler_arg(), requires = "model", conflicts_with_all = ["likelihood", "samples", "sweep"])]
     pub sampler: Option<SamplerKind>,
 
     /// Steps for --model [default: the student's own, 50 for other models; for --likelihood see there]
@@ -46,7 +47,7 @@ pub struct Args {
 
     /// What --sweep draws the teacher with
     /// [default: ddim, dpm-solver++-2m, and analytic-ddim once Gamma is estimated]
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "sweep",
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = sampler_arg(), requires = "sweep",
         conflicts_with_all = ["samples", "model"])]
     pub samplers: Vec<SamplerKind>,
 

@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             );
             Ok(ExitCode::from(job.stop.exit_code()))
         }
-        outcome => outcome.map(|()| ExitCode::SUCCESS),
+        outcome => outcome.map(|()| ExitCode::SUCCESS).map_err(halfstep_sample::cli::advised),
     }
 }
 

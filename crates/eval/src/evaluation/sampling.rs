@@ -157,7 +157,7 @@ impl Drawn {
         progress: &mut dyn FnMut(u64),
     ) -> anyhow::Result<Array> {
         let draw = Draw {
-            unet: &self.model.unet,
+            network: &self.model.unet,
             prediction_type: self.model.prediction_type(),
             sampler: way.sampler.as_ref(),
             grid: &way.grid,

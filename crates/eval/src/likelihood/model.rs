@@ -124,7 +124,7 @@ impl<'a> Subject<'a> {
         if labels && dataset.labels().is_none() {
             bail!("--reference: {} has no classes, but the model needs them", dataset.name());
         }
-        let (dataset, calibration) = match ClassNames::of(model) {
+        let (dataset, calibration) = match ClassNames::from_model(model) {
             Some(classes) => {
                 let calibration = calibration.map(|images| classes.label(images)).transpose()?;
                 (classes.label(dataset)?, calibration)

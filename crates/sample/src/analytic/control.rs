@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_control_that_says_nothing_leaves_the_mean() {
+    fn an_empty_control_leaves_the_mean() {
         let draws = [1.0, 2.0, 3.0, 4.0].map(|value| [value, 0.0]);
         let (mean, error) = controlled_mean(&draws);
         assert!((mean - 2.5).abs() < 1e-15);

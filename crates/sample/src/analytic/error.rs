@@ -1,40 +1,33 @@
-//! What can be wrong with a Gamma table or its estimation.
+//! Errors of Gamma tables and of their estimation.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use halfstep_model::ModelError;
 
 use crate::error::SampleError;
 
-/// An error about `gamma.json` or its making. Messages name the file, field or dataset and what to
-/// do.
+/// An error about `gamma.json` or its making. Messages name the file, field or dataset.
 #[derive(Debug, thiserror::Error)]
 pub enum GammaError {
     /// The table was never estimated.
     #[error(
-        "{} is missing: Analytic-DPM needs to know how large the network's noise estimate is on \
-         average. Estimate it once with `{command}`, DATASET being what the model was trained on: \
-         digits, mnist, fashion_mnist, cifar10 or a folder of pictures",
+        "{} is missing: Analytic-DPM needs the mean square of the network's noise prediction (Gamma)",
         path.display()
     )]
     Missing {
         /// Where it was looked for.
         path: PathBuf,
-        /// What estimates it.
-        command: String,
     },
     /// A file that is not a Gamma table.
-    #[error("{}: not a Gamma table; estimate it again: `{command}`", path.display())]
+    #[error("{}: not a Gamma table", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What estimates it.
-        command: String,
         /// The field, line and column.
         source: serde_json::Error,
     },
     /// A field with a value that cannot be.
-    #[error("{}: `{field}` {problem}; estimate it again: `{command}`", path.display())]
+    #[error("{}: `{field}` {problem}", path.display())]
     Value {
         /// The file.
         path: PathBuf,
@@ -42,16 +35,16 @@ pub enum GammaError {
         field: &'static str,
         /// What is wrong.
         problem: String,
-        /// What estimates it.
-        command: String,
+        /// Images per time that the table was estimated from.
+        samples: usize,
     },
     /// A table of a network that is not this one.
-    #[error("{} was estimated for other weights or another scheduler config; estimate again: `{command}`", path.display())]
+    #[error("{} was estimated for other weights or another scheduler config", path.display())]
     OtherWeights {
         /// The table.
         path: PathBuf,
-        /// What estimates it.
-        command: String,
+        /// Images per time that it was estimated from.
+        samples: usize,
     },
     /// An unfinished estimate that cannot be continued.
     #[error(
@@ -92,8 +85,8 @@ pub enum GammaError {
         /// The network's.
         expected: usize,
     },
-    /// Too few images a time to say how good the estimate is.
-    #[error("{found} images a time are too few: take at least {least}")]
+    /// Too few images per time to tell the estimate's standard error.
+    #[error("{found} images per time are too few; use at least {least}")]
     Samples {
         /// Images asked for.
         found: usize,
@@ -114,7 +107,7 @@ pub enum GammaError {
     Device {
         /// The discrete time.
         t: usize,
-        /// What it said.
+        /// The device's message.
         problem: String,
     },
     /// A file that cannot be read.
@@ -126,12 +119,4 @@ pub enum GammaError {
     /// The network.
     #[error(transparent)]
     Model(#[from] ModelError),
-}
-
-/// The command that estimates the table of a model from M images a time.
-pub(crate) fn command(model_dir: &Path, samples: usize) -> String {
-    format!(
-        "sample --model {} --estimate-gamma DATASET --gamma-samples {samples}",
-        model_dir.display()
-    )
 }

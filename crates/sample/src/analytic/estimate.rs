@@ -9,27 +9,27 @@ use halfstep_core::{Denoiser, DiscreteSchedule, NoiseLevel, add_noise};
 use halfstep_data::{Batch, Dataset, EpochOrder, Pick, Purpose, noise};
 
 use super::error::GammaError;
-use super::moments::Moments;
-use super::partial::Partial;
+use super::moments::PixelMoments;
+use super::partial::PartialEstimate;
 use super::source::GammaSource;
 use super::table::GammaTable;
 use crate::error::SampleError;
 
-/// How much work a crash may cost.
+/// How much work a crash may lose.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 
-/// Gives the denoiser for a batch, from the classes of its images if the network takes any.
+/// Makes the denoiser for a batch, from the classes of its images if the network takes any.
 pub type MakeDenoiser<'a> =
     dyn Fn(Option<Vec<u32>>) -> Result<Box<dyn Denoiser + 'a>, GammaError> + 'a;
 
-/// What to measure. Image j at time t has noise of its own, from `(seed, t, j)`, and is image `t M +
+/// A measurement. Image j at time t has its own noise, from `(seed, t, j)`, and is image `t M +
 /// j` of the dataset in the order of the seed: every time sees other images.
 pub struct GammaEstimate<'a> {
     /// Where the table goes, and the unfinished one.
     pub model_dir: &'a Path,
     /// The images.
     pub dataset: &'a Dataset,
-    /// What the result depends on.
+    /// Everything that the result depends on.
     pub source: GammaSource,
     /// The network's noise levels.
     pub schedule: &'a DiscreteSchedule,
@@ -44,20 +44,20 @@ pub struct GammaEstimate<'a> {
 }
 
 impl GammaEstimate<'_> {
-    /// The fewest images a time that say how good the estimate is.
+    /// The fewest images per time that give a standard error.
     pub const MIN_SAMPLES: usize = 10;
 
     /// Measures, from where it was stopped if it was, and writes `gamma.json` into the model
     /// folder.
     ///
-    /// `progress` is told of (images done, images in all) at the start and after every batch. If it
+    /// `progress` gets (images done, images in all) at the start and after every batch. If it
     /// breaks, what is done is saved and the result is `None`; the next call continues. It is also
-    /// saved now and then.
+    /// saved every 10 seconds.
     ///
     /// The quantity is the plain mean of `|eps_hat|^2 / d`, made more exact with a control: what
     /// the drawn noise adds to `|z - alpha mean|^2 / d`, less its expectation. At high noise eps_hat
-    /// is nearly z, and its size says little else; there the standard error is many times smaller
-    /// than the plain one, as it has to be when `1 - eps_norm2` is divided by alpha^2.
+    /// is nearly z; there the standard error is many times smaller than the plain one, as it has to be
+    /// when `1 - eps_norm2` is divided by alpha^2.
     ///
     /// # Errors
     /// [`GammaError`] for a dataset that does not fit the network, an unfinished estimate of
@@ -68,8 +68,8 @@ impl GammaEstimate<'_> {
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Option<GammaTable>, GammaError> {
         self.check()?;
-        let mut partial = Partial::open(self.model_dir, &self.source, self.schedule.len())?;
-        let moments = Moments::of(self.dataset, self.num_classes.is_some());
+        let mut partial = PartialEstimate::open(self.model_dir, &self.source, self.schedule.len())?;
+        let moments = PixelMoments::new(self.dataset, self.num_classes.is_some());
         let mut order = EpochOrder::new(self.dataset.len(), self.source.seed);
         let total = self.schedule.len() as u64 * self.source.samples as u64;
         let mut flow = progress(partial.done(), total);
@@ -115,7 +115,7 @@ impl GammaEstimate<'_> {
         t: usize,
         images: Range<usize>,
         order: &mut EpochOrder,
-        moments: &Moments,
+        moments: &PixelMoments,
         denoiser: &MakeDenoiser<'_>,
     ) -> Result<Vec<[f64; 2]>, GammaError> {
         let before = t as u64 * self.source.samples as u64;
@@ -145,7 +145,11 @@ impl GammaEstimate<'_> {
         }
     }
 
-    fn finish(&self, partial: &Partial, data_variance: f64) -> Result<GammaTable, GammaError> {
+    fn finish(
+        &self,
+        partial: &PartialEstimate,
+        data_variance: f64,
+    ) -> Result<GammaTable, GammaError> {
         let (eps_norm2, standard_error) = partial.columns();
         let table = GammaTable {
             source: self.source.clone(),
@@ -155,7 +159,7 @@ impl GammaEstimate<'_> {
             program: concat!("halfstep ", env!("CARGO_PKG_VERSION")).to_owned(),
         };
         table.save(self.model_dir)?;
-        let path = Partial::path(self.model_dir);
+        let path = PartialEstimate::path(self.model_dir);
         if path.exists() {
             std::fs::remove_file(&path).map_err(|error| SampleError::file(&path, error))?;
         }
@@ -163,9 +167,9 @@ impl GammaEstimate<'_> {
     }
 }
 
-/// Of every image: `(|z - alpha mean|^2 - alpha^2 |x0 - mean|^2) / d - sigma^2`, which is 0 on
+/// The control of every image: `(|z - alpha mean|^2 - alpha^2 |x0 - mean|^2) / d - sigma^2`, which is 0 on
 /// average over the noise, whatever the image.
-fn controls(x0: &Batch, eps: &[f32], moments: &Moments, level: NoiseLevel) -> Vec<f64> {
+fn controls(x0: &Batch, eps: &[f32], moments: &PixelMoments, level: NoiseLevel) -> Vec<f64> {
     let d = eps.len() / x0.shape[0];
     let images = x0.images.chunks_exact(d).zip(eps.chunks_exact(d)).enumerate();
     let control = |(i, (image, noise)): (usize, (&[f32], &[f32]))| {

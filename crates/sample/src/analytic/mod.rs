@@ -1,5 +1,5 @@
-//! How large a network's noise estimate is on average at every time: all that Analytic-DPM needs
-//! to know of it (Bao et al. 2022, arXiv:2201.06503).
+//! Gamma: how large a network's noise estimate is on average at every time. Analytic-DPM needs to know no more
+//! of it (Bao et al. 2022, arXiv:2201.06503).
 //!
 //! [`GammaEstimate`] measures it over a dataset; the result is a [`GammaTable`], `gamma.json` in
 //! the model folder.

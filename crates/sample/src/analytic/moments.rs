@@ -1,19 +1,19 @@
-//! Mean and variance of a dataset.
+//! Mean and variance of a dataset's pixels.
 
 use halfstep_data::Dataset;
 
 /// The mean image and the variance about it, of all images or within each class.
-pub(crate) struct Moments {
+pub(crate) struct PixelMoments {
     /// `[classes, C H W]`, or one row; values in `[-1, 1]`.
     means: Vec<Vec<f64>>,
     /// Mean over pixels of the variance, about each image's own class.
     pub variance: f64,
 }
 
-impl Moments {
-    /// Of the images as floats in `[-1, 1]`; `by_class` for a network that is told the class, if
+impl PixelMoments {
+    /// Those of the images as floats in `[-1, 1]`; `by_class` for a network that takes the class, if
     /// the images have any.
-    pub fn of(dataset: &Dataset, by_class: bool) -> Self {
+    pub fn new(dataset: &Dataset, by_class: bool) -> Self {
         let labels = dataset.labels().filter(|_| by_class);
         let classes = labels.and(dataset.num_classes()).unwrap_or(1);
         let pixels: usize = dataset.shape().iter().product();
@@ -43,7 +43,7 @@ impl Moments {
         Self { means: means.into_iter().map(to_unit).collect(), variance }
     }
 
-    /// The mean image of a class, `[C H W]`; the only one if they are not told apart.
+    /// The mean image of a class, `[C H W]`; the mean of all images if classes are not distinguished.
     pub fn mean(&self, class: Option<u32>) -> &[f64] {
         let class = class.map_or(0, |class| class as usize);
         &self.means[class.min(self.means.len() - 1)]
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn over_all_images() {
-        let moments = Moments::of(&dataset(), false);
+        let moments = PixelMoments::new(&dataset(), false);
         let unit = |bytes: [f64; 2]| bytes.map(|byte| byte / 127.5 - 1.0);
         assert_eq!(moments.mean(None), unit([57.5, 132.5]));
         let var = |bytes: [f64; 4], mean: f64| {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn within_classes() {
-        let moments = Moments::of(&dataset(), true);
+        let moments = PixelMoments::new(&dataset(), true);
         assert_eq!(moments.mean(Some(0)), [10.0, 10.0].map(|byte| byte / 127.5 - 1.0));
         assert_eq!(moments.mean(Some(1)), [105.0, 255.0].map(|byte| byte / 127.5 - 1.0));
         let bytes = (100.0 + 0.0 + 25.0 + 0.0) / 4.0;

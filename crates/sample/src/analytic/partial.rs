@@ -2,19 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use halfstep_model::read_text;
+use halfstep_files::read_text;
 use serde::{Deserialize, Serialize};
 
 use super::control::controlled_mean;
 use super::error::GammaError;
 use super::source::GammaSource;
 use crate::error::SampleError;
-use crate::output::write_file;
+use halfstep_files::write_file;
 
-/// What is measured so far. Rereading it loses nothing: serde_json writes every bit of an f64.
+/// The measurements so far. Rereading them loses nothing: serde_json writes every bit of an f64.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Partial {
+pub(crate) struct PartialEstimate {
     source: GammaSource,
     /// Times of the schedule, T.
     times: usize,
@@ -24,8 +24,8 @@ pub(crate) struct Partial {
     draws: Vec<[f64; 2]>,
 }
 
-impl Partial {
-    /// Where that of a model lies.
+impl PartialEstimate {
+    /// Its path in a model folder.
     pub fn path(model_dir: &Path) -> PathBuf {
         model_dir.join("gamma.partial.json")
     }
@@ -48,7 +48,7 @@ impl Partial {
             return Err(refuse(difference));
         }
         if saved.times != times {
-            return Err(refuse(format!("it is of {} times, not {times}", saved.times)));
+            return Err(refuse(format!("it covers {} times, not {times}", saved.times)));
         }
         let whole = saved.finished.len() <= times && saved.draws.len() < saved.source.samples;
         if whole { Ok(saved) } else { Err(refuse("it is damaged (too many numbers)".to_owned())) }

@@ -1,19 +1,16 @@
-//! What an estimate is made from.
+//! The inputs of an estimate.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use halfstep_data::Dataset;
-use halfstep_data::hash::hex;
+use halfstep_files::files_sha256;
 use halfstep_model::ModelFiles;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::SampleError;
 use halfstep_core::counted;
 
-/// All that the numbers of a [`GammaTable`](super::GammaTable) depend on, up to rounding.
+/// All that the numbers of a [`GammaTable`](crate::GammaTable) depend on, up to rounding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GammaSource {
@@ -25,13 +22,13 @@ pub struct GammaSource {
     pub dataset: String,
     /// SHA-256 of its pixels and labels.
     pub dataset_sha256: String,
-    /// SHA-256 of the network's weights and of the scheduler config, which says what they predict at
+    /// SHA-256 of the network's weights and of the scheduler config, which fixes what they predict at
     /// which noise levels.
     pub model_sha256: String,
 }
 
 impl GammaSource {
-    /// M images a time of `dataset`, through the network of a model folder.
+    /// M images per time of `dataset`, through the network of a model folder.
     ///
     /// # Errors
     /// [`SampleError::File`] if the weights cannot be read.
@@ -50,11 +47,11 @@ impl GammaSource {
         })
     }
 
-    /// What of `other` is not as here, in words; `None` if they give the same numbers.
+    /// The first difference of `other` in words; `None` if both give the same numbers.
     pub fn difference(&self, other: &Self) -> Option<String> {
         if self.samples != other.samples {
             return Some(format!(
-                "it takes {} per time, not {}",
+                "it uses {} per time, not {}",
                 counted(other.samples, "image"),
                 self.samples
             ));
@@ -65,12 +62,12 @@ impl GammaSource {
         if self.dataset_sha256 != other.dataset_sha256 {
             let (of, here) = (&other.dataset, &self.dataset);
             return Some(match of == here {
-                true => format!("{of} has other images by now"),
+                true => format!("the images of {of} have changed"),
                 false => format!("it is of dataset {of}, not {here}"),
             });
         }
         (self.model_sha256 != other.model_sha256)
-            .then(|| "it is of other weights or another scheduler config".to_owned())
+            .then(|| "it was made with other weights or another scheduler config".to_owned())
     }
 }
 
@@ -80,20 +77,9 @@ impl GammaSource {
 /// # Errors
 /// [`SampleError::File`] if one cannot be read.
 pub fn model_sha256(model_dir: &Path) -> Result<String, SampleError> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
     let files = ModelFiles::of(model_dir)?;
-    for path in files.weights.into_iter().chain(files.scheduler) {
-        let wrong = |error: std::io::Error| SampleError::file(&path, error);
-        let mut file = File::open(&path).map_err(wrong)?;
-        loop {
-            match file.read(&mut buffer).map_err(wrong)? {
-                0 => break,
-                count => hasher.update(&buffer[..count]),
-            }
-        }
-    }
-    Ok(hex(&hasher.finalize()))
+    let files: Vec<PathBuf> = files.weights.into_iter().chain(files.scheduler).collect();
+    Ok(files_sha256(b"", &files)?)
 }
 
 #[cfg(test)]
@@ -127,16 +113,16 @@ mod tests {
             dataset_sha256: "d".into(),
             model_sha256: "w".into(),
         };
-        let says = |other: GammaSource, words: &str| {
+        let check = |other: GammaSource, words: &str| {
             let difference = one.difference(&other).unwrap();
             assert!(difference.contains(words), "{difference}");
         };
         assert_eq!(one.difference(&GammaSource { dataset: "x".into(), ..one.clone() }), None);
-        says(GammaSource { samples: 20, ..one.clone() }, "20 images per time, not 10");
-        says(GammaSource { seed: 2, ..one.clone() }, "seed is 2, not 1");
+        check(GammaSource { samples: 20, ..one.clone() }, "20 images per time, not 10");
+        check(GammaSource { seed: 2, ..one.clone() }, "seed is 2, not 1");
         let other = GammaSource { dataset_sha256: "e".into(), ..one.clone() };
-        says(other.clone(), "digits has other images");
-        says(GammaSource { dataset: "mnist".into(), ..other }, "of dataset mnist, not digits");
-        says(GammaSource { model_sha256: "x".into(), ..one.clone() }, "other weights");
+        check(other.clone(), "the images of digits have changed");
+        check(GammaSource { dataset: "mnist".into(), ..other }, "of dataset mnist, not digits");
+        check(GammaSource { model_sha256: "x".into(), ..one.clone() }, "other weights");
     }
 }

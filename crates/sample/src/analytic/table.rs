@@ -3,24 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use halfstep_core::{DiscreteSchedule, TimePoint};
-use halfstep_model::read_text;
+use halfstep_files::read_text;
 use serde::{Deserialize, Serialize};
 
-use super::error::{GammaError, command};
+use super::error::GammaError;
 use super::source::{GammaSource, model_sha256};
 use crate::error::SampleError;
-use crate::output::write_file;
+use halfstep_files::write_file;
 
 /// The measured `E|eps_hat|^2 / d` of a network at every discrete time.
 ///
-/// A file of its own in the model folder, `gamma.json`: it is written after the model, and must
-/// not endanger what is there.
+/// It is a separate file in the model folder, `gamma.json`, because it is written after the model and must not
+/// endanger the model's files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GammaTable {
     /// What it was measured from.
     pub source: GammaSource,
-    /// Mean over pixels of the variance of the dataset, within each class if the network is told
+    /// Mean over pixels of the variance of the dataset, within each class if the network takes
     /// the class: the mean variance of x0 given nothing but noise.
     pub data_variance: f64,
     /// `E|eps_hat|^2 / d = sigma^2 Gamma` at t = 0, 1, ..., T - 1; d = C H W.
@@ -32,10 +32,10 @@ pub struct GammaTable {
 }
 
 impl GammaTable {
-    /// Images a time unless another number is asked for.
+    /// Images per time, unless another number is asked for.
     pub const DEFAULT_SAMPLES: usize = 256;
 
-    /// Where the table of a model lies.
+    /// The table's path in a model folder.
     pub fn path(model_dir: &Path) -> PathBuf {
         model_dir.join("gamma.json")
     }
@@ -44,7 +44,7 @@ impl GammaTable {
     ///
     /// # Errors
     /// [`GammaError`] if there is none, if it is malformed, has not one entry for every time of
-    /// `schedule`, or is of other weights; each says how to estimate it.
+    /// `schedule`, or is of other weights.
     pub fn load(model_dir: &Path, schedule: &DiscreteSchedule) -> Result<Self, GammaError> {
         let table = Self::read(model_dir)?;
         if table.eps_norm2.len() != schedule.len() {
@@ -53,10 +53,8 @@ impl GammaTable {
             return Err(table.wrong(model_dir, "eps_norm2", problem));
         }
         if table.source.model_sha256 != model_sha256(model_dir)? {
-            return Err(GammaError::OtherWeights {
-                path: Self::path(model_dir),
-                command: command(model_dir, table.source.samples),
-            });
+            let (path, samples) = (Self::path(model_dir), table.source.samples);
+            return Err(GammaError::OtherWeights { path, samples });
         }
         Ok(table)
     }
@@ -67,16 +65,12 @@ impl GammaTable {
     /// [`GammaError`] if there is none or it is malformed.
     pub fn read(model_dir: &Path) -> Result<Self, GammaError> {
         let path = Self::path(model_dir);
-        let command = command(model_dir, Self::DEFAULT_SAMPLES);
         if !path.exists() {
-            return Err(GammaError::Missing { path, command });
+            return Err(GammaError::Missing { path });
         }
         let text = read_text(&path).map_err(|error| SampleError::file(&path, error))?;
-        let table: Self = serde_json::from_str(&text).map_err(|source| GammaError::Malformed {
-            path,
-            command,
-            source,
-        })?;
+        let table: Self =
+            serde_json::from_str(&text).map_err(|source| GammaError::Malformed { path, source })?;
         table.check(model_dir)?;
         Ok(table)
     }
@@ -102,7 +96,7 @@ impl GammaTable {
     /// eps_norm2)`, linear in `eps_norm2` between two times, and `data_variance` at alpha = 0.
     ///
     /// Kept between 0 and `data_variance`, as that of an exact network is: at small alpha this
-    /// formula makes much of small errors.
+    /// formula magnifies small errors.
     pub fn posterior_data_variance(&self, at: TimePoint) -> f64 {
         let measured = halfstep_core::posterior_data_variance(at.level, self.at(at.t));
         measured.unwrap_or(self.data_variance).min(self.data_variance).max(0.0)
@@ -152,7 +146,7 @@ impl GammaTable {
     }
 
     fn wrong(&self, model_dir: &Path, field: &'static str, problem: String) -> GammaError {
-        let command = command(model_dir, self.source.samples);
-        GammaError::Value { path: Self::path(model_dir), field, problem, command }
+        let (path, samples) = (Self::path(model_dir), self.source.samples);
+        GammaError::Value { path, field, problem, samples }
     }
 }

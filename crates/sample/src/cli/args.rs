@@ -1,22 +1,27 @@
-//! The command line.
+//! The flags of `sample`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::{GridKind, OdeVariable, SamplerKind, device_arg, name_or_path_arg, path_arg, picture};
 use clap::{Parser, ValueEnum};
 use halfstep_core::AncestralVariance;
 use halfstep_model::DeviceChoice;
-use halfstep_terminal::Shell;
+use halfstep_terminal::{Shell, device_arg, name_or_path_arg, path_arg};
 
-/// Draw images from a model folder: a teacher or student that `train` made, or a diffusers
-/// pipeline folder holding a UNet2DModel.
+use super::values::{grid_kind_arg, ode_variable_arg, sampler_arg};
+use crate::grids::GridKind;
+use crate::methods::OdeVariable;
+use crate::output::picture;
+use crate::registry::SamplerKind;
+
+/// Draw images with a model folder: a teacher or student written by `train`, or a diffusers pipeline with a
+/// UNet2DModel.
 ///
-/// Image k depends on (--seed, k) alone, not on --batch-size or --count.
+/// Image k depends only on --seed and k, not on --batch-size or --count.
 ///
-/// --dir, --npz and --raw are written as images are drawn; after a stop the same command goes on where it was.
-/// A larger --count adds images to --dir, and to files that are not finished. A finished --npz or --raw file is
-/// drawn anew by every command, and replaced when the new one is finished.
+/// --dir, --npz and --raw are written batch by batch. Run the same command again to continue after an interruption.
+/// A larger --count adds images to --dir and to unfinished --npz and --raw files. A finished --npz or --raw file is
+/// drawn again from the beginning and replaced once the new file is complete.
 #[derive(Debug, Parser)]
 #[command(name = "sample", version, after_help = EXAMPLES)]
 pub struct Args {
@@ -24,119 +29,120 @@ pub struct Args {
     #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub model: PathBuf,
 
-    /// Write a grid of the images as PNG or JPEG, by the ending; small images are enlarged by a whole factor
+    /// Write a grid of images; the extension chooses PNG or JPEG. Small images are enlarged by a whole factor
     /// [default: grid.png, unless --dir, --npz or --raw is given]
     #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub out: Option<PathBuf>,
 
-    /// Write every image as DIR/000000.png, ...
+    /// Write one PNG per image: DIR/000000.png, DIR/000001.png, ...
     #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub dir: Option<PathBuf>,
 
-    /// Write uint8 of shape (N,H,W,C) as `arr_0` of an npz file, for scoring tools
+    /// Write an npz file for scoring tools: array `arr_0`, uint8, shape (N,H,W,C)
     #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub npz: Option<PathBuf>,
 
-    /// Write f32 of shape (B,C,H,W) as tensor `samples` of a safetensors file, before any clamping
+    /// Write unclamped f32 samples as tensor `samples`, shape (B,C,H,W), of a safetensors file
     #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub raw: Option<PathBuf>,
 
-    /// Remove what a drawing with other settings, or of more images, left in --dir or unfinished beside --npz
-    /// and --raw; no other file. Finished --npz and --raw files are replaced without it
+    /// Remove the files of an earlier drawing with other settings or more images: those in --dir, and unfinished
+    /// ones beside --npz and --raw. Other files are never removed. Finished --npz and --raw files are replaced
+    /// without this flag
     #[arg(long)]
     pub overwrite: bool,
 
-    /// Start from tensor `noise`, f32 of shape (B,C,H,W), of a safetensors file; with --count from the first
-    /// of them
+    /// Start from tensor `noise`, f32, shape (B,C,H,W), of a safetensors file; --count N takes its first N images
     #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub noise: Option<PathBuf>,
 
-    /// How to walk from noise to image [default: as the model says: its DPM-Solver, or ddim]
-    #[arg(long, value_enum, value_name = "NAME", help_heading = SAMPLING)]
+    /// Sampler [default: the DPM-Solver of the model's scheduler config if it has one, else ddim]
+    #[arg(long, value_parser = sampler_arg(), value_name = "NAME", help_heading = SAMPLING)]
     pub sampler: Option<SamplerKind>,
 
-    /// Number of steps [default: the student's own, 50 for other models]
+    /// Number of steps [default: the student's own, else 50]
     #[arg(long, value_name = "N", value_parser = count(), help_heading = SAMPLING)]
     pub steps: Option<u32>,
 
-    /// Instead of --steps: as many steps as take no more network calls than this
+    /// Use as many steps as fit into N network calls (instead of --steps)
     #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = count(), help_heading = SAMPLING)]
     pub nfe: Option<u32>,
 
-    /// Where the steps lie [default: as the model says]
-    #[arg(long, visible_alias = "spacing", value_enum, value_name = "KIND", help_heading = SAMPLING)]
+    /// How the step times are placed [default: from the model's scheduler config]
+    #[arg(long, visible_alias = "spacing", value_parser = grid_kind_arg(), value_name = "KIND", help_heading = SAMPLING)]
     pub grid_kind: Option<GridKind>,
 
-    /// Instead of --steps: the discrete times to call the network at, noisiest first
+    /// Discrete times at which to call the network, noisiest first (instead of --steps)
     #[arg(long, value_name = "T,T,...", value_delimiter = ',', conflicts_with_all = ["steps", "nfe", "grid_kind"], help_heading = SAMPLING)]
     pub timesteps: Option<Vec<usize>>,
 
-    /// Noise of --sampler ddim: 0 is deterministic, 1 is DDPM [default: 0]
+    /// Noise of ddim: 0 is deterministic, 1 is DDPM [default: 0]
     #[arg(long, value_parser = eta, help_heading = SAMPLING)]
     pub eta: Option<f64>,
 
-    /// Variance of --sampler ddpm [default: as the model says]
+    /// Variance of ddpm [default: from the model's scheduler config]
     #[arg(long, value_enum, value_name = "KIND", help_heading = SAMPLING)]
     pub variance: Option<Variance>,
 
-    /// What an ODE solver steps in [default: karras, or data from pure noise; phi for rk23, rk45]
-    #[arg(long, value_enum, value_name = "VARIABLE", help_heading = SAMPLING)]
+    /// Integration variable of the ODE solvers [default: karras, or data when starting from pure noise; phi for
+    /// rk23 and rk45]
+    #[arg(long, value_parser = ode_variable_arg(), value_name = "VARIABLE", help_heading = SAMPLING)]
     pub ode_variable: Option<OdeVariable>,
 
-    /// Relative error of a step of rk23 and rk45 [default: 0.001]
+    /// Relative error tolerance per step of rk23 and rk45 [default: 0.001]
     #[arg(long, value_parser = positive, help_heading = SAMPLING)]
     pub rtol: Option<f64>,
 
-    /// Absolute error of a step of rk23 and rk45 [default: 0.001]
+    /// Absolute error tolerance per step of rk23 and rk45 [default: 0.001]
     #[arg(long, value_parser = positive, help_heading = SAMPLING)]
     pub atol: Option<f64>,
 
-    /// Analytic-DPM's limit y on the noise of the step to t = 0, std <= y (2/255) sqrt(pi/2), on grids
-    /// that visit t = 0; 0 is none [default: the paper's, 2 for analytic-ddpm on a linear schedule,
+    /// Analytic-DPM: bound y on the noise added by the step to t = 0, std <= y (2/255) sqrt(pi/2), for grids
+    /// that visit t = 0; 0 disables it [default: the paper's value, 2 for analytic-ddpm on a linear schedule,
     /// else 1]
     #[arg(long, value_name = "Y", value_parser = not_negative, help_heading = SAMPLING)]
     pub last_clip: Option<f64>,
 
-    /// Clip the predicted image to [-1, 1] in every step [default: as the model says]
+    /// Clip the predicted image to [-1, 1] at every step [default: from the model's scheduler config]
     #[arg(long, value_name = "BOOL", help_heading = SAMPLING)]
     pub clip: Option<bool>,
 
-    /// Scale the predicted image so that this part of its values is in range in every step (dynamic
-    /// thresholding; Imagen's is 0.995)
+    /// Dynamic thresholding at every step: scale the predicted image so that this fraction of its values lies in
+    /// [-1, 1] (Imagen uses 0.995)
     #[arg(long, value_name = "RATIO", conflicts_with = "clip", value_parser = ratio, help_heading = SAMPLING)]
     pub threshold: Option<f64>,
 
-    /// Do as this library does where that is not the published method
+    /// Reproduce this library where it differs from the published method
     #[arg(long, value_enum, value_name = "LIBRARY", help_heading = SAMPLING)]
     pub compat: Option<Compat>,
 
-    /// Compare samplers on the same noises: a picture (rows samplers, columns --steps-list) and a
-    /// table of network calls, seconds and distance to the converged image
-    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', value_enum, conflicts_with_all = ["sampler", "steps", "nfe", "timesteps", "dir", "npz", "raw", "overwrite", "noise", "grid", "scale"], help_heading = COMPARING)]
+    /// Compare samplers on the same noises: writes a picture (one row per sampler, one column per entry of
+    /// --steps-list) and prints network calls, seconds and distance to the converged images
+    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', value_parser = sampler_arg(), conflicts_with_all = ["sampler", "steps", "nfe", "timesteps", "dir", "npz", "raw", "overwrite", "noise", "grid", "scale"], help_heading = COMPARING)]
     pub compare: Option<Vec<SamplerKind>>,
 
-    /// Steps of each column of --compare [default: 4,8,16,32]
+    /// Step counts to compare, one column each [default: 4,8,16,32]
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', requires = "compare", value_parser = count(), help_heading = COMPARING)]
     pub steps_list: Option<Vec<u32>>,
 
-    /// A student to stand in the comparison as a row of its own; may be repeated
+    /// Add a student as a row of the comparison; can be repeated
     #[arg(long, value_name = "DIR", requires = "compare", help_heading = COMPARING, value_parser = path_arg())]
     pub student: Vec<PathBuf>,
 
-    /// Steps of the converged images of --compare [default: 256, or as many as there are times]
+    /// Steps of the converged reference images [default: 256, or the number of times if smaller]
     #[arg(long, value_name = "N", requires = "compare", value_parser = count(), help_heading = COMPARING)]
     pub reference_steps: Option<u32>,
 
-    /// Estimate the Gamma that Analytic-DPM needs, over the data the model was trained on: digits,
-    /// mnist, fashion_mnist, cifar10 or a folder of pictures. Saved in the model folder
+    /// Measure the Gamma statistics that Analytic-DPM needs and save them in the model folder. DATASET is what the
+    /// model was trained on: digits, mnist, fashion_mnist, cifar10 or a folder of pictures
     #[arg(long, value_name = "DATASET", conflicts_with_all = ["compare", "out", "dir", "npz", "raw", "overwrite", "noise", "sampler", "steps", "nfe", "grid_kind", "timesteps", "eta", "variance", "ode_variable", "rtol", "atol", "last_clip", "clip", "threshold", "compat", "count", "grid", "scale", "class"], help_heading = GAMMA, value_parser = name_or_path_arg())]
     pub estimate_gamma: Option<String>,
 
-    /// Images at every time for --estimate-gamma [default: 256]
+    /// Images per time for --estimate-gamma [default: 256]
     #[arg(long, value_name = "M", requires = "estimate_gamma", value_parser = clap::value_parser!(u32).range(10..=1_000_000), help_heading = GAMMA)]
     pub gamma_samples: Option<u32>,
 
-    /// Where the dataset of --estimate-gamma lies, if not at its usual place
+    /// Folder of the dataset of --estimate-gamma, if it is not in its default place
     #[arg(long, value_name = "DIR", requires = "estimate_gamma", help_heading = GAMMA, value_parser = path_arg())]
     pub data_dir: Option<PathBuf>,
 
@@ -144,44 +150,44 @@ pub struct Args {
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 
-    /// Number of images [default: as many as --noise or the grid holds]
+    /// Number of images [default: the number in --noise, or in the grid]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_IMAGES))]
     pub count: Option<u32>,
 
-    /// Columns x rows of the grid [default: 8x8, or as near to a square as --count allows]
+    /// Columns x rows of the grid picture [default: 8x8, or nearly square for --count images]
     #[arg(long, value_name = "CxR")]
     pub grid: Option<GridSize>,
 
-    /// Enlarge the images of the grid by this whole factor; 1 makes what torchvision's make_grid makes
-    /// [default: until they are 64 pixels tall]
+    /// Enlarge each image of the grid by this whole factor; 1 equals torchvision's make_grid [default: enlarge
+    /// until images are 64 pixels tall]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub scale: Option<u32>,
 
-    /// Classes for a class-conditional model, by name or number, used in turn: cat,dog,3 [default: all
+    /// Classes for a class-conditional model, by name or number, repeated in turn: cat,dog,3 [default: all
     /// classes in turn]
     #[arg(long, value_name = "CLASS,...")]
     pub class: Vec<String>,
 
-    /// Images at once: memory and speed, never results
+    /// Images per batch; changes memory and speed, never the images
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch_size: u32,
 
-    /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
-    /// cuda:1; `list` prints all that there are and does nothing else
+    /// Device: auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray. Append a number to choose one of several GPUs
+    /// (cuda:1). `list` prints every available device and exits
     #[arg(long, default_value_t, value_parser = device_arg)]
     pub device: DeviceChoice,
 
-    /// Sample a student on another grid than its own or with other steps than DDIM's; estimate Gamma
-    /// over other data than the model learned
+    /// Allow a student on another grid or sampler than it was distilled for, and Gamma on data the model was not
+    /// trained on
     #[arg(long)]
     pub force: bool,
 
-    /// Print completions for this shell and do nothing else: see the examples
+    /// Print shell completions and exit (see the examples)
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub completions: Option<Shell>,
 }
 
-/// More than anybody draws: a slip of the finger.
+/// Upper limit that catches typing errors.
 const MOST_IMAGES: i64 = 100_000_000;
 
 const SAMPLING: &str = "Sampling";
@@ -199,12 +205,12 @@ const EXAMPLES: &str = "Examples:
   sample --model path/to/ddpm-cifar10-32 --sampler ddpm --steps 1000 --count 4
   sample --completions bash > ~/.local/share/bash-completion/completions/sample
 
-Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 130 stopped by Ctrl-C, 143 by SIGTERM";
+Exit codes: 0 done, 1 error, 2 invalid command line, 130 stopped by Ctrl-C, 143 by SIGTERM";
 
 /// `--compat`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Compat {
-    /// DDIM's t - T/N, the DPM-Solver schedulers' times and their order 3
+    /// Previous time t - T/N in DDIM; times and third order of its DPM-Solver schedulers
     Diffusers,
 }
 
@@ -228,7 +234,7 @@ impl From<Variance> for AncestralVariance {
     }
 }
 
-/// Of steps or network calls: more than anybody takes, and few enough to hold.
+/// A number of steps or network calls. The upper limit catches typing errors.
 fn count() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=100_000)
 }

@@ -1,8 +1,8 @@
-//! Reading a dataset, and saying what was found beside it.
+//! Reading a dataset, with a note about files that are no pictures.
 
 use halfstep_data::{DataConfig, DataError, Dataset, PassedOver, Progress};
 
-/// Reads the images; what lay beside the pictures of a folder is said where progress is shown.
+/// Reads the images. Where progress is shown, a note tells what was passed over in a folder of pictures.
 ///
 /// # Errors
 /// As [`DataConfig::load`].
@@ -14,9 +14,9 @@ pub fn load_dataset(config: &DataConfig, progress: Progress) -> Result<Dataset, 
     Ok(dataset)
 }
 
-/// A line on standard error, unless there is nothing to say.
+/// Prints a note about what was passed over, unless there is nothing.
 pub fn say_passed_over(passed_over: &PassedOver) {
     if !passed_over.is_empty() {
-        crate::say!("note: passed over {passed_over}");
+        halfstep_terminal::say!("note: passed over {passed_over}");
     }
 }

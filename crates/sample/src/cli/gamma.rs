@@ -4,18 +4,21 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{
-    ClassNames, GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch, counted,
-    open_model_checked, output, select_device,
-};
 use anyhow::{Context, bail};
+use halfstep_core::{StopFlag, counted};
 use halfstep_data::{Dataset, Progress};
+use halfstep_files::check_file;
 use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, NetworkDenoiser, SelectedDevice};
+use halfstep_terminal::{ProgressLine, StopSignal, answer, say, select_device};
 
-use crate::cli::named_data;
-use crate::cli::program::image_shape;
+use super::args::Args;
+use super::dataset::load_dataset;
+use super::model::{image_shape, open_model_checked};
+use super::named_data;
+use crate::analytic::{GammaError, GammaEstimate, GammaSource, GammaTable};
+use crate::class_names::ClassNames;
 
-/// What was asked for.
+/// The flags of an estimate.
 pub struct GammaJob<'a> {
     /// The model folder.
     pub model: &'a Path,
@@ -35,29 +38,45 @@ pub struct GammaJob<'a> {
     pub force: bool,
 }
 
-/// Estimates, or continues, or says that it is done already. The exit code is 0, or 128 + the
-/// signal that stopped it.
+impl<'a> GammaJob<'a> {
+    /// Over the dataset of `--estimate-gamma`.
+    pub fn new(args: &'a Args, dataset: &'a str) -> Self {
+        Self {
+            model: &args.model,
+            dataset,
+            data_dir: args.data_dir.as_deref(),
+            samples: args.gamma_samples.map_or(GammaTable::DEFAULT_SAMPLES, |m| m as usize),
+            seed: args.seed,
+            batch_size: args.batch_size as usize,
+            device: args.device,
+            force: args.force,
+        }
+    }
+}
+
+/// Estimates, or continues an estimate; does nothing if the table is there already. The exit code is 0, or 128 +
+/// the signal that stopped it.
 pub fn run(job: &GammaJob<'_>) -> anyhow::Result<ExitCode> {
-    let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
+    let stop = StopSignal::install().context("cannot watch for Ctrl-C")?;
     run_until(job, &stop)
 }
 
-fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
+fn run_until(job: &GammaJob<'_>, stop: &StopSignal) -> anyhow::Result<ExitCode> {
     let device = select_device(job.device)?;
     let model = open_model_checked(job.model, &device)?;
     refuse_student(job, &model)?;
     let shape = image_shape(job.model, &model)?;
     let config = named_data::config(job.dataset, job.data_dir, shape)?;
-    output::check_file(&GammaTable::path(job.model))?;
-    let dataset = as_learned(&model, crate::load_dataset(&config, Progress::Shown)?);
+    check_file(&GammaTable::path(job.model))?;
+    let dataset = as_learned(&model, load_dataset(&config, Progress::Shown)?);
     refuse_other_data(job, &model, &dataset)?;
-    let dataset = match ClassNames::of(&model) {
+    let dataset = match ClassNames::from_model(&model) {
         Some(classes) => classes.label(dataset)?,
         None => dataset,
     };
     let source = GammaSource::new(job.model, &dataset, job.samples, job.seed)?;
     if is_done(job, &model, &source) {
-        crate::answer!("{}", GammaTable::path(job.model).display());
+        answer!("{}", GammaTable::path(job.model).display());
         return Ok(ExitCode::SUCCESS);
     }
     let estimate = GammaEstimate {
@@ -78,8 +97,8 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     match measure(&estimate, &model, stop)? {
         Some(table) => report(job, &table),
         None => {
-            crate::say!("stopped; what was measured is saved in {}.", job.model.display());
-            crate::say!("run the same command again to continue.");
+            say!("stopped; what was measured is saved in {}.", job.model.display());
+            say!("run the same command again to continue.");
             return Ok(ExitCode::from(stop.exit_code()));
         }
     }
@@ -91,14 +110,14 @@ fn refuse_student(job: &GammaJob<'_>, model: &ModelFolder) -> anyhow::Result<()>
     if model.halfstep.distilled.is_some() {
         bail!(
             "--estimate-gamma: {} is a student, distilled for deterministic steps on its own grid; \
-             Analytic-DPM needs a network that knows every time, such as its teacher",
+             Analytic-DPM needs a network trained at every time, such as its teacher",
             job.model.display()
         );
     }
     Ok(())
 }
 
-/// With the classes as they were numbered when the model learned them, if it says from which images.
+/// The dataset with the classes numbered as the model learned them, if the model records its images.
 fn as_learned(model: &ModelFolder, dataset: Dataset) -> Dataset {
     match model.halfstep.provenance.dataset_sha256.as_str() {
         "" => dataset,
@@ -116,8 +135,8 @@ fn refuse_other_data(
     let same = learned.dataset_sha256.is_empty() || learned.dataset_sha256 == dataset.sha256();
     if !same && !job.force {
         bail!(
-            "--estimate-gamma {}: {} was trained on other images ({}); Gamma is to be measured on \
-             those. Name them, or add --force",
+            "--estimate-gamma {}: {} was trained on {}, and Gamma must be measured on the training data. Name that \
+             dataset, or add --force",
             job.dataset,
             job.model.display(),
             learned.dataset
@@ -126,7 +145,7 @@ fn refuse_other_data(
     Ok(())
 }
 
-/// Whether the table is there already. One that cannot be used is replaced, and that is said.
+/// Whether the table is there already. One that cannot be used will be replaced, with a note.
 fn is_done(job: &GammaJob<'_>, model: &ModelFolder, source: &GammaSource) -> bool {
     let path = GammaTable::path(job.model);
     if !path.exists() {
@@ -134,13 +153,13 @@ fn is_done(job: &GammaJob<'_>, model: &ModelFolder, source: &GammaSource) -> boo
     }
     let problem = match GammaTable::load(job.model, &model.schedule) {
         Ok(table) => source.difference(&table.source),
-        Err(GammaError::OtherWeights { .. }) => Some("it is of other weights".to_owned()),
+        Err(GammaError::OtherWeights { .. }) => Some("it was made with other weights".to_owned()),
         Err(_) => Some("it cannot be read".to_owned()),
     };
     match problem {
-        None => crate::say!("{} is estimated already; nothing was done.", path.display()),
+        None => say!("{} is estimated already; nothing was done.", path.display()),
         Some(ref problem) => {
-            crate::say!("{} will be replaced: {problem}.", path.display())
+            say!("{} will be replaced: {problem}.", path.display())
         }
     }
     problem.is_none()
@@ -149,7 +168,7 @@ fn is_done(job: &GammaJob<'_>, model: &ModelFolder, source: &GammaSource) -> boo
 fn announce(job: &GammaJob<'_>, estimate: &GammaEstimate<'_>, device: &SelectedDevice) {
     let (times, samples) = (estimate.schedule.len(), job.samples);
     let calls = times * samples.div_ceil(job.batch_size.max(1));
-    crate::say!(
+    say!(
         "estimating Gamma of {} at {} from {} of {} each: {} in {}, seed {}, on {}",
         job.model.display(),
         counted(times, "time"),
@@ -167,28 +186,28 @@ fn measure(
     model: &ModelFolder,
     stop: &StopFlag,
 ) -> anyhow::Result<Option<GammaTable>> {
-    let mut watch = Watch::new("images");
+    let mut line = ProgressLine::new("images");
     let table = estimate.run(
         &|labels| Ok(Box::new(NetworkDenoiser::new(&model.unet, model.prediction_type(), labels)?)),
         &mut |done, total| {
-            watch.show(done, total);
+            line.show(done, total);
             if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         },
     );
-    drop(watch);
+    drop(line);
     Ok(table?)
 }
 
 fn report(job: &GammaJob<'_>, table: &GammaTable) {
-    crate::answer!("{}", GammaTable::path(job.model).display());
-    crate::say!(
+    answer!("{}", GammaTable::path(job.model).display());
+    say!(
         "largest standard error: {:.2} % of its value; E|eps_hat|^2/d exceeds 1 at {} of {} times",
         100.0 * table.largest_relative_error(),
         table.divided(),
         table.eps_norm2.len()
     );
     if table.divided() > 0 {
-        crate::say!(
+        say!(
             "(no exact network exceeds 1: variances there are clamped, the optimal trajectory avoids \
              these times)"
         );
@@ -199,42 +218,14 @@ fn report(job: &GammaJob<'_>, table: &GammaTable) {
 mod tests {
     use std::path::PathBuf;
 
-    use burn::tensor::Device;
-    use halfstep_core::{PredictionType, ScheduleConfig, ScheduleName};
-    use halfstep_model::{
-        BlockType, DeviceBackend, Distilled, HalfstepFile, ImageSize, SchedulerConfig, UNet,
-        UNetConfig,
-    };
+    use halfstep_model::{DeviceBackend, Distilled};
 
     use super::*;
+    use crate::testing::zeroed_model;
 
-    /// A model of 8x8 grey images and 16 times, with weights that are all zero.
     fn save_model(dir: &Path, distilled: Option<Distilled>) -> PathBuf {
-        let config = UNetConfig {
-            sample_size: Some(ImageSize::Square(8)),
-            in_channels: 1,
-            out_channels: 1,
-            block_out_channels: vec![4, 8],
-            down_block_types: vec![BlockType::DownBlock2D; 2],
-            up_block_types: vec![BlockType::UpBlock2D; 2],
-            layers_per_block: 1,
-            norm_num_groups: 4,
-            ..UNetConfig::default()
-        };
-        let named = ScheduleConfig {
-            zero_terminal_snr: true,
-            train_timesteps: 16,
-            ..ScheduleConfig::new(ScheduleName::Cosine)
-        };
-        let schedule = named.build().unwrap();
-        let model = ModelFolder {
-            unet: UNet::zeroed(&config, &Device::flex()).unwrap(),
-            scheduler: SchedulerConfig::from_schedule(&schedule, PredictionType::VPrediction),
-            schedule,
-            halfstep: HalfstepFile { schedule: Some(named), distilled, ..HalfstepFile::default() },
-        };
         let path = dir.join("model");
-        model.save(&path).unwrap();
+        zeroed_model(distilled).save(&path).unwrap();
         path
     }
 
@@ -255,7 +246,7 @@ mod tests {
     fn it_stops_continues_finishes_and_is_finished() {
         let dir = tempfile::tempdir().unwrap();
         let model = save_model(dir.path(), None);
-        let (raised, stop) = (StopFlag::default(), StopFlag::default());
+        let (raised, stop) = (StopSignal::default(), StopSignal::default());
         raised.raise();
         assert_eq!(run_until(&job(&model), &raised).unwrap(), ExitCode::from(130));
         assert!(!model.join("gamma.json").exists() && model.join("gamma.partial.json").exists());
@@ -280,11 +271,11 @@ mod tests {
     fn students_and_other_images_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let model = save_model(dir.path(), Some(Distilled { num_steps: 1, timesteps: vec![15] }));
-        let message = run_until(&job(&model), &StopFlag::default()).unwrap_err().to_string();
+        let message = run_until(&job(&model), &StopSignal::default()).unwrap_err().to_string();
         assert!(message.contains("is a student"), "{message}");
         let model = save_model(dir.path(), None);
         let other = GammaJob { dataset: "cifar10", ..job(&model) };
-        let message = run_until(&other, &StopFlag::default()).unwrap_err().to_string();
+        let message = run_until(&other, &StopSignal::default()).unwrap_err().to_string();
         assert!(message.contains("[3, 32, 32]") && message.contains("[1, 8, 8]"), "{message}");
         assert!(!model.join("gamma.partial.json").exists());
     }

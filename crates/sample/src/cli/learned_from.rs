@@ -4,22 +4,22 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use halfstep_data::DataConfig;
-use halfstep_model::read_text;
+use halfstep_files::read_text;
 use serde::Deserialize;
 
-/// What is needed of a run's `config.toml`.
+/// The part of a run's `config.toml` that is read here.
 #[derive(Deserialize)]
 struct RunConfig {
     data: DataConfig,
 }
 
 /// Refuses to write pictures into the folder that the model's run learns from: the run would take them
-/// for data when it goes on. `written` are flags with their values.
+/// for data when it continues. `written` are flags with their values.
 ///
-/// A model that lies in no run folder says nothing of where its pictures lie; then nothing is refused.
+/// The pictures of a model that lies in no run folder are unknown; then nothing is refused.
 ///
 /// # Errors
-/// Also for a run whose `config.toml` cannot be read: then nobody knows where its pictures lie.
+/// Also for a run whose `config.toml` cannot be read: where its pictures lie is then unknown.
 pub fn refuse_among_pictures(
     model: &Path,
     written: &[(&str, Option<&Path>)],
@@ -29,8 +29,8 @@ pub fn refuse_among_pictures(
         let Some(path) = path else { continue };
         if let Some(pictures) = data.would_see(path) {
             bail!(
-                "{flag}: {} lies in {}, the folder of pictures that this model learned from; a run would take \
-                 what is drawn for data. Draw into another folder",
+                "{flag}: {} lies in {}, the training pictures of this model, and would become training data. Choose \
+                 another folder",
                 path.display(),
                 from_here(pictures).display()
             );
@@ -39,7 +39,7 @@ pub fn refuse_among_pictures(
     Ok(())
 }
 
-/// What the run learns from whose folder holds the model: `RUN/teacher` or `RUN/students/0004`.
+/// The data of the run whose folder holds the model: `RUN/teacher` or `RUN/students/0004`.
 fn data_of_run(model: &Path) -> anyhow::Result<Option<DataConfig>> {
     let Ok(model) = model.canonicalize() else { return Ok(None) };
     let config =
@@ -48,8 +48,8 @@ fn data_of_run(model: &Path) -> anyhow::Result<Option<DataConfig>> {
     let Some(path) = path else { return Ok(None) };
     let unreadable = || {
         format!(
-            "{}: does not say which pictures the model learned from, among which nothing may be drawn; bring the \
-             file back, or copy the model's folder out of the run and draw from there",
+            "{} is damaged, so the folder of the model's training pictures is unknown, and drawing into it must be \
+             prevented. Restore the file, or copy the model's folder out of the run",
             path.display()
         )
     };
@@ -58,7 +58,7 @@ fn data_of_run(model: &Path) -> anyhow::Result<Option<DataConfig>> {
     Ok(Some(config.data))
 }
 
-/// The path as short as it is from the current folder.
+/// The path relative to the current folder, if it lies in it.
 fn from_here(path: &Path) -> &Path {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).ok().filter(|way| !way.as_os_str().is_empty()).unwrap_or(path)
@@ -104,13 +104,13 @@ mod tests {
         assert!(refused("run/teacher", "pictures/drawn").is_some());
         assert_eq!(refused("run/teacher", "drawn"), None);
         std::fs::write(at("run/config.toml"), &config[..config.len() / 2]).unwrap();
-        let message = refused("run/teacher", "drawn").expect("nobody knows where pictures lie");
-        assert!(message.contains("run/config.toml: does not say"), "{message}");
+        let message = refused("run/teacher", "drawn").expect("where the pictures lie is unknown");
+        assert!(message.contains("run/config.toml is damaged"), "{message}");
         assert_eq!(refused("alone", "drawn"), None);
     }
 
     #[test]
-    fn a_path_is_said_from_the_current_folder() {
+    fn a_path_is_shown_from_the_current_folder() {
         let here = std::env::current_dir().unwrap();
         assert_eq!(from_here(&here.join("a/b")), Path::new("a/b"));
         assert_eq!(from_here(&here), here);

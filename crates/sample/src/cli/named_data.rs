@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::GammaError;
+use crate::analytic::GammaError;
 use anyhow::bail;
 use halfstep_data::DataConfig;
 
@@ -12,9 +12,9 @@ use halfstep_data::DataConfig;
 /// Refuses a dataset of another shape by its outline, before a file of it is fetched.
 pub fn config(name: &str, dir: Option<&Path>, shape: [usize; 3]) -> anyhow::Result<DataConfig> {
     let config = match (DataConfig::named(name), dir) {
-        (None | Some(DataConfig::Digits {}), Some(_)) => bail!(
-            "--data-dir: says where a published dataset lies, and {name} is none; leave it out"
-        ),
+        (None | Some(DataConfig::Digits {}), Some(_)) => {
+            bail!("--data-dir applies to published datasets, and {name} is not one; remove it")
+        }
         (Some(published), Some(dir)) => published.in_dir(dir),
         (Some(published), None) => published,
         (None, None) if Path::new(name).is_dir() => {
@@ -22,7 +22,7 @@ pub fn config(name: &str, dir: Option<&Path>, shape: [usize; 3]) -> anyhow::Resu
         }
         (None, None) => {
             let known = DataConfig::NAMES.join(", ");
-            bail!("{name}: neither a folder of pictures nor one of {known}")
+            bail!("{name} is neither a folder of pictures nor one of {known}")
         }
     };
     match config.outline() {
@@ -55,14 +55,18 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_said() {
-        let says = |name, dir: Option<&str>, words: &str| {
+    fn what_cannot_be_is_refused() {
+        let check = |name, dir: Option<&str>, words: &str| {
             let message = config(name, dir.map(Path::new), [1, 8, 8]).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
         };
-        says("imagenet", None, "imagenet: neither a folder of pictures nor one of digits, mnist");
-        says("digits", Some("x"), "--data-dir");
-        says("some/folder", Some("x"), "--data-dir");
-        says("mnist", None, "dataset mnist has images of [1, 28, 28], the model draws [1, 8, 8]");
+        check(
+            "imagenet",
+            None,
+            "imagenet is neither a folder of pictures nor one of digits, mnist",
+        );
+        check("digits", Some("x"), "--data-dir");
+        check("some/folder", Some("x"), "--data-dir");
+        check("mnist", None, "dataset mnist has images of [1, 28, 28], the model draws [1, 8, 8]");
     }
 }

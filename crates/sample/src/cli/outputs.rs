@@ -1,17 +1,20 @@
-//! Where the images go.
+//! The outputs of a drawing.
 
 use std::path::{Path, PathBuf};
 
-use crate::kept::{Drawing, FileFormat, Keep, KeptError, Place};
-use crate::{
-    Images, Named, PictureFormat, SampleError, check_ending, check_room, clash, counted, output,
-    picture, place, writes_over,
-};
 use anyhow::{Context, bail};
+use halfstep_core::counted;
+use halfstep_files::{check_dir, check_file, check_room, human_bytes};
 use halfstep_model::ModelFiles;
-use indicatif::HumanBytes;
+use halfstep_terminal::{answer, say};
 
-use crate::cli::args::{Args, GridSize};
+use super::args::{Args, GridSize};
+use crate::error::SampleError;
+use crate::output::formats::{PictureFormat, check_ending};
+use crate::output::images::Images;
+use crate::output::kept::{Destination, Drawing, FileFormat, ImageSink, KeptError};
+use crate::output::places::{NamedPath, clash, place, writes_over};
+use crate::output::{picture, write_picture};
 
 /// Every output that was asked for.
 pub struct Outputs {
@@ -20,7 +23,7 @@ pub struct Outputs {
     /// `--scale`
     scale: Option<u32>,
     /// `--dir`, `--npz`, `--raw`
-    places: Vec<(&'static str, Place)>,
+    places: Vec<(&'static str, Destination)>,
     /// `--overwrite`
     overwrite: bool,
 }
@@ -28,18 +31,18 @@ pub struct Outputs {
 impl Outputs {
     /// Where pictures go, by flag: files that a folder of training pictures would take for its own.
     pub fn pictures(&self) -> Vec<(&'static str, Option<&Path>)> {
-        let dirs = self.places.iter().filter(|(_, place)| matches!(place, Place::Folder(_)));
+        let dirs = self.places.iter().filter(|(_, place)| matches!(place, Destination::Folder(_)));
         let dirs = dirs.map(|(flag, place)| (*flag, Some(place.path())));
         std::iter::once(("--out", self.grid.as_deref())).chain(dirs).collect()
     }
 
     /// # Errors
-    /// For names that promise another format, for two outputs in one place, and for one that would be written
-    /// over what is read.
-    pub fn of(args: &Args) -> anyhow::Result<Self> {
-        let file = |flag, format, path: &PathBuf| (flag, Place::File(format, path.clone()));
+    /// For names that promise another format, for two outputs in one place, and for an output that would be written
+    /// over an input.
+    pub fn from_args(args: &Args) -> anyhow::Result<Self> {
+        let file = |flag, format, path: &PathBuf| (flag, Destination::File(format, path.clone()));
         let places = [
-            args.dir.as_ref().map(|dir| ("--dir", Place::Folder(dir.clone()))),
+            args.dir.as_ref().map(|dir| ("--dir", Destination::Folder(dir.clone()))),
             args.npz.as_ref().map(|path| file("--npz", FileFormat::Npz, path)),
             args.raw.as_ref().map(|path| file("--raw", FileFormat::Raw, path)),
         ];
@@ -55,29 +58,30 @@ impl Outputs {
     fn check_formats(&self) -> anyhow::Result<()> {
         for (flag, place) in &self.places {
             match place {
-                Place::Folder(_) => Ok(()),
-                Place::File(FileFormat::Npz, path) => check_ending(path, "npz"),
-                Place::File(FileFormat::Raw, path) => check_ending(path, "safetensors"),
+                Destination::Folder(_) => Ok(()),
+                Destination::File(FileFormat::Npz, path) => check_ending(path, "npz"),
+                Destination::File(FileFormat::Raw, path) => check_ending(path, "safetensors"),
             }
             .context(*flag)?;
         }
         if let Some(grid) = &self.grid {
-            PictureFormat::of(grid).context("--out")?;
+            PictureFormat::from_path(grid).context("--out")?;
         }
         Ok(())
     }
 
     /// `--out`, `--npz`, `--raw`
-    fn files(&self) -> Vec<Named<'_>> {
+    fn files(&self) -> Vec<NamedPath<'_>> {
         let grid = self.grid.as_deref().map(|path| ("--out", path));
-        let files = self.places.iter().filter(|(_, place)| matches!(place, Place::File(..)));
+        let files = self.places.iter().filter(|(_, place)| matches!(place, Destination::File(..)));
         grid.into_iter().chain(files.map(|(flag, place)| (*flag, place.path()))).collect()
     }
 
     fn check_places(&self, noise: Option<&Path>) -> anyhow::Result<()> {
         let (noise, written) = (noise.map(|path| ("--noise", path)), self.files());
-        let files: Vec<Named<'_>> = noise.into_iter().chain(written.iter().copied()).collect();
-        let mut dirs = self.places.iter().filter(|(_, place)| matches!(place, Place::Folder(_)));
+        let files: Vec<NamedPath<'_>> = noise.into_iter().chain(written.iter().copied()).collect();
+        let mut dirs =
+            self.places.iter().filter(|(_, place)| matches!(place, Destination::Folder(_)));
         let through_a_link = || {
             let (flag, read) = noise?;
             let over = written.iter().find(|(_, path)| writes_over(path, read))?;
@@ -88,7 +92,7 @@ impl Outputs {
             .or_else(|| dirs.find_map(|dir| folder_clash(dir, &files)));
         match clash {
             Some(((a, path), (b, other))) => bail!(
-                "{a} {} and {b} {}: one would be written over or into the other; give each a place of its own",
+                "{a} {} and {b} {} overlap; choose separate paths",
                 path.display(),
                 other.display()
             ),
@@ -96,14 +100,14 @@ impl Outputs {
         }
     }
 
-    /// Nothing is written over the files of the model. One that is none has none: loading it says so.
+    /// Nothing is written over the files of the model. A folder that is no model has none; loading it fails later.
     fn spare_model(&self, model: &Path) -> anyhow::Result<()> {
         let Ok(ModelFiles { weights, scheduler }) = ModelFiles::of(model) else { return Ok(()) };
         let read: Vec<PathBuf> = weights.into_iter().chain(scheduler).collect();
         for (flag, path) in self.files() {
             if read.iter().any(|read| writes_over(path, read)) {
                 bail!(
-                    "{flag} {}: would be written over a file of --model {}; name another file",
+                    "{flag} {} would overwrite a file of --model {}; choose another file",
                     path.display(),
                     model.display()
                 );
@@ -112,21 +116,26 @@ impl Outputs {
         Ok(())
     }
 
-    /// Finds out before drawing what would fail after it. `layout` is the grid's.
+    /// Refuses, before anything is drawn, what could not be written after it. `layout` is the grid's.
     pub fn check(&self, [c, h, w]: [usize; 3], layout: GridSize) -> anyhow::Result<()> {
         if let Some(path) = &self.grid {
-            output::check_file(path)?;
+            check_file(path)?;
             let (columns, rows) = (layout.columns, layout.rows);
-            picture::check_grid([h, w], [columns, rows], self.scale(h), PictureFormat::of(path)?)
-                .context("--grid, --scale, --count")?;
+            picture::check_grid(
+                [h, w],
+                [columns, rows],
+                self.scale(h),
+                PictureFormat::from_path(path)?,
+            )
+            .context("--grid, --scale, --count")?;
         }
         for (_, place) in &self.places {
             match place {
-                Place::Folder(dir) => output::check_dir(dir)?,
-                Place::File(_, path) => output::check_file(path)?,
+                Destination::Folder(dir) => check_dir(dir)?,
+                Destination::File(_, path) => check_file(path)?,
             }
         }
-        let pictures = self.places.iter().any(|(_, place)| matches!(place, Place::Folder(_)));
+        let pictures = self.places.iter().any(|(_, place)| matches!(place, Destination::Folder(_)));
         if self.grid.is_some() || pictures {
             picture::check_channels(c)?;
         }
@@ -142,23 +151,24 @@ impl Outputs {
         self.scale.unwrap_or_else(|| picture::comfortable_scale(height))
     }
 
-    /// How many of `count` images are to be drawn: those that the grid shows if nothing else is written.
-    /// Says if the grid will not show every image.
-    pub fn of_use(&self, count: u64, layout: GridSize) -> u64 {
+    /// How many of `count` images must be drawn: only those that the grid shows if nothing else is written. Prints a
+    /// note if the grid does not show every image.
+    pub fn needed(&self, count: u64, layout: GridSize) -> u64 {
         let shown = layout.shown(count);
         if self.grid.is_some() && shown < count {
             let first = if shown == 1 { "image".to_owned() } else { format!("{shown} images") };
-            crate::say!("note: the grid shows the first {first} of {count}; see --grid");
+            say!("note: the grid shows the first {first} of {count}; see --grid");
         }
         if self.places.is_empty() { shown } else { count }
     }
 
-    /// Opens every place, goes on after the images that are there, and says what the rest takes.
+    /// Opens every destination to continue after the images that are there, and prints what the rest takes on the
+    /// disk.
     ///
     /// # Errors
     /// For images of another drawing, unless they may be removed, and for a disk that is too small. Nothing
     /// is written or removed then.
-    pub fn begin(&self, drawing: &Drawing, layout: GridSize) -> anyhow::Result<Writing> {
+    pub fn open(&self, drawing: &Drawing, layout: GridSize) -> anyhow::Result<OpenOutputs> {
         let mut cleared = Vec::new();
         let mut wanted = Vec::new();
         for (flag, place) in &self.places {
@@ -177,10 +187,13 @@ impl Outputs {
         check_room(&needed).context("--count")?;
         for (flag, place) in cleared {
             place.clear().map_err(|error| advised(error, flag))?;
-            crate::say!("the earlier drawing in {} is removed", place.path().display());
+            say!("the earlier drawing in {} is removed", place.path().display());
         }
-        let open = |(flag, place): &(&'static str, Place)| {
+        let open = |(flag, place): &(&'static str, Destination)| {
             let kept = place.begin(drawing).map_err(|error| advised(error, flag))?;
+            if let Some(lost) = kept.lost() {
+                say!("note: {lost}");
+            }
             anyhow::Ok((place.path().to_path_buf(), kept))
         };
         let places = self.places.iter().map(open).collect::<Result<_, _>>()?;
@@ -190,34 +203,34 @@ impl Outputs {
             scale: self.scale(drawing.shape[1]),
             images: Images::empty(drawing.shape),
         });
-        Ok(Writing { count: drawing.count, grid, places })
+        Ok(OpenOutputs { count: drawing.count, grid, places })
     }
 }
 
-/// `--dir` may hold other outputs, but no picture that would be taken for one of its images; it may not be
-/// within an output or one itself.
+/// `--dir` may hold other outputs, but no picture that would be taken for one of its images; it may not lie
+/// within an output or be one.
 fn folder_clash<'a>(
-    (flag, folder): &'a (&'static str, Place),
-    files: &[Named<'a>],
-) -> Option<(Named<'a>, Named<'a>)> {
+    (flag, folder): &'a (&'static str, Destination),
+    files: &[NamedPath<'a>],
+) -> Option<(NamedPath<'a>, NamedPath<'a>)> {
     let dir = folder.path();
-    let clashes = |(flag, file): &&Named<'_>| {
+    let clashes = |(flag, file): &&NamedPath<'_>| {
         let (dir, file) = (place(dir), place(file));
         dir.starts_with(&file) || *flag == "--out" && file.parent() == Some(&dir)
     };
     files.iter().find(clashes).map(|file| ((*flag, dir), *file))
 }
 
-/// What to do about it.
+/// The error with the flag, and what to do about it.
 fn advised(error: KeptError, flag: &str) -> anyhow::Error {
     let advice = match &error {
         KeptError::Other { .. } => {
-            "give another place, or add --overwrite to remove the earlier drawing"
+            "choose another path, or add --overwrite to remove the earlier drawing"
         }
         KeptError::More { .. } => {
-            "ask for as many, give another place, or add --overwrite to remove the earlier drawing"
+            "raise --count, choose another path, or add --overwrite to remove the earlier drawing"
         }
-        KeptError::Foreign { .. } => "give another folder, or move them away",
+        KeptError::Foreign { .. } => "choose another folder, or move the pictures",
         KeptError::InUse { .. } | KeptError::File(_) => {
             return anyhow::Error::new(error).context(flag.to_owned());
         }
@@ -225,25 +238,25 @@ fn advised(error: KeptError, flag: &str) -> anyhow::Error {
     anyhow::anyhow!("{flag}: {error}; {advice}")
 }
 
-fn say_sizes(wanted: &[(&Place, u64)]) {
-    let size = |(place, bytes): &(&Place, u64)| {
-        let most = if matches!(place, Place::Folder(_)) { "at most " } else { "" };
-        format!("{most}{} in {}", HumanBytes(*bytes), place.path().display())
+fn say_sizes(wanted: &[(&Destination, u64)]) {
+    let size = |(place, bytes): &(&Destination, u64)| {
+        let most = if matches!(place, Destination::Folder(_)) { "at most " } else { "" };
+        format!("{most}{} in {}", human_bytes(*bytes), place.path().display())
     };
     let sizes: Vec<String> = wanted.iter().map(size).collect();
     if !sizes.is_empty() {
-        crate::say!("on the disk: {}", sizes.join(", "));
+        say!("on the disk: {}", sizes.join(", "));
     }
 }
 
 /// Outputs that are being written.
-pub struct Writing {
+pub struct OpenOutputs {
     count: u64,
     grid: Option<Grid>,
-    places: Vec<(PathBuf, Box<dyn Keep>)>,
+    places: Vec<(PathBuf, Box<dyn ImageSink>)>,
 }
 
-/// A picture of the first images, which are held until it is written.
+/// A picture of the first images, which stay in memory until it is written.
 struct Grid {
     path: PathBuf,
     layout: GridSize,
@@ -254,11 +267,11 @@ struct Grid {
 impl Grid {
     fn write(&self) -> Result<(), SampleError> {
         let picture = picture::grid(&self.images, self.layout.columns, self.scale)?;
-        output::write_picture(&self.path, picture)
+        write_picture(&self.path, picture)
     }
 }
 
-impl Writing {
+impl OpenOutputs {
     /// How many images every place has.
     pub fn kept(&self) -> u64 {
         self.places.iter().map(|(_, place)| place.images()).min().unwrap_or(0)
@@ -275,7 +288,7 @@ impl Writing {
         ranges.into_iter().filter(|range| !range.is_empty()).collect()
     }
 
-    /// Keeps a batch wherever it is missing.
+    /// Writes a batch wherever it is missing.
     pub fn take(&mut self, first: u64, images: Images) -> Result<(), SampleError> {
         for (_, place) in &mut self.places {
             place.add(first, &images)?;
@@ -287,8 +300,8 @@ impl Writing {
         Ok(())
     }
 
-    /// Writes everything but the names of files. A file that has its name is not continued: none gets it
-    /// before all have what they need of the disk.
+    /// Writes everything but the names of files. A file with its name is never continued, so none gets its name
+    /// before all are complete.
     pub fn seal(&mut self) -> Result<(), SampleError> {
         for (_, place) in &mut self.places {
             place.seal()?;
@@ -299,31 +312,31 @@ impl Writing {
         }
     }
 
-    /// After [`Writing::seal`]: files get their names, which are said as those that are done.
+    /// Gives files their names and prints them, after [`OpenOutputs::seal`].
     pub fn finish(self) -> Result<(), SampleError> {
         if let Some(grid) = self.grid {
-            crate::answer!("{}", grid.path.display());
+            answer!("{}", grid.path.display());
         }
         for (path, place) in self.places {
             place.finish()?;
-            crate::answer!("{}", path.display());
+            answer!("{}", path.display());
         }
         Ok(())
     }
 
-    /// `128 of 500 images are kept.`, and how to go on if that helps after this error. Where nothing is
-    /// kept, that.
+    /// Prints `128 of 500 images are kept.`, and how to continue if that helps after this error; or that nothing was
+    /// written.
     pub fn say_kept(&self, error: &SampleError) {
         match self.places.is_empty() {
-            true => crate::say!("nothing was written."),
-            false => crate::say!("{}", kept_line(self.kept(), self.count, error)),
+            true => say!("nothing was written."),
+            false => say!("{}", kept_line(self.kept(), self.count, error)),
         }
     }
 }
 
 fn kept_line(kept: u64, count: u64, error: &SampleError) -> String {
     let are = if kept == 1 || count == 1 { "is" } else { "are" };
-    // These come again.
+    // These errors would come again.
     let again = match error {
         SampleError::NotFinite { .. } | SampleError::TooManySteps { .. } => "",
         _ => " Run the same command again to continue.",
@@ -338,7 +351,7 @@ mod tests {
     /// A place on a disk that is full.
     struct Full;
 
-    impl Keep for Full {
+    impl ImageSink for Full {
         fn images(&self) -> u64 {
             2
         }
@@ -361,26 +374,26 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let drawing = Drawing { settings: Default::default(), count: 2, shape: [1, 1, 1] };
         let path = dir.path().join("x.npz");
-        let place = Place::File(FileFormat::Npz, path.clone());
+        let place = Destination::File(FileFormat::Npz, path.clone());
         let images = Images { values: vec![0.0; 2], shape: [2, 1, 1, 1] };
-        let writing = |other: Option<Box<dyn Keep>>| {
+        let outputs = |other: Option<Box<dyn ImageSink>>| {
             let mut places = vec![(path.clone(), place.begin(&drawing).unwrap())];
             places.extend(other.map(|other| (PathBuf::from("full"), other)));
-            let mut writing = Writing { count: 2, grid: None, places };
-            writing.take(0, images.clone()).unwrap();
-            writing
+            let mut outputs = OpenOutputs { count: 2, grid: None, places };
+            outputs.take(0, images.clone()).unwrap();
+            outputs
         };
-        writing(Some(Box::new(Full))).seal().unwrap_err();
+        outputs(Some(Box::new(Full))).seal().unwrap_err();
         assert!(!path.exists());
-        assert_eq!(place.images(&drawing).unwrap(), 2, "it goes on");
-        let mut alone = writing(None);
+        assert_eq!(place.images(&drawing).unwrap(), 2, "the drawing can continue");
+        let mut alone = outputs(None);
         alone.seal().unwrap();
         alone.finish().unwrap();
         assert!(std::fs::read(&path).unwrap() == FileFormat::Npz.whole(&images));
     }
 
     #[test]
-    fn what_is_kept_is_said_with_the_advice_that_helps() {
+    fn the_line_about_kept_images_has_the_advice_that_helps() {
         let stopped = |kept, count| kept_line(kept, count, &SampleError::Stopped);
         let advice = "Run the same command again to continue.";
         assert_eq!(stopped(128, 500), format!("128 of 500 images are kept. {advice}"));

@@ -1,36 +1,38 @@
 //! Everything that the images of a drawing depend on.
 
-use crate::kept::Settings;
-use crate::{GammaTable, Images, MAKING, SamplerKind, Takes};
-use halfstep_data::hash::sha256;
+use std::path::Path;
+
+use halfstep_files::sha256;
 use halfstep_model::{ModelFolder, ModelOutline, SelectedDevice};
 use serde_json::{Value, json};
 
-use crate::cli::args::Args;
-use crate::cli::choose::Choice;
+use super::args::Args;
+use crate::analytic::GammaTable;
+use crate::draw::RESULTS_VERSION;
+use crate::output::images::Images;
+use crate::output::kept::DrawingSettings;
+use crate::plan::SamplingPlan;
 
-/// Of `choice` on this model. Devices round differently. The batch size is no part of it: another one
+/// The settings of `plan` on this model. Devices round differently. The batch size is no part of them: another one
 /// changes images by rounding at most.
 pub fn settings(
     args: &Args,
     model: &ModelFolder,
-    choice: &Choice,
+    plan: &SamplingPlan,
     classes: &[u32],
     start: Option<&Images>,
     device: &SelectedDevice,
-) -> anyhow::Result<Settings> {
-    let name = choice.sampler.name();
-    let times: Vec<f64> = choice.grid.iter().map(|point| point.t).collect();
-    let steps = choice.grid.len().saturating_sub(1);
-    let settings = Settings::default()
-        .with("made by", MAKING)
+) -> anyhow::Result<DrawingSettings> {
+    let times: Vec<f64> = plan.grid.iter().map(|point| point.t).collect();
+    let settings = DrawingSettings::default()
+        .with("made by", RESULTS_VERSION)
         .with("model", ModelOutline::read(&args.model)?.sha256()?)
         .with("scheduler", sha256(json!(model.scheduler).to_string().as_bytes()))
-        .with("sampler", name)
-        .with("steps", steps)
-        .with("network calls", choice.sampler.calls(&choice.grid))
+        .with("sampler", plan.kind.name())
+        .with("steps", plan.num_steps())
+        .with("network calls", plan.calls())
         .with("times", sha256(json!(times).to_string().as_bytes()))
-        .with("gamma", gamma(args, name)?)
+        .with("gamma", gamma(&args.model, plan)?)
         .with("seed", args.seed)
         .with("classes", classes)
         .with("noise", start.map(|noise| of_numbers(&noise.values)))
@@ -38,9 +40,9 @@ pub fn settings(
     Ok(with_flags(settings, args))
 }
 
-/// Of the sampler: what they are not given for comes from the model. Every flag is named, so that a new one
+/// Adds the sampler's flags; what they leave out comes from the model. Every flag is named, so that a new one
 /// has to be put where it belongs.
-fn with_flags(settings: Settings, args: &Args) -> Settings {
+fn with_flags(settings: DrawingSettings, args: &Args) -> DrawingSettings {
     let Args {
         // Settings of their own.
         eta,
@@ -52,7 +54,7 @@ fn with_flags(settings: Settings, args: &Args) -> Settings {
         clip,
         threshold,
         compat,
-        // In the settings by what they come to: model, sampler, steps and times, seed, classes, noise, device.
+        // In the settings as what they result in: model, sampler, steps and times, seed, classes, noise, device.
         model: _,
         noise: _,
         sampler: _,
@@ -97,11 +99,10 @@ fn with_flags(settings: Settings, args: &Args) -> Settings {
 }
 
 /// The hash of Gamma's table where the sampler draws by it.
-fn gamma(args: &Args, sampler: &str) -> anyhow::Result<Value> {
-    let takes = sampler.parse::<SamplerKind>().is_ok_and(|kind| kind.takes(Takes::Gamma));
-    match takes {
-        true => Ok(sha256(&std::fs::read(GammaTable::path(&args.model))?).into()),
-        false => Ok(Value::Null),
+fn gamma(model: &Path, plan: &SamplingPlan) -> anyhow::Result<Value> {
+    match plan.gamma {
+        Some(_) => Ok(sha256(&std::fs::read(GammaTable::path(model))?).into()),
+        None => Ok(Value::Null),
     }
 }
 

@@ -1,6 +1,13 @@
-//! Drawing any number of images from a network.
+//! Drawing any number of images with a network.
+//!
+//! [`Draw`] is the loop over batches; [`SamplerBuilder`] takes most of it from the model:
+//! `model.sampler(DpmMultistep::new(2)).steps(10).draw(16)`.
 
-pub(crate) mod noise_path;
+mod builder;
+mod noise_path;
+
+pub use builder::{SampleModel, SamplerBuilder};
+pub use noise_path::NoisePath;
 
 use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
@@ -8,34 +15,33 @@ use std::ops::{ControlFlow, Range};
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::{Denoiser, DiscreteSchedule, PredictionType, TimePoint};
 use halfstep_data::{Purpose, noise};
-use halfstep_model::{NetworkDenoiser, UNet};
+use halfstep_model::{Network, NetworkDenoiser};
 
-use self::noise_path::NoisePath;
 use crate::error::SampleError;
 use crate::output::images::Images;
 use crate::sampler::{Sampler, StepInfo, Trajectory};
 
-/// What is kept of drawings and measurements was made by a program of this number. To be raised with every
-/// change of what is drawn or of what a network says of it (a sampler, a kernel, the resize), and of how
-/// likelihoods come about (a formula, their noises): what was kept is then made again.
-pub const MAKING: u32 = 2;
+/// The version of what this library computes. Kept drawings and measurements carry it and are made again when it
+/// changes. Raise it with every change of what is drawn or measured: a sampler, a kernel, the resize, a formula or
+/// the noises of likelihoods.
+pub const RESULTS_VERSION: u32 = 2;
 
-/// What to draw with. Image k starts from the noise of `(seed, k)`, whatever the batch size, the
-/// count or the device.
-pub struct Draw<'a> {
+/// A network, a sampler on a grid, and a seed. Image k starts from the noise of `(seed, k)`, whatever the batch
+/// size, the count or the device.
+pub struct Draw<'a, N: Network> {
     /// The network, without autodiff.
-    pub unet: &'a UNet,
+    pub network: &'a N,
     /// What its output means.
     pub prediction_type: PredictionType,
-    /// How to walk.
+    /// The method.
     pub sampler: &'a dyn Sampler,
-    /// Where to step.
+    /// Where it steps.
     pub grid: &'a [TimePoint],
     /// The network's noise schedule.
     pub schedule: &'a DiscreteSchedule,
-    /// Of the start noise and of stochastic samplers.
+    /// The seed of the start noise and of stochastic samplers.
     pub seed: u64,
-    /// What stochastic samplers add.
+    /// Which noise stochastic samplers add.
     pub step_noise: StepNoise,
     /// Images at once: memory and speed, never results.
     pub batch_size: usize,
@@ -44,7 +50,7 @@ pub struct Draw<'a> {
     /// Classes, used in turn: image k is of class `classes[k % len]`. Empty for an unconditional
     /// model.
     pub classes: &'a [u32],
-    /// Where the network lives.
+    /// Where the network's parameters are.
     pub device: &'a Device,
 }
 
@@ -59,25 +65,25 @@ pub enum StepNoise {
     Path,
 }
 
-/// Told of (network calls made, calls expected in all); breaks to stop the drawing.
+/// Progress of a drawing: gets (network calls made, calls expected in all), and breaks to stop it.
 pub type DrawProgress<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
 
-/// A [`DrawProgress`] that wants to know nothing.
+/// A [`DrawProgress`] that ignores what it gets.
 pub fn quietly(_: u64, _: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Where images start from.
+/// The start noise of images.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Start<'a> {
-    /// The noise of (seed, k).
+    /// The noise of (seed, k) for image k.
     #[default]
     Seed,
-    /// Image k of these, which are to be as many as the number of the last image that is drawn.
+    /// Image k of these for image k; there are at least as many as the highest number that is drawn.
     Given(&'a Images),
 }
 
-impl Draw<'_> {
+impl<N: Network> Draw<'_, N> {
     /// Draws images `which`, from their own noise.
     ///
     /// # Errors
@@ -111,6 +117,24 @@ impl Draw<'_> {
         progress: &mut DrawProgress<'_>,
         keep: &mut dyn FnMut(u64, Images) -> Result<(), SampleError>,
     ) -> Result<(), SampleError> {
+        self.batches_with_steps(which, start, progress, &mut |_| {}, keep)
+    }
+
+    /// [`Draw::batches`], with every step of every batch given to `on_step`.
+    ///
+    /// # Errors
+    /// As [`Draw::batches`].
+    ///
+    /// # Panics
+    /// As [`Draw::batches`].
+    pub fn batches_with_steps(
+        &self,
+        which: Range<u64>,
+        start: Start<'_>,
+        progress: &mut DrawProgress<'_>,
+        on_step: &mut dyn FnMut(&StepInfo<'_>),
+        keep: &mut dyn FnMut(u64, Images) -> Result<(), SampleError>,
+    ) -> Result<(), SampleError> {
         let batch_size = self.batch_size.max(1) as u64;
         let batches = (which.end - which.start).div_ceil(batch_size);
         let calls = Cell::new(0);
@@ -120,6 +144,7 @@ impl Draw<'_> {
             let before = calls.get();
             let noise = self.start_noise(start, batch.clone());
             let drawn = self.batch(batch, noise, &calls, &mut |step| {
+                on_step(&step);
                 let made = calls.get();
                 let each = match self.sampler.calls(self.grid) {
                     Some(each) => each as u64,
@@ -156,7 +181,7 @@ impl Draw<'_> {
         let labels = (!self.classes.is_empty()).then(|| {
             which.clone().map(|k| self.classes[(k % self.classes.len() as u64) as usize]).collect()
         });
-        let network = NetworkDenoiser::new(self.unet, self.prediction_type, labels)?;
+        let network = NetworkDenoiser::new(self.network, self.prediction_type, labels)?;
         let counted = |z: Tensor<4>, at: &[TimePoint]| {
             calls.set(calls.get() + 1);
             network.predict(z, at)
@@ -180,13 +205,15 @@ impl Draw<'_> {
         Images::read(z)
     }
 
-    /// No NaN goes further than the step that made it.
+    /// Stops at the step that made a NaN.
     fn check(&self, step: &StepInfo<'_>) -> Result<(), SampleError> {
         let sum = step.z.clone().sum().try_into_data();
         let sum = sum.map_err(SampleError::device)?;
         match sum.iter::<f64>().all(f64::is_finite) {
             true => Ok(()),
-            false => Err(SampleError::NotFinite { sampler: self.sampler.name(), step: step.step }),
+            false => {
+                Err(SampleError::NotFinite { sampler: self.sampler.name(), step: step.index + 1 })
+            }
         }
     }
 }

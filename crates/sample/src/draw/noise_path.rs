@@ -1,4 +1,4 @@
-//! One Brownian path an image, for stochastic samplers that are to be compared.
+//! One Brownian path per image, for comparing stochastic samplers.
 //!
 //! A sampler that draws fresh noise in every step takes another path at every number of steps. Here
 //! the noise of a jump is the increment of one path over it, so that with ever more steps the image
@@ -14,7 +14,7 @@ use halfstep_data::{Purpose, noise};
 /// shortest jump of a schedule of 1000 levels.
 const DEPTH: u32 = 20;
 
-/// Where images `which` of a seed have got to on their paths.
+/// The paths of images `which` of a seed, and how far along them the last increment came.
 pub struct NoisePath {
     seed: u64,
     which: Range<u64>,

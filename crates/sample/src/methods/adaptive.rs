@@ -1,26 +1,28 @@
 //! Embedded Runge-Kutta pairs that choose their own steps: Bogacki-Shampine 3(2) and
 //! Dormand-Prince 5(4), known as RK23 and RK45.
 //!
-//! Every image has steps of its own: its error decides nothing about its neighbours in the batch,
-//! so an image is the same in any batch. Images that have arrived wait for the others.
+//! Every image has its own steps: its error does not affect its neighbours in the batch, so an image is the same in
+//! any batch. Images that have arrived wait for the others.
 
 use burn::tensor::Tensor;
-use halfstep_core::{NoiseLevel, Prediction, TimePoint, X0Clip, column};
+use halfstep_core::{NoiseLevel, Prediction, PredictionType, TimePoint, X0Clip, column};
 
+use super::clip::clipped_everywhere;
+use super::entry::{SamplerEntry, SamplerOption};
+use super::ode_variable::OdeVariable;
+use super::options::{SamplerOptions, Tolerance};
+use super::runge_kutta::{Tableau, advance, variable_for};
 use crate::error::SampleError;
-use crate::methods::options::{SamplerOptions, Tolerance, clipped_everywhere};
-use crate::methods::runge_kutta::{OdeVariable, Tableau, advance, variable_for};
-use crate::registry::{GridRule, SamplerEntry, Takes};
-use crate::sampler::{Sampler, StepInfo, Trajectory};
+use crate::sampler::{GridRule, Jump, Sampler, StepInfo, Trajectory};
 
 /// Bogacki-Shampine.
 pub static RK23: SamplerEntry = SamplerEntry {
     name: "rk23",
-    about: "Adaptive Runge-Kutta 3(2) on the probability-flow ODE, to --rtol and --atol",
+    about: "Adaptive Runge-Kutta 3(2) on the probability-flow ODE, to a tolerance",
     order: None,
-    takes: &[Takes::OdeVariable, Takes::Tolerance],
+    takes: &[SamplerOption::OdeVariable, SamplerOption::Tolerance],
     grid: GridRule::Own,
-    build: |options| boxed(&BOGACKI_SHAMPINE, options),
+    build: |options| boxed(AdaptiveRungeKutta::rk23(), options),
 };
 
 /// Dormand-Prince.
@@ -28,15 +30,15 @@ pub static RK45: SamplerEntry = SamplerEntry {
     name: "rk45",
     about: "Adaptive Runge-Kutta 5(4) on the probability-flow ODE (Song et al. 2021's choice)",
     order: None,
-    takes: &[Takes::OdeVariable, Takes::Tolerance],
+    takes: &[SamplerOption::OdeVariable, SamplerOption::Tolerance],
     grid: GridRule::Own,
-    build: |options| boxed(&DORMAND_PRINCE, options),
+    build: |options| boxed(AdaptiveRungeKutta::rk45(), options),
 };
 
 /// Two methods that share their stages. Both are first same as last: the last stage is at the
 /// step's own result.
 #[derive(Debug)]
-struct Pair {
+struct EmbeddedPair {
     name: &'static str,
     /// The stages and the method of the higher order; its weights are the last stage's row.
     tableau: Tableau,
@@ -47,7 +49,7 @@ struct Pair {
 }
 
 /// Bogacki & Shampine 1989, "A 3(2) pair of Runge-Kutta formulas".
-static BOGACKI_SHAMPINE: Pair = Pair {
+static BOGACKI_SHAMPINE: EmbeddedPair = EmbeddedPair {
     name: "rk23",
     tableau: Tableau {
         stages: &[&[0.5], &[0.0, 0.75]],
@@ -58,7 +60,7 @@ static BOGACKI_SHAMPINE: Pair = Pair {
 };
 
 /// Dormand & Prince 1980, "A family of embedded Runge-Kutta formulae".
-static DORMAND_PRINCE: Pair = Pair {
+static DORMAND_PRINCE: EmbeddedPair = EmbeddedPair {
     name: "rk45",
     tableau: Tableau {
         stages: &[
@@ -88,29 +90,49 @@ const SHRINK_MOST: f64 = 0.2;
 const GROW_MOST: f64 = 10.0;
 /// The first step, as a part of the way.
 const FIRST_STEP: f64 = 0.02;
-/// A way of more steps than this is going nowhere.
+/// A walk of more steps than this does not converge.
 const MOST_STEPS: usize = 10_000;
 
-/// Walks from the first point of the grid to the last noisy one in steps of its own choice, then
+/// Walks from the first point of the grid to the last noisy one in adaptive steps, then
 /// takes x0 to the clean image.
 #[derive(Clone, Copy, Debug)]
-pub struct Adaptive {
-    pair: &'static Pair,
-    /// What it steps in; `None`: `phi`.
+pub struct AdaptiveRungeKutta {
+    pair: &'static EmbeddedPair,
+    /// The variable it steps in; `None`: `phi`.
     pub variable: Option<OdeVariable>,
-    /// What the error of a step is kept below.
+    /// The error of a step is kept below this.
     pub tolerance: Tolerance,
     /// Keep x0 in range.
     pub clip: Option<X0Clip>,
 }
 
-impl Sampler for Adaptive {
+impl AdaptiveRungeKutta {
+    /// Bogacki and Shampine's pair of orders 3 and 2, to an error of 1e-3 a step, without clipping.
+    pub fn rk23() -> Self {
+        Self::new(&BOGACKI_SHAMPINE)
+    }
+
+    /// Dormand and Prince's pair of orders 5 and 4, to an error of 1e-3 a step, without clipping.
+    pub fn rk45() -> Self {
+        Self::new(&DORMAND_PRINCE)
+    }
+
+    fn new(pair: &'static EmbeddedPair) -> Self {
+        Self { pair, variable: None, tolerance: Tolerance::default(), clip: None }
+    }
+}
+
+impl Sampler for AdaptiveRungeKutta {
     fn name(&self) -> &'static str {
         self.pair.name
     }
 
     fn calls(&self, _: &[TimePoint]) -> Option<usize> {
         None
+    }
+
+    fn grid_rule(&self) -> GridRule {
+        GridRule::Own
     }
 
     fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError> {
@@ -120,44 +142,50 @@ impl Sampler for Adaptive {
             return Ok(run.start);
         };
         let variable = variable_for(Some(self.variable.unwrap_or(OdeVariable::Phi)), &run)?;
-        let mut walk = Walk::new(self, variable, &run, start, end)?;
-        let mut step = 0;
+        let mut walk = AdaptiveWalk::new(self, variable, &run, start, end)?;
+        let mut index = 0;
         while !walk.arrived() {
-            if step == MOST_STEPS {
-                return Err(SampleError::TooManySteps { sampler: self.pair.name, steps: step });
+            if index == MOST_STEPS {
+                return Err(SampleError::TooManySteps { sampler: self.pair.name, steps: index });
             }
-            step += 1;
-            walk.advance(&run, step)?;
-            let z = walk.z();
-            (run.on_step)(StepInfo { step, num_steps: None, done: walk.done(), z: &z })?;
+            let (from, prediction) = (walk.furthest_behind(&run), walk.prediction());
+            walk.advance(&run, index)?;
+            let jump = Jump { index, from, to: walk.furthest_behind(&run) };
+            let (z, done) = (walk.z(), walk.done());
+            let prediction = &prediction;
+            (run.on_step)(StepInfo { index, num_steps: None, jump, done, z: &z, prediction })?;
+            index += 1;
         }
         let z = walk.z();
         if run.grid.last().is_some_and(|last| last.level.sigma() > 0.0) {
             return Ok(z);
         }
-        let z = clipped_everywhere(run.predict(z, end)?, self.clip).x0();
-        (run.on_step)(StepInfo { step: step + 1, num_steps: None, done: 1.0, z: &z })?;
+        let prediction = &clipped_everywhere(run.predict(z, end)?, self.clip);
+        let (z, jump) = (prediction.x0(), Jump { index, from: end, to: TimePoint::CLEAN });
+        (run.on_step)(StepInfo { index, num_steps: None, jump, done: 1.0, z: &z, prediction })?;
         Ok(z)
     }
 }
 
 /// Where the images of a batch are.
-struct Walk<'a> {
-    sampler: &'a Adaptive,
+struct AdaptiveWalk<'a> {
+    sampler: &'a AdaptiveRungeKutta,
     variable: OdeVariable,
     start: f64,
     end: f64,
-    /// One of each an image.
+    /// One value per image, here and below.
     position: Vec<f64>,
     step: Vec<f64>,
     rejected: Vec<bool>,
     y: Tensor<4>,
     slope: Tensor<4>,
+    /// The predicted images at the positions.
+    x0: Tensor<4>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> AdaptiveWalk<'a> {
     fn new(
-        sampler: &'a Adaptive,
+        sampler: &'a AdaptiveRungeKutta,
         variable: OdeVariable,
         run: &Trajectory<'_>,
         start: TimePoint,
@@ -177,6 +205,7 @@ impl<'a> Walk<'a> {
             rejected: vec![false; batch],
             y: variable.state(z, &[start.level]),
             slope: variable.slope(&p, &[start.level]),
+            x0: p.x0(),
         })
     }
 
@@ -191,12 +220,25 @@ impl<'a> Walk<'a> {
         parts.fold(1.0, f64::min)
     }
 
+    /// The point of the slowest image.
+    fn furthest_behind(&self, run: &Trajectory<'_>) -> TimePoint {
+        let left = |position: &f64| (position - self.end).abs();
+        let slowest = self.position.iter().copied().max_by(|a, b| left(a).total_cmp(&left(b)));
+        (run.locate)(self.variable.level(slowest.unwrap_or(self.end)))
+    }
+
+    /// The network's prediction at the positions.
+    fn prediction(&self) -> Prediction {
+        let levels = self.levels(&self.position);
+        Prediction::new(PredictionType::Sample, self.x0.clone(), self.z(), &levels)
+    }
+
     fn z(&self) -> Tensor<4> {
         self.variable.z(self.y.clone(), &self.levels(&self.position))
     }
 
     /// Tries a step with every image that has not arrived.
-    fn advance(&mut self, run: &Trajectory<'_>, step: usize) -> Result<(), SampleError> {
+    fn advance(&mut self, run: &Trajectory<'_>, index: usize) -> Result<(), SampleError> {
         let pair = self.sampler.pair;
         let h = self.lengths();
         let lengths = column(h.iter().copied(), &self.y);
@@ -204,19 +246,20 @@ impl<'a> Walk<'a> {
         for row in pair.tableau.stages {
             let part: f64 = row.iter().sum();
             let at: Vec<f64> = self.position.iter().zip(&h).map(|(s, h)| s + part * h).collect();
-            slopes.push(self.slope_at(run, &advance(&self.y, &slopes, row, &lengths), &at)?);
+            slopes.push(self.slope_at(run, &advance(&self.y, &slopes, row, &lengths), &at)?.0);
         }
         let next = advance(&self.y, &slopes, pair.tableau.weights, &lengths);
         let at: Vec<f64> =
             self.position.iter().zip(&h).map(|(s, h)| self.toward_end(s + h)).collect();
-        slopes.push(self.slope_at(run, &next, &at)?);
+        let (last, x0) = self.slope_at(run, &next, &at)?;
+        slopes.push(last.clone());
         let zero = self.y.zeros_like();
         let errors = self.errors(advance(&zero, &slopes, pair.error, &lengths), &next)?;
 
         let mut accepted = Vec::with_capacity(errors.len());
         for (image, error) in errors.iter().copied().enumerate() {
             if !error.is_finite() {
-                return Err(SampleError::NotFinite { sampler: pair.name, step });
+                return Err(SampleError::NotFinite { sampler: pair.name, step: index + 1 });
             }
             let accept = error <= 1.0;
             let aim = SAFETY * error.powf(-1.0 / pair.error_order);
@@ -230,9 +273,9 @@ impl<'a> Walk<'a> {
         }
         let take =
             column(accepted.iter().copied(), &self.y).greater_elem(0.5).expand(self.y.shape());
-        let last = slopes.swap_remove(slopes.len() - 1);
         self.y = self.y.clone().mask_where(take.clone(), next);
-        self.slope = self.slope.clone().mask_where(take, last);
+        self.slope = self.slope.clone().mask_where(take.clone(), last);
+        self.x0 = self.x0.clone().mask_where(take, x0);
         Ok(())
     }
 
@@ -256,20 +299,21 @@ impl<'a> Walk<'a> {
         positions.iter().map(|&position| self.variable.level(position)).collect()
     }
 
+    /// Slope and predicted image.
     fn slope_at(
         &self,
         run: &Trajectory<'_>,
         y: &Tensor<4>,
         positions: &[f64],
-    ) -> Result<Tensor<4>, SampleError> {
+    ) -> Result<(Tensor<4>, Tensor<4>), SampleError> {
         let levels = self.levels(positions);
         let points: Vec<TimePoint> = levels.iter().map(|&level| (run.locate)(level)).collect();
         let z = self.variable.z(y.clone(), &levels);
-        let p: Prediction = run.predict_each(z, &points)?;
-        Ok(self.variable.slope(&clipped_everywhere(p, self.sampler.clip), &levels))
+        let p = clipped_everywhere(run.predict_each(z, &points)?, self.sampler.clip);
+        Ok((self.variable.slope(&p, &levels), p.x0()))
     }
 
-    /// Root mean square of the error in units of the tolerance, one an image.
+    /// Root mean square of the error in units of the tolerance, one value per image.
     fn errors(&self, error: Tensor<4>, next: &Tensor<4>) -> Result<Vec<f64>, SampleError> {
         let Tolerance { relative, absolute } = self.sampler.tolerance;
         let size = self.y.clone().abs().max_pair(next.clone().abs());
@@ -281,7 +325,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn boxed(pair: &'static Pair, options: &SamplerOptions) -> Result<Box<dyn Sampler>, SampleError> {
+fn boxed(
+    sampler: AdaptiveRungeKutta,
+    options: &SamplerOptions,
+) -> Result<Box<dyn Sampler>, SampleError> {
     let SamplerOptions { variable, tolerance, clip, .. } = *options;
-    Ok(Box::new(Adaptive { pair, variable, tolerance, clip }))
+    Ok(Box::new(AdaptiveRungeKutta { variable, tolerance, clip, ..sampler }))
 }

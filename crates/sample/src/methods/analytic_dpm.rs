@@ -4,29 +4,30 @@
 use burn::tensor::Tensor;
 use halfstep_core::{X0Clip, analytic_variance, ddim_step, noise_clip};
 
+use super::clip::clipped;
+use super::entry::{SamplerEntry, SamplerOption};
+use super::options::{AnalyticStatistics, SamplerOptions};
 use crate::error::SampleError;
-use crate::methods::options::{AnalyticStatistics, SamplerOptions, clipped};
-use crate::registry::{GridRule, SamplerEntry, Takes};
-use crate::sampler::{Family, Jump, Sampler, Trajectory, walk};
+use crate::sampler::{Family, GridRule, Jump, Sampler, Trajectory, walk};
 
 /// Analytic-DDPM.
 pub static DDPM: SamplerEntry = SamplerEntry {
     name: "analytic-ddpm",
-    about: "DDPM with the optimal variance (Bao et al. 2022); needs Gamma, see --estimate-gamma",
+    about: "DDPM with the optimal variance (Bao et al. 2022); needs Gamma",
     order: None,
-    takes: &[Takes::Gamma],
+    takes: &[SamplerOption::Gamma],
     grid: GridRule::Any,
-    build: |options| boxed("analytic-ddpm", 1.0, options),
+    build: |options| boxed(AnalyticDpm::ddpm, DDPM.name, options),
 };
 
 /// Analytic-DDIM.
 pub static DDIM: SamplerEntry = SamplerEntry {
     name: "analytic-ddim",
-    about: "DDIM with the optimal variance (Bao et al. 2022); needs Gamma, see --estimate-gamma",
+    about: "DDIM with the optimal variance (Bao et al. 2022); needs Gamma",
     order: None,
-    takes: &[Takes::Gamma],
+    takes: &[SamplerOption::Gamma],
     grid: GridRule::Any,
-    build: |options| boxed("analytic-ddim", 0.0, options),
+    build: |options| boxed(AnalyticDpm::ddim, DDIM.name, options),
 };
 
 /// Half of the range of pixels, which bounds the variance.
@@ -36,11 +37,11 @@ const HALF_RANGE: f64 = 1.0;
 /// noise; the one to the first training time (t = 0) no more than can be seen.
 #[derive(Clone)]
 pub struct AnalyticDpm {
-    /// On the command line.
+    /// Its short name.
     pub name: &'static str,
     /// 1 is Analytic-DDPM, 0 is Analytic-DDIM.
     pub eta: f64,
-    /// What is known about the data.
+    /// Gamma and what follows from it.
     pub statistics: AnalyticStatistics,
     /// Half of the range of the data: 1 for images; infinite for data without bounds.
     pub half_range: f64,
@@ -68,14 +69,24 @@ impl Sampler for AnalyticDpm {
             let (from, to) = ([jump.from.level], [jump.to.level]);
             let mean = ddim_step(&prediction, &from, &to, self.eta, None);
             if jump.is_final() {
-                return Ok(mean);
+                return Ok((mean, prediction));
             }
-            Ok(mean + (run.noise)(jump) * self.std(jump))
+            Ok((mean + (run.noise)(jump) * self.std(jump), prediction))
         })
     }
 }
 
 impl AnalyticDpm {
+    /// Analytic-DDPM for images in `[-1, 1]`, without clipping.
+    pub fn ddpm(statistics: AnalyticStatistics) -> Self {
+        Self { name: "analytic-ddpm", eta: 1.0, statistics, half_range: HALF_RANGE, clip: None }
+    }
+
+    /// Analytic-DDIM for images in `[-1, 1]`, without clipping.
+    pub fn ddim(statistics: AnalyticStatistics) -> Self {
+        Self { name: "analytic-ddim", eta: 0.0, ..Self::ddpm(statistics) }
+    }
+
     /// Standard deviation of the noise of a jump.
     pub fn std(&self, jump: Jump) -> f64 {
         let data_variance = (self.statistics.posterior_data_variance)(jump.from);
@@ -95,10 +106,10 @@ impl AnalyticDpm {
 }
 
 fn boxed(
+    new: fn(AnalyticStatistics) -> AnalyticDpm,
     name: &'static str,
-    eta: f64,
     options: &SamplerOptions,
 ) -> Result<Box<dyn Sampler>, SampleError> {
     let statistics = options.analytic.clone().ok_or(SampleError::NeedsGamma { sampler: name })?;
-    Ok(Box::new(AnalyticDpm { name, eta, statistics, half_range: HALF_RANGE, clip: options.clip }))
+    Ok(Box::new(AnalyticDpm { clip: options.clip, ..new(statistics) }))
 }

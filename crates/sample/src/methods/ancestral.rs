@@ -3,17 +3,17 @@
 use burn::tensor::Tensor;
 use halfstep_core::{AncestralVariance, X0Clip, ancestral_step};
 
+use super::clip::clipped;
+use super::entry::{SamplerEntry, SamplerOption};
 use crate::error::SampleError;
-use crate::methods::options::clipped;
-use crate::registry::{GridRule, SamplerEntry, Takes};
-use crate::sampler::{Family, Sampler, Trajectory, walk};
+use crate::sampler::{Family, GridRule, Sampler, Trajectory, walk};
 
-/// For the command line.
+/// Its place in the list of samplers.
 pub static ENTRY: SamplerEntry = SamplerEntry {
     name: "ddpm",
     about: "Ancestral DDPM (Ho et al. 2020)",
     order: None,
-    takes: &[Takes::Variance],
+    takes: &[SamplerOption::Variance],
     grid: GridRule::Any,
     build: |options| Ok(Box::new(Ancestral { variance: options.variance, clip: options.clip })),
 };
@@ -25,6 +25,19 @@ pub struct Ancestral {
     pub variance: AncestralVariance,
     /// Keep x0 in range.
     pub clip: Option<X0Clip>,
+}
+
+impl Ancestral {
+    /// With the posterior's own variance (diffusers' `fixed_small`), without clipping.
+    pub const fn new() -> Self {
+        Self { variance: AncestralVariance::FixedSmall, clip: None }
+    }
+}
+
+impl Default for Ancestral {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Sampler for Ancestral {
@@ -40,7 +53,8 @@ impl Sampler for Ancestral {
         walk(run, |run, z, jump| {
             let prediction = clipped(run.predict(z, jump.from)?, self.clip);
             let (from, to) = ([jump.from.level], [jump.to.level]);
-            Ok(ancestral_step(&prediction, &from, &to, self.variance, (run.noise)(jump)))
+            let noise = (run.noise)(jump);
+            Ok((ancestral_step(&prediction, &from, &to, self.variance, noise), prediction))
         })
     }
 }

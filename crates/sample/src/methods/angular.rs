@@ -3,12 +3,12 @@
 use burn::tensor::Tensor;
 use halfstep_core::{X0Clip, add_noise, angular_step};
 
+use super::clip::clipped;
+use super::entry::SamplerEntry;
 use crate::error::SampleError;
-use crate::methods::options::clipped;
-use crate::registry::{GridRule, SamplerEntry};
-use crate::sampler::{Sampler, Trajectory, walk};
+use crate::sampler::{GridRule, Sampler, Trajectory, walk};
 
-/// For the command line.
+/// Its place in the list of samplers.
 pub static ENTRY: SamplerEntry = SamplerEntry {
     name: "angular",
     about: "DDIM as a rotation by an angle, from v (Salimans & Ho 2022)",
@@ -26,6 +26,13 @@ pub struct AngularDdim {
     pub clip: Option<X0Clip>,
 }
 
+impl AngularDdim {
+    /// Without clipping.
+    pub const fn new() -> Self {
+        Self { clip: None }
+    }
+}
+
 impl Sampler for AngularDdim {
     fn name(&self) -> &'static str {
         ENTRY.name
@@ -39,12 +46,12 @@ impl Sampler for AngularDdim {
         walk(run, |run, z, jump| {
             let (from, to) = ([jump.from.level], [jump.to.level]);
             let prediction = clipped(run.predict(z.clone(), jump.from)?, self.clip);
-            // What is rotated must be made of the same x0 and eps as v; without clipping it is z.
+            // z must be made of the same x0 and eps as v; without clipping it is.
             let z = match self.clip {
                 None => z,
                 Some(_) => add_noise(prediction.x0(), prediction.eps(), &from),
             };
-            Ok(angular_step(prediction.v(), z, &from, &to))
+            Ok((angular_step(prediction.v(), z, &from, &to), prediction))
         })
     }
 }

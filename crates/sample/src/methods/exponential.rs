@@ -5,15 +5,15 @@
 //!
 //! `z_t = a z - c (psi_1(x) D0 + psi_2(x) D1 + psi_3(x) D2) + std noise`
 //!
-//! with `D0` the network's answer at s, `D1 = h d/dlambda` and `D2 = h^2 d^2/dlambda^2` of it by
+//! with `D0` the network's prediction at s, `D1 = h d/dlambda` and `D2 = h^2 d^2/dlambda^2` of it by
 //! finite differences, and `psi_1 = e^x - 1`, `psi_2 = psi_1/x - 1`, `psi_3 = (psi_1 - x)/x^2 - 1/2`.
 
 use burn::tensor::Tensor;
 use halfstep_core::{NoiseLevel, Prediction};
 
-/// Which answer of the network is held to be smooth in lambda, and whether noise is added.
+/// Which prediction is held to be smooth in lambda, and whether noise is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum SolverForm {
     /// eps: DPM-Solver. Divides by alpha.
     Noise,
     /// x0: DPM-Solver++. Finite at alpha = 0.
@@ -36,16 +36,16 @@ pub enum Correction {
 
 /// The coefficients of one jump.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
+pub struct ExponentialStep {
     on_z: f64,
     scale: f64,
     x: f64,
     std: f64,
 }
 
-impl Form {
-    /// D0.
-    pub fn answer(self, p: &Prediction) -> Tensor<4> {
+impl SolverForm {
+    /// D0: the prediction as this form takes it.
+    pub fn value(self, p: &Prediction) -> Tensor<4> {
         match self {
             Self::Noise | Self::NoiseSde => p.eps(),
             Self::Data | Self::DataSde => p.x0(),
@@ -63,20 +63,20 @@ impl Form {
     }
 
     /// The coefficients from one level to another.
-    pub fn step(self, from: NoiseLevel, to: NoiseLevel) -> Step {
+    pub fn step(self, from: NoiseLevel, to: NoiseLevel) -> ExponentialStep {
         let h = to.lambda() - from.lambda();
         let (alphas, sigmas) = (to.alpha() / from.alpha(), to.sigma() / from.sigma());
         let root = |x: f64| x.exp_m1().abs().sqrt();
         match self {
-            Self::Noise => Step { on_z: alphas, scale: to.sigma(), x: h, std: 0.0 },
-            Self::Data => Step { on_z: sigmas, scale: to.alpha(), x: -h, std: 0.0 },
-            Self::DataSde => Step {
+            Self::Noise => ExponentialStep { on_z: alphas, scale: to.sigma(), x: h, std: 0.0 },
+            Self::Data => ExponentialStep { on_z: sigmas, scale: to.alpha(), x: -h, std: 0.0 },
+            Self::DataSde => ExponentialStep {
                 on_z: sigmas * (-h).exp(),
                 scale: to.alpha(),
                 x: -2.0 * h,
                 std: to.sigma() * root(-2.0 * h),
             },
-            Self::NoiseSde => Step {
+            Self::NoiseSde => ExponentialStep {
                 on_z: alphas,
                 scale: 2.0 * to.sigma(),
                 x: h,
@@ -86,7 +86,7 @@ impl Form {
     }
 }
 
-impl Step {
+impl ExponentialStep {
     /// `a z - c psi_1 D0`.
     pub fn first(&self, z: Tensor<4>, d0: Tensor<4>) -> Tensor<4> {
         z * self.on_z - d0 * (self.scale * psi_1(self.x))
@@ -110,6 +110,15 @@ impl Step {
     pub fn std(&self) -> f64 {
         self.std
     }
+}
+
+/// A prediction at a noise level, as a solver's form takes it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where the network was called.
+    pub level: NoiseLevel,
+    /// [`SolverForm::value`] of what it predicted, `[B, C, H, W]`.
+    pub value: Tensor<4>,
 }
 
 fn psi_1(x: f64) -> f64 {
@@ -155,15 +164,15 @@ mod tests {
     #[test]
     fn the_data_form_is_finite_at_both_ends() {
         let middle = NoiseLevel::from_log_snr(0.3);
-        for form in [Form::Data, Form::DataSde] {
+        for form in [SolverForm::Data, SolverForm::DataSde] {
             let start = form.step(NoiseLevel::PURE_NOISE, middle);
             let end = form.step(middle, NoiseLevel::CLEAN);
             assert_eq!(-start.scale * psi_1(start.x), middle.alpha(), "{form:?}");
             assert_eq!((end.on_z, -end.scale * psi_1(end.x), end.std), (0.0, 1.0, 0.0), "{form:?}");
         }
-        let start = Form::Data.step(NoiseLevel::PURE_NOISE, middle);
+        let start = SolverForm::Data.step(NoiseLevel::PURE_NOISE, middle);
         assert_eq!(start.on_z, middle.sigma());
-        let start = Form::DataSde.step(NoiseLevel::PURE_NOISE, middle);
+        let start = SolverForm::DataSde.step(NoiseLevel::PURE_NOISE, middle);
         assert_eq!((start.on_z, start.std), (0.0, middle.sigma()));
     }
 }

@@ -4,33 +4,40 @@
 use burn::tensor::Tensor;
 use halfstep_core::X0Clip;
 
+use super::clip::clipped_everywhere;
+use super::entry::SamplerEntry;
+use super::ode_variable::OdeVariable;
 use crate::error::SampleError;
-use crate::methods::options::clipped_everywhere;
-use crate::methods::runge_kutta::OdeVariable;
-use crate::registry::{GridRule, SamplerEntry};
-use crate::sampler::{Sampler, Trajectory, walk};
+use crate::sampler::{GridRule, Sampler, Trajectory, walk};
 
-/// For the command line.
+/// Its place in the list of samplers.
 pub static ENTRY: SamplerEntry = SamplerEntry {
     name: "lms",
-    about: "Linear multistep of up to four answers in sigma / alpha (k-diffusion)",
-    // It begins with a step of order 1, as k-diffusion's does: of order 2 in the limit, while at the
-    // steps that anybody takes it looks like more.
+    about: "Linear multistep of up to four predictions in sigma / alpha (k-diffusion)",
+    // It begins with a step of order 1, as k-diffusion's does: order 2 in the limit, more over the
+    // numbers of steps in use.
     order: None,
     takes: &[],
     grid: GridRule::Any,
     build: |options| Ok(Box::new(Lms { clip: options.clip })),
 };
 
-/// Answers that a step is made of; the first steps have fewer.
-const ANSWERS: usize = 4;
+/// Predictions that a step is made of; the first steps have fewer.
+const PREDICTIONS: usize = 4;
 
-/// eps as a polynomial in sigma / alpha through the last answers, integrated over the step; to the
+/// eps as a polynomial in sigma / alpha through the last predictions, integrated over the step; to the
 /// clean image too, where sigma / alpha is 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lms {
     /// Keep x0 in range.
     pub clip: Option<X0Clip>,
+}
+
+impl Lms {
+    /// Without clipping.
+    pub const fn new() -> Self {
+        Self { clip: None }
+    }
 }
 
 impl Sampler for Lms {
@@ -39,20 +46,20 @@ impl Sampler for Lms {
     }
 
     fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError> {
-        run.needs_signal("sigma / alpha is infinite")?;
+        run.needs_signal(self.name(), "sigma / alpha")?;
         let variable = OdeVariable::Karras;
-        let mut answers: Vec<(f64, Tensor<4>)> = Vec::new();
+        let mut predictions: Vec<(f64, Tensor<4>)> = Vec::new();
         walk(run, |run, z, jump| {
             let p = clipped_everywhere(run.predict(z.clone(), jump.from)?, self.clip);
             let (from, to) = (jump.from.level, jump.to.level);
-            answers.insert(0, (variable.position(from), p.eps()));
-            answers.truncate(ANSWERS);
-            let nodes: Vec<f64> = answers.iter().map(|(position, _)| *position).collect();
+            predictions.insert(0, (variable.position(from), p.eps()));
+            predictions.truncate(PREDICTIONS);
+            let nodes: Vec<f64> = predictions.iter().map(|(position, _)| *position).collect();
             let mut y = variable.state(z, &[from]);
-            for (j, (_, eps)) in answers.iter().enumerate() {
+            for (j, (_, eps)) in predictions.iter().enumerate() {
                 y = y + eps.clone() * weight(&nodes, j, to.karras_sigma());
             }
-            Ok(variable.z(y, &[to]))
+            Ok((variable.z(y, &[to]), p))
         })
     }
 }

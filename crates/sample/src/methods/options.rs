@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use halfstep_core::{AncestralVariance, NoiseLevel, Prediction, TimePoint, X0Clip};
+use halfstep_core::{AncestralVariance, TimePoint, X0Clip};
 
-use crate::methods::runge_kutta::OdeVariable;
+use super::ode_variable::OdeVariable;
 
-/// Everything that can be said about a sampler; each uses what its [`crate::SamplerEntry`] names.
+/// The options of all samplers. Each sampler uses clipping and what its [`crate::SamplerEntry`] lists.
 #[derive(Clone)]
 pub struct SamplerOptions {
     /// Steps of the grid, or network calls for a sampler that is given a budget.
@@ -23,8 +23,6 @@ pub struct SamplerOptions {
     pub tolerance: Tolerance,
     /// Analytic-DPM's statistics.
     pub analytic: Option<AnalyticStatistics>,
-    /// Do as diffusers does where that is not the published method.
-    pub diffusers: Option<DiffusersCompat>,
 }
 
 impl Default for SamplerOptions {
@@ -37,7 +35,6 @@ impl Default for SamplerOptions {
             variable: None,
             tolerance: Tolerance::default(),
             analytic: None,
-            diffusers: None,
         }
     }
 }
@@ -68,28 +65,4 @@ pub struct AnalyticStatistics {
     /// The y of [`halfstep_core::noise_clip`], which limits the noise of the jump to the first
     /// training time (t = 0); 0 for no limit, `None` for the paper's.
     pub last_clip: Option<f64>,
-}
-
-/// What diffusers does differently.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DiffusersCompat {
-    /// Where its DDIM goes from each time of the grid: time `t - T / N`, whatever is listed next.
-    pub ddim_targets: Vec<NoiseLevel>,
-}
-
-/// x0 clipped as diffusers' `clip_sample` does: eps stays what it was.
-pub(crate) fn clipped(prediction: Prediction, clip: Option<X0Clip>) -> Prediction {
-    match clip {
-        Some(clip) => prediction.with_clip(clip),
-        None => prediction,
-    }
-}
-
-/// x0 clipped, and eps and v of the clipped x0: what methods need that mix predictions of several
-/// times.
-pub(crate) fn clipped_everywhere(prediction: Prediction, clip: Option<X0Clip>) -> Prediction {
-    match clip {
-        Some(clip) => prediction.with_clip_everywhere(clip),
-        None => prediction,
-    }
 }

@@ -1,10 +1,10 @@
-//! What a file holds, by the ending of its name.
+//! File formats by the endings of names.
 
 use std::path::Path;
 
 use crate::error::SampleError;
 
-/// A format of pictures that is written.
+/// A format that pictures are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureFormat {
     /// `.png`
@@ -13,7 +13,7 @@ pub enum PictureFormat {
     Jpeg,
 }
 
-/// Endings of what the programs write, and what they stand for.
+/// The endings that the programs write, and what they stand for.
 const KNOWN: [(&str, &str); 6] = [
     ("png", "PNG pictures"),
     ("jpg", "JPEG pictures"),
@@ -32,11 +32,11 @@ impl PictureFormat {
         }
     }
 
-    /// Of the file's ending.
+    /// The format of the file's ending.
     ///
     /// # Errors
     /// [`SampleError::File`] for no ending and for others.
-    pub fn of(path: &Path) -> Result<Self, SampleError> {
+    pub fn from_path(path: &Path) -> Result<Self, SampleError> {
         match ending(path).as_deref() {
             Some("png") => Ok(Self::Png),
             Some("jpg" | "jpeg") => Ok(Self::Jpeg),
@@ -75,14 +75,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_says_the_format_or_is_refused() {
-        let of = |name: &str| PictureFormat::of(Path::new(name));
+    fn the_ending_chooses_the_format_or_is_refused() {
+        let of = |name: &str| PictureFormat::from_path(Path::new(name));
         assert_eq!(of("a.b/x.png").unwrap(), PictureFormat::Png);
         assert_eq!(of("x.JPG").unwrap(), PictureFormat::Jpeg);
         assert_eq!(of("x.jpeg").unwrap(), PictureFormat::Jpeg);
-        for (name, says) in [("x", "has no ending"), ("a.png/x", "no ending"), ("x.gif", ".gif")] {
+        for (name, problem) in [("x", "has no ending"), ("a.png/x", "no ending"), ("x.gif", ".gif")]
+        {
             let message = of(name).unwrap_err().to_string();
-            assert!(message.contains(says) && message.contains(".png"), "{message}");
+            assert!(message.contains(problem) && message.contains(".png"), "{message}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Grids of images as one PNG.
+//! Grids and tables of images as one picture.
 
 use std::convert::Infallible;
 
@@ -17,7 +17,7 @@ use crate::output::images::Images;
 /// `make_grid` has it.
 const GAP: u32 = 2;
 const BETWEEN: Rgb<u8> = Rgb([0, 0, 0]);
-/// What is seen through images with an alpha channel.
+/// The background of images with an alpha channel.
 const BEHIND: u32 = 255;
 /// Small images are enlarged by the smallest whole factor that makes them at least this tall.
 const COMFORTABLE_HEIGHT: usize = 64;
@@ -74,8 +74,7 @@ pub fn grid(images: &Images, columns: usize, scale: u32) -> Result<RgbImage, Sam
     compose(&[images], &tiles.iter().map(|k| k.map(|k| (0, k))).collect::<Vec<_>>(), columns, scale)
 }
 
-/// One row of images a set, all sets alike in size: for comparing what different models make of the
-/// same noises.
+/// One row per set of images, all images alike in size: for comparing models on the same noises.
 ///
 /// # Errors
 /// [`SampleError::Channels`] unless the images have 1 to 4 channels.

@@ -1,11 +1,11 @@
-//! Files by where they are, whatever the spelling of their paths.
+//! Whether two paths are one place, whatever their spelling.
 
 use std::path::{Path, PathBuf};
 
 use halfstep_data::{in_one_case, resolved};
 
-/// A file or folder that a flag names: `("--out", path)`.
-pub type Named<'a> = (&'a str, &'a Path);
+/// A file or folder with the name of the setting that gives it.
+pub type NamedPath<'a> = (&'a str, &'a Path);
 
 /// The place of a file that need not exist: absolute, without `..`, links to folders followed. A link in
 /// the place of the file itself is not, because a file that is written there replaces the link.
@@ -17,7 +17,7 @@ pub fn place(path: &Path) -> PathBuf {
     })
 }
 
-/// Whether what is written to `output` replaces what is read from `input`: a file that is read through a link
+/// Whether writing to `output` replaces the file that is read from `input`: a file that is read through a link
 /// is the one that the link leads to.
 pub fn writes_over(output: &Path, input: &Path) -> bool {
     let output = place(output);
@@ -25,7 +25,7 @@ pub fn writes_over(output: &Path, input: &Path) -> bool {
 }
 
 /// The first two of `files` that are in one place, or one within the other as if that were a folder.
-pub fn clash<'a>(files: &[Named<'a>]) -> Option<(Named<'a>, Named<'a>)> {
+pub fn clash<'a>(files: &[NamedPath<'a>]) -> Option<(NamedPath<'a>, NamedPath<'a>)> {
     let places: Vec<PathBuf> = files.iter().map(|(_, path)| place(path)).collect();
     let pairs = (0..files.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
     let mut pairs = pairs
@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(place(&at("link/x")), place(&at("a/x")));
         assert_ne!(place(&at("other")), place(&at("file")));
 
-        // What is read through a link is the file that the link leads to.
+        // A file that is read through a link is the one that the link leads to.
         for output in ["file", "other", "a/../file"] {
             assert!(writes_over(&at(output), &at("other")), "{output}");
         }

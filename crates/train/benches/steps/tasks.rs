@@ -139,7 +139,7 @@ impl<'a> Bench<'a> {
     /// Draws `count` images in four steps, in f32.
     pub fn sample(&self, count: usize) -> anyhow::Result<Images> {
         let draw = Draw {
-            unet: &self.model.unet,
+            network: &self.model.unet,
             prediction_type: PredictionType::VPrediction,
             sampler: &AngularDdim::default(),
             grid: &student_grid(&self.model.schedule, SAMPLING_STEPS)?,

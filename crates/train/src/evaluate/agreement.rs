@@ -87,7 +87,7 @@ pub(crate) fn draw_images(
     let AgreementOptions { run, count, classes } = options;
     let RunOptions { device, stop, on_event, .. } = run.options;
     let draw = Draw {
-        unet: &model.unet,
+        network: &model.unet,
         prediction_type: model.prediction_type(),
         sampler: &AngularDdim::default(),
         grid: &student_grid(&model.schedule, num_steps)?,

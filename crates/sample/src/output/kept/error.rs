@@ -1,24 +1,24 @@
-//! Why images cannot be kept at a place.
+//! Why images cannot be written to a destination.
 
 use std::path::PathBuf;
 
 use crate::error::SampleError;
 
-/// What stands in the way of a drawing. Messages name the place; which flag helps, the program says.
+/// A destination that a drawing cannot use. Messages name the folder or file.
 #[derive(Debug, thiserror::Error)]
 pub enum KeptError {
     /// A drawing of other settings left images.
-    #[error("{} has {images} of another drawing ({difference})", path.display())]
+    #[error("{} holds {images} drawn with other settings ({difference})", path.display())]
     Other {
         /// The folder or file.
         path: PathBuf,
         /// `1 image`, `30 images`.
         images: String,
-        /// What is different: `seed: 0 -> 1`.
+        /// The difference: `seed: 0 -> 1`.
         difference: String,
     },
     /// The same drawing left more images than are asked for.
-    #[error("{} has {images} of this drawing, and {count} is asked for", path.display())]
+    #[error("{} already holds {images} of this drawing; only {count} were requested", path.display())]
     More {
         /// The folder or file.
         path: PathBuf,
@@ -27,8 +27,8 @@ pub enum KeptError {
         /// How many are asked for.
         count: u64,
     },
-    /// Pictures that no record tells of.
-    #[error("{} has pictures that no drawing left a record of: {pictures}", dir.display())]
+    /// Pictures without a drawing's record.
+    #[error("{} holds pictures that `sample` did not write: {pictures}", dir.display())]
     Foreign {
         /// The folder.
         dir: PathBuf,
@@ -36,7 +36,7 @@ pub enum KeptError {
         pictures: String,
     },
     /// Another process is drawing here.
-    #[error("{}: another program is drawing to it right now", path.display())]
+    #[error("{}: another program is writing to it", path.display())]
     InUse {
         /// The folder or file.
         path: PathBuf,

@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::record::{Record, hidden, open_alone, remove};
-use super::{Drawing, FileFormat, Keep, KeptError, check_whole};
+use super::record::{DrawingRecord, hidden, open_alone, remove};
+use super::{Drawing, FileFormat, ImageSink, KeptError, LostImages, check_whole};
 use crate::error::SampleError;
 use crate::output::images::Images;
-use halfstep_core::counted;
 
 /// `.NAME.partial`, with `.NAME.partial.json` beside it.
 pub(super) struct GrowingFile {
@@ -17,10 +16,11 @@ pub(super) struct GrowingFile {
     file: File,
     drawing: Drawing,
     images: u64,
-    /// Of their bytes.
+    /// The checksum of their bytes.
     crc: crc32fast::Hasher,
     /// It lacks nothing but its name.
     sealed: bool,
+    lost: Option<LostImages>,
 }
 
 fn partial(path: &Path) -> PathBuf {
@@ -39,8 +39,8 @@ impl GrowingFile {
     }
 
     /// A record without its file is of one that got its name.
-    fn record_of(path: &Path) -> Result<Option<Record>, SampleError> {
-        if partial(path).is_file() { Record::read(&record(path)) } else { Ok(None) }
+    fn record_of(path: &Path) -> Result<Option<DrawingRecord>, SampleError> {
+        if partial(path).is_file() { DrawingRecord::read(&record(path)) } else { Ok(None) }
     }
 
     pub fn clear(path: &Path) -> Result<(), KeptError> {
@@ -48,7 +48,7 @@ impl GrowingFile {
             let _alone = open_alone(&partial(path), path)?;
             remove(&partial(path))?;
         }
-        Ok(Record::remove(&record(path))?)
+        Ok(DrawingRecord::remove(&record(path))?)
     }
 
     pub fn begin(format: FileFormat, path: &Path, drawing: &Drawing) -> Result<Self, KeptError> {
@@ -61,7 +61,8 @@ impl GrowingFile {
         let file = open_alone(&partial(path), path)?;
         let crc = crc32fast::Hasher::new();
         let (path, drawing) = (path.to_path_buf(), drawing.clone());
-        let mut growing = Self { format, path, file, drawing, images: 0, crc, sealed: false };
+        let mut growing =
+            Self { format, path, file, drawing, images: 0, crc, sealed: false, lost: None };
         if let Some(found) = found {
             found.check(&growing.drawing, &growing.path)?;
             growing.take_up(&found);
@@ -71,23 +72,22 @@ impl GrowingFile {
         Ok(growing)
     }
 
-    /// Goes on after the images of an earlier process, if the disk has them as they were written.
-    fn take_up(&mut self, found: &Record) {
+    /// Continues after the images of an earlier process, if the disk has them as they were written.
+    fn take_up(&mut self, found: &DrawingRecord) {
         let mut crc = crc32fast::Hasher::new();
         let bytes = found.images * self.format.each(self.drawing.shape);
         match self.read(bytes, &mut crc) {
             Ok(read) if read == bytes && Some(crc.clone().finalize()) == found.crc32 => {
                 (self.images, self.crc) = (found.images, crc);
             }
-            _ => crate::say!(
-                "note: {} is damaged; its {} will be drawn again",
-                partial(&self.path).display(),
-                counted(found.images, "image")
-            ),
+            _ => {
+                let (path, images) = (partial(&self.path), found.images);
+                self.lost = Some(LostImages { path, images });
+            }
         }
     }
 
-    /// Adds the first `bytes` bytes of images to the checksum, and says how many there are.
+    /// Adds the first `bytes` bytes of images to the checksum; returns how many bytes there are.
     fn read(&mut self, bytes: u64, crc: &mut crc32fast::Hasher) -> std::io::Result<u64> {
         self.file.seek(SeekFrom::Start(self.head().len() as u64))?;
         let (mut buffer, mut done) = (vec![0; 1 << 18], 0);
@@ -125,13 +125,17 @@ impl GrowingFile {
     fn note(&self) -> Result<(), SampleError> {
         let (settings, images) = (self.drawing.settings.clone(), self.images);
         let crc32 = Some(self.crc.clone().finalize());
-        Record { settings, images, crc32 }.write(&record(&self.path))
+        DrawingRecord { settings, images, crc32 }.write(&record(&self.path))
     }
 }
 
-impl Keep for GrowingFile {
+impl ImageSink for GrowingFile {
     fn images(&self) -> u64 {
         self.images
+    }
+
+    fn lost(&self) -> Option<&LostImages> {
+        self.lost.as_ref()
     }
 
     fn append(&mut self, images: &Images) -> Result<(), SampleError> {
@@ -173,7 +177,7 @@ impl Keep for GrowingFile {
         self.seal()?;
         std::fs::rename(partial(&self.path), &self.path)
             .map_err(|error| cannot_write(&self.path, error))?;
-        Record::remove(&record(&self.path))
+        DrawingRecord::remove(&record(&self.path))
     }
 }
 
@@ -183,15 +187,15 @@ fn cannot_write(path: &Path, error: std::io::Error) -> SampleError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Settings;
+    use super::super::DrawingSettings;
     use super::*;
 
-    /// What is left in the file by a batch that was written half, before the disk was full.
+    /// Half a batch remains in a file when the disk fills up while it is written.
     #[test]
     fn a_batch_that_was_written_half_is_written_again_in_its_place() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.npz");
-        let drawing = Drawing { settings: Settings::default(), count: 4, shape: [1, 1, 1] };
+        let drawing = Drawing { settings: DrawingSettings::default(), count: 4, shape: [1, 1, 1] };
         let images = |values: [f32; 2]| Images { values: values.to_vec(), shape: [2, 1, 1, 1] };
         let (first, second) = (images([-1.0, 1.0]), images([1.0, -1.0]));
         let mut growing = GrowingFile::begin(FileFormat::Npz, &path, &drawing).unwrap();

@@ -1,32 +1,34 @@
-//! A folder of pictures, with a record of who drew them.
+//! A folder of pictures, with a record of the drawing that made them.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::record::{Record, open_alone, remove};
-use super::{Drawing, Keep, KeptError, Settings, check_whole};
+use halfstep_files::TEMPORARY;
+
+use super::record::{DrawingRecord, open_alone, remove};
+use super::{Drawing, DrawingSettings, ImageSink, KeptError, check_whole};
 use crate::error::SampleError;
 use crate::output::images::Images;
-use crate::output::{TEMPORARY, write_png_files};
+use crate::output::png::{png_name, write_png_files};
 
 const RECORD: &str = ".drawing.json";
 const LOCK: &str = ".drawing.lock";
-/// What files of pictures end in, read here or not.
+/// Endings of picture files, of formats that are read here or not.
 const ENDINGS: [&str; 18] = [
     "png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic",
     "jxl", "pbm", "pgm", "ppm", "tga", "qoi",
 ];
 /// The last chunk of a PNG: its length, name and checksum.
 const PNG_END: &[u8; 12] = b"\0\0\0\0IEND\xaeB`\x82";
-/// What the file system hands out.
+/// The file system's block in bytes.
 const BLOCK: u64 = 4096;
 
 /// `DIR/000000.png`, ... `DIR/.drawing.json`
 pub(super) struct PictureFolder {
     dir: PathBuf,
-    settings: Settings,
+    settings: DrawingSettings,
     count: u64,
     images: u64,
     /// Pictures below this number are the drawing's: those that are there, and those being written.
@@ -34,18 +36,18 @@ pub(super) struct PictureFolder {
     _lock: File,
 }
 
-/// What is in a folder.
-struct Content {
-    record: Option<Record>,
+/// The pictures and the record in a folder.
+struct FolderContent {
+    record: Option<DrawingRecord>,
     /// Numbers of the pictures that a drawing wrote.
     drawn: BTreeSet<u64>,
 }
 
-impl Content {
+impl FolderContent {
     /// # Errors
     /// [`KeptError::Foreign`] if there are pictures that no drawing wrote.
-    fn of(dir: &Path) -> Result<Self, KeptError> {
-        let record = Record::read(&dir.join(RECORD))?;
+    fn read(dir: &Path) -> Result<Self, KeptError> {
+        let record = DrawingRecord::read(&dir.join(RECORD))?;
         let pictures = pictures(dir)?;
         let numbers: BTreeSet<u64> = pictures.iter().filter_map(|name| number(name)).collect();
         let end = record.as_ref().map_or(0, |record| record.images);
@@ -63,8 +65,8 @@ impl Content {
     /// The first image that is missing, or whose file lost its end, as when a machine loses its power.
     fn checked(&self, dir: &Path, drawing: &Drawing) -> Result<u64, KeptError> {
         let Some(record) = &self.record else { return Ok(0) };
-        Record { images: self.end(), ..record.clone() }.check(drawing, dir)?;
-        let is_there = |k: u64| self.drawn.contains(&k) && is_whole(&dir.join(name(k)));
+        DrawingRecord { images: self.end(), ..record.clone() }.check(drawing, dir)?;
+        let is_there = |k: u64| self.drawn.contains(&k) && is_whole(&dir.join(png_name(k)));
         Ok((0..).find(|&k| !is_there(k)).unwrap_or(0))
     }
 
@@ -76,25 +78,25 @@ impl Content {
 
 impl PictureFolder {
     pub fn images(dir: &Path, drawing: &Drawing) -> Result<u64, KeptError> {
-        if dir.is_dir() { Content::of(dir)?.checked(dir, drawing) } else { Ok(0) }
+        if dir.is_dir() { FolderContent::read(dir)?.checked(dir, drawing) } else { Ok(0) }
     }
 
     pub fn clear(dir: &Path) -> Result<(), KeptError> {
         let _lock = open_alone(&dir.join(LOCK), dir)?;
-        let content = Content::of(dir)?;
+        let content = FolderContent::read(dir)?;
         // The record goes last: until then it tells whose pictures these are.
         for k in content.drawn {
-            remove(&dir.join(name(k)))?;
+            remove(&dir.join(png_name(k)))?;
         }
         remove_temporary(dir)?;
-        Ok(Record::remove(&dir.join(RECORD))?)
+        Ok(DrawingRecord::remove(&dir.join(RECORD))?)
     }
 
     pub fn begin(dir: &Path, drawing: &Drawing) -> Result<Self, KeptError> {
         std::fs::create_dir_all(dir)
             .map_err(|error| SampleError::file(dir, format!("cannot write: {error}")))?;
         let lock = open_alone(&dir.join(LOCK), dir)?;
-        let content = Content::of(dir)?;
+        let content = FolderContent::read(dir)?;
         let images = content.checked(dir, drawing)?;
         if content.record.is_some() {
             remove_temporary(dir)?;
@@ -108,11 +110,11 @@ impl PictureFolder {
 
     fn note(&self) -> Result<(), SampleError> {
         let (settings, images) = (self.settings.clone(), self.claimed);
-        Record { settings, images, crc32: None }.write(&self.dir.join(RECORD))
+        DrawingRecord { settings, images, crc32: None }.write(&self.dir.join(RECORD))
     }
 }
 
-impl Keep for PictureFolder {
+impl ImageSink for PictureFolder {
     fn images(&self) -> u64 {
         self.images
     }
@@ -137,11 +139,6 @@ impl Keep for PictureFolder {
     }
 }
 
-/// `000000.png`
-pub(crate) fn name(number: u64) -> String {
-    format!("{number:06}.png")
-}
-
 /// Whether a file ends as every PNG does.
 fn is_whole(path: &Path) -> bool {
     let mut end = [0; PNG_END.len()];
@@ -152,10 +149,10 @@ fn is_whole(path: &Path) -> bool {
     read.is_ok() && end == *PNG_END
 }
 
-/// Of a name that [`name`] makes.
+/// The number in a name that [`png_name`] makes.
 fn number(of: &str) -> Option<u64> {
     let number = of.strip_suffix(".png")?.parse().ok()?;
-    (name(number) == of).then_some(number)
+    (png_name(number) == of).then_some(number)
 }
 
 /// The names of the picture files of a folder, sorted, without hidden ones.
@@ -175,7 +172,7 @@ fn pictures(dir: &Path) -> Result<Vec<String>, SampleError> {
     Ok(names)
 }
 
-/// What a process that was killed was writing.
+/// Removes temporary files that a killed process left.
 fn remove_temporary(dir: &Path) -> Result<(), SampleError> {
     let unreadable = |error| SampleError::file(dir, format!("cannot read the folder: {error}"));
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
@@ -187,7 +184,7 @@ fn remove_temporary(dir: &Path) -> Result<(), SampleError> {
     Ok(())
 }
 
-/// Bytes that a PNG file of this size takes at most, nearly: its pixels as they are, in whole blocks.
+/// Nearly the most bytes that a PNG file of this size takes: its pixels uncompressed, in whole blocks.
 pub(super) fn largest_png([c, h, w]: [usize; 3]) -> u64 {
     let lines = (h * (w * c + 1)) as u64;
     (lines + lines / 1000 + 128).next_multiple_of(BLOCK)

@@ -1,9 +1,14 @@
 //! Files that grow image by image: a head, images of a fixed size, a tail.
 
+use std::path::Path;
+
+use halfstep_files::write_file;
+
 use super::{npz, raw};
+use crate::error::SampleError;
 use crate::output::images::Images;
 
-/// How a file of images is laid out.
+/// The layout of a file of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFormat {
     /// uint8 `[N, H, W, C]` as the only array, `arr_0`, of an npz: what the field's scoring tools read.
@@ -62,4 +67,12 @@ impl FileFormat {
             Self::Raw => raw::HEAD as u64,
         }
     }
+}
+
+/// Writes images as [`FileFormat::Raw`].
+///
+/// # Errors
+/// [`SampleError::File`].
+pub fn write_raw(path: &Path, images: &Images) -> Result<(), SampleError> {
+    Ok(write_file(path, &FileFormat::Raw.whole(images))?)
 }

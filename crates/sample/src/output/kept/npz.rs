@@ -1,7 +1,7 @@
 //! An npz file with one array: a zip archive that stores one npy file.
 //!
-//! Sizes are in the archive's 64-bit fields where they stand before the data, as numpy writes them, so that
-//! the data begins at the same place for any number of images. The zip format is PKWARE's APPNOTE 6.3.9.
+//! Sizes before the data are in the archive's 64-bit fields, as numpy writes them, so that the data begins at the
+//! same place for any number of images. The zip format is PKWARE's APPNOTE 6.3.9.
 
 /// Of the array in the archive.
 const NAME: &[u8] = b"arr_0.npy";
@@ -17,7 +17,7 @@ const LARGE: u64 = 0xFFFF_FFFF;
 const VERSION: u16 = 45;
 /// 1 January 1980: the same images make the same file.
 const DATE: u16 = 0x21;
-/// Unix (3) made it, and anybody may read it.
+/// Made on Unix (3), readable by all.
 const MADE_BY: u16 = 3 << 8 | VERSION;
 const ATTRIBUTES: u32 = 0o100_644 << 16;
 
@@ -146,7 +146,7 @@ mod tests {
         );
     }
 
-    /// Beyond 4 GiB the fields of 32 bits say that those of 64 hold.
+    /// Beyond 4 GiB the 32-bit fields refer to the 64-bit ones.
     #[test]
     fn large_archives_have_64_bit_sizes() {
         let (crc, shape) = (crc32fast::Hasher::new(), [3, 32, 32]);

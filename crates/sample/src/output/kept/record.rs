@@ -1,4 +1,4 @@
-//! What was drawn so far, in a small file beside the images.
+//! The record of a drawing, a small file beside the images.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use halfstep_files::write_file_through;
 use serde::{Deserialize, Serialize};
 
-use super::{Drawing, KeptError, Settings};
+use super::{Drawing, DrawingSettings, KeptError};
 use crate::error::SampleError;
 use halfstep_core::counted;
 
-/// Of a drawing that is going on, was stopped, or is done.
+/// The record of a drawing that is going on, was stopped, or is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Record {
-    /// What images depend on.
-    pub settings: Settings,
+pub(super) struct DrawingRecord {
+    /// Everything that the images depend on.
+    pub settings: DrawingSettings,
     /// Of a growing file: images 0 to this one are on the disk. Of a folder: pictures of smaller numbers
     /// are the drawing's, as far as they are there.
     pub images: u64,
@@ -23,7 +23,7 @@ pub(super) struct Record {
     pub crc32: Option<u32>,
 }
 
-impl Record {
+impl DrawingRecord {
     /// `None` if there is none.
     pub fn read(path: &Path) -> Result<Option<Self>, SampleError> {
         let text = match std::fs::read_to_string(path) {
@@ -33,13 +33,13 @@ impl Record {
         };
         let read = serde_json::from_str(&text);
         read.map(Some).map_err(|error| {
-            SampleError::file(path, format!("is not what a drawing left here: {error}"))
+            SampleError::file(path, format!("is not the record of a drawing: {error}"))
         })
     }
 
     pub fn write(&self, path: &Path) -> Result<(), SampleError> {
         let text = serde_json::to_string(self).map_err(|error| SampleError::file(path, error))?;
-        // Under a name of its own: what a kill leaves is written over. The place is locked.
+        // Under a name of its own: what a killed process left is written over. The place is locked.
         Ok(write_file_through(&fresh_name(path), path, text.as_bytes())?)
     }
 
@@ -49,7 +49,7 @@ impl Record {
         remove(path)
     }
 
-    /// Refuses what is no part of `drawing`. The images are at `place`.
+    /// Refuses images that are no part of `drawing`. They are at `place`.
     pub fn check(&self, drawing: &Drawing, place: &Path) -> Result<(), KeptError> {
         let (path, images) = (place.to_path_buf(), counted(self.images, "image"));
         if self.images == 0 {

@@ -1,4 +1,4 @@
-//! What a drawing depends on, as names and values.
+//! The settings of a drawing, as names and values.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,10 +12,10 @@ const CUT: usize = 12;
 /// equal settings is the same.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Settings(Map<String, Value>);
+pub struct DrawingSettings(Map<String, Value>);
 
-impl Settings {
-    /// With this setting too. A null is the same as no setting.
+impl DrawingSettings {
+    /// Adds a setting. A null is the same as no setting.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         match value.into() {
             Value::Null => {}
@@ -24,7 +24,7 @@ impl Settings {
         self
     }
 
-    /// What is different in `new`: `seed: 0 -> 1, eta: (not set) -> 0.5`. `None` if nothing is.
+    /// The differences of `new`: `seed: 0 -> 1, eta: (not set) -> 0.5`. `None` if there are none.
     pub fn difference(&self, new: &Self) -> Option<String> {
         let names = self.0.keys().chain(new.0.keys().filter(|name| !self.0.contains_key(*name)));
         let changes: Vec<String> = names
@@ -55,8 +55,8 @@ mod tests {
 
     #[test]
     fn differences_are_named_and_long_values_cut() {
-        let old = Settings::default().with("seed", 0).with("model", "ab".repeat(32));
-        let same = Settings::default().with("model", "ab".repeat(32)).with("seed", 0);
+        let old = DrawingSettings::default().with("seed", 0).with("model", "ab".repeat(32));
+        let same = DrawingSettings::default().with("model", "ab".repeat(32)).with("seed", 0);
         assert_eq!(old.difference(&same), None, "the order is of no matter");
         let new = old.clone().with("seed", 1).with("eta", 0.5).with("clip", Value::Null);
         assert_eq!(old.difference(&new).unwrap(), "seed: 0 -> 1, eta: (not set) -> 0.5");

@@ -10,19 +10,19 @@ fn images(from: u64, to: u64) -> Images {
 }
 
 fn drawing(seed: u64, count: u64) -> Drawing {
-    Drawing { settings: Settings::default().with("seed", seed), count, shape: [1, 2, 2] }
+    Drawing { settings: DrawingSettings::default().with("seed", seed), count, shape: [1, 2, 2] }
 }
 
-fn places(dir: &Path) -> [Place; 3] {
+fn places(dir: &Path) -> [Destination; 3] {
     [
-        Place::Folder(dir.join("pictures")),
-        Place::File(FileFormat::Npz, dir.join("new/images.npz")),
-        Place::File(FileFormat::Raw, dir.join("images.safetensors")),
+        Destination::Folder(dir.join("pictures")),
+        Destination::File(FileFormat::Npz, dir.join("new/images.npz")),
+        Destination::File(FileFormat::Raw, dir.join("images.safetensors")),
     ]
 }
 
 /// Begins, and adds images up to `to` in batches of two.
-fn drawn_to(place: &Place, drawing: &Drawing, to: u64) -> Box<dyn Keep> {
+fn drawn_to(place: &Destination, drawing: &Drawing, to: u64) -> Box<dyn ImageSink> {
     let mut kept = place.begin(drawing).unwrap();
     for first in (kept.images() / 2 * 2..to).step_by(2) {
         kept.add(first, &images(first, to.min(first + 2))).unwrap();
@@ -58,7 +58,7 @@ fn what_was_stopped_goes_on_and_ends_as_if_it_had_not() {
         // Stopped after three batches, of which the last was small; asked for fewer at first.
         drop(drawn_to(&other, &drawing(0, 6), 3));
         assert_eq!(other.images(&drawing(0, 7)).unwrap(), 3);
-        if let Place::File(_, path) = &other {
+        if let Destination::File(_, path) = &other {
             assert!(!path.exists(), "it has no name before it is whole");
         }
         let mut rest = other.begin(&drawing(0, 7)).unwrap();
@@ -100,7 +100,7 @@ fn another_drawing_is_refused_until_it_is_cleared() {
 #[test]
 fn a_users_pictures_are_refused_and_never_removed() {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::Folder(dir.path().to_path_buf());
+    let place = Destination::Folder(dir.path().to_path_buf());
     let write = |name: &str| std::fs::write(dir.path().join(name), "mine").unwrap();
     let foreign = |drawing: &Drawing| match place.images(drawing) {
         Err(KeptError::Foreign { pictures, .. }) => pictures,
@@ -132,7 +132,7 @@ fn a_users_pictures_are_refused_and_never_removed() {
 #[test]
 fn a_picture_that_was_removed_is_drawn_again() {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::Folder(dir.path().to_path_buf());
+    let place = Destination::Folder(dir.path().to_path_buf());
     drawn_to(&place, &drawing(0, 8), 8).finish().unwrap();
     let whole = contents(dir.path());
     for name in ["000003.png", "000006.png"] {
@@ -149,7 +149,7 @@ fn a_picture_that_was_removed_is_drawn_again() {
 #[test]
 fn a_record_without_its_file_is_of_a_drawing_that_was_finished() {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::File(FileFormat::Raw, dir.path().join("x.safetensors"));
+    let place = Destination::File(FileFormat::Raw, dir.path().join("x.safetensors"));
     let (partial, record) =
         (dir.path().join(".x.safetensors.partial"), dir.path().join(".x.safetensors.partial.json"));
     let leave_the_record = || {
@@ -175,14 +175,14 @@ fn a_place_is_finished_when_every_image_is_there_and_sealed_before() {
         assert!(error.contains("has 4 of 6 images"), "{error}");
         let mut sealed = drawn_to(&place, &drawing(0, 6), 6);
         sealed.seal().unwrap();
-        if let Place::File(_, path) = &place {
+        if let Destination::File(_, path) = &place {
             assert!(!path.exists(), "it has no name yet");
         }
         drop(sealed);
         // As after a place beside it that could not be sealed: also for more images.
         assert_eq!(place.images(&drawing(0, 6)).unwrap(), 6);
         drawn_to(&place, &drawing(0, 7), 7).finish().unwrap();
-        if let Place::File(format, path) = &place {
+        if let Destination::File(format, path) = &place {
             assert!(std::fs::read(path).unwrap() == format.whole(&images(0, 7)));
         }
     }
@@ -192,7 +192,9 @@ fn a_place_is_finished_when_every_image_is_there_and_sealed_before() {
 fn what_the_disk_spoilt_is_drawn_again_and_what_was_cut_off_is_not_taken_for_images() {
     let dir = tempfile::tempdir().unwrap();
     let straight = dir.path().join("straight.npz");
-    drawn_to(&Place::File(FileFormat::Npz, straight.clone()), &drawing(0, 6), 6).finish().unwrap();
+    drawn_to(&Destination::File(FileFormat::Npz, straight.clone()), &drawing(0, 6), 6)
+        .finish()
+        .unwrap();
     type Damage = fn(&mut Vec<u8>);
     let damages: [(u64, Damage); 3] = [
         (0, |bytes| *bytes.last_mut().unwrap() ^= 1),
@@ -202,7 +204,7 @@ fn what_the_disk_spoilt_is_drawn_again_and_what_was_cut_off_is_not_taken_for_ima
     ];
     for (k, (kept, damage)) in damages.into_iter().enumerate() {
         let path = dir.path().join(format!("{k}.npz"));
-        let place = Place::File(FileFormat::Npz, path.clone());
+        let place = Destination::File(FileFormat::Npz, path.clone());
         drop(drawn_to(&place, &drawing(0, 6), 4));
         let partial = dir.path().join(format!(".{k}.npz.partial"));
         let mut bytes = std::fs::read(&partial).unwrap();
@@ -235,8 +237,8 @@ fn the_size_on_the_disk_is_known_before() {
     let drawing = drawing(0, 6);
     for place in [&npz, &raw] {
         drawn_to(place, &drawing, 6).finish().unwrap();
-        let (size, said) = (place.path().metadata().unwrap().len(), place.bytes(&drawing, 0));
-        assert!(size <= said && said < size + 200, "{size} {said}");
+        let (size, most) = (place.path().metadata().unwrap().len(), place.bytes(&drawing, 0));
+        assert!(size <= most && most < size + 200, "{size} {most}");
     }
     let many = Drawing { count: 1 << 40, ..drawing };
     assert!(raw.bytes(&many, 0) > 1 << 43);
@@ -245,7 +247,7 @@ fn the_size_on_the_disk_is_known_before() {
 #[test]
 fn a_picture_that_lost_its_end_is_drawn_again() {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::Folder(dir.path().to_path_buf());
+    let place = Destination::Folder(dir.path().to_path_buf());
     drawn_to(&place, &drawing(0, 4), 4).finish().unwrap();
     let whole = contents(dir.path());
     for broken in [&b""[..], b"junk", &std::fs::read(dir.path().join("000002.png")).unwrap()[..20]]

@@ -1,4 +1,4 @@
-//! Whether a device draws what the CPU draws.
+//! Whether a device computes what the CPU computes.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_data::{Purpose, noise};
@@ -6,13 +6,13 @@ use halfstep_model::{
     ClassInput, DeviceBackend, ModelFolder, SelectedDevice, UNet, flat_params, with_flat_params,
 };
 
-use crate::SampleError;
+use crate::error::SampleError;
 
 /// Images of the batch: several, so that images of one batch could be mixed up.
 const BATCH: usize = 4;
 
-/// Largest difference of outputs, over the largest output, that f32 makes of sums in another order: a
-/// network of sixty layers makes 1e-5 of it. A wrong kernel is off by its own size.
+/// Largest relative difference of outputs that rounding explains: f32 sums in another order differ by 1e-5 after
+/// sixty layers. A wrong kernel is off by its own size.
 pub const ROUNDING: f64 = 1e-4;
 
 /// The same with matrix units: TF32 rounds factors to 1e-3.
@@ -36,37 +36,36 @@ pub fn largest(values: &[f32]) -> f64 {
     values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max)
 }
 
-/// Holds a model that lies on `device` against the same on the CPU, where the device has to show what it
-/// computes ([`SelectedDevice::must_be_checked`]): its outputs for one small batch. Elsewhere nothing is done.
-/// Says in one line what was found.
+/// Compares a model that lies on `device` with the same model on the CPU: its outputs for one small batch. Returns a
+/// line for the user about the result. Does nothing, and returns `None`, on devices that need no check
+/// ([`SelectedDevice::must_be_checked`]).
 ///
 /// # Errors
 /// [`SampleError::Disagrees`] if the difference is larger than rounding, on matrix units or off them,
 /// explains; [`SampleError::Device`] if the device fails.
-pub fn check_drawing(model: &ModelFolder, device: &SelectedDevice) -> Result<(), SampleError> {
+pub fn compare_with_cpu(
+    model: &ModelFolder,
+    device: &SelectedDevice,
+) -> Result<Option<String>, SampleError> {
     if !device.must_be_checked() {
-        return Ok(());
+        return Ok(None);
     }
-    let Ok(cpu) = DeviceBackend::Cpu.select() else {
-        say_unchecked(device);
-        return Ok(());
-    };
+    let Ok(cpu) = DeviceBackend::Cpu.select() else { return Ok(Some(not_compared(device))) };
     let expected = output(&on_device(&model.unet, &cpu.device)?, model, &cpu.device)?;
     let found = output(&model.unet, model, &device.device)?;
     let difference = relative_difference(&found, &expected, largest(&expected));
-    crate::say!("{}", verdict(device, "outputs", difference)?);
-    Ok(())
+    verdict(device, "outputs", difference).map(Some)
 }
 
-/// A program without the CPU's backend has nothing to hold a device against.
-pub fn say_unchecked(device: &SelectedDevice) {
-    crate::say!(
+/// A line about a device that cannot be compared, because the program was built without the CPU's backend.
+pub fn not_compared(device: &SelectedDevice) -> String {
+    format!(
         "note: nothing checked what {} computes: this program was built without the CPU (`flex`)",
         device.description
-    );
+    )
 }
 
-/// What a relative difference of a network's `what` means, in one line.
+/// A line about the relative difference of a network's `what` on a device and on the CPU.
 ///
 /// # Errors
 /// [`SampleError::Disagrees`].
@@ -98,7 +97,7 @@ fn on_device(unet: &UNet, device: &Device) -> Result<UNet, SampleError> {
     Ok(with_flat_params(empty, values))
 }
 
-/// The network's answer to drawn noise at times from one end of the schedule to the other.
+/// The network's output for noise at times from one end of the schedule to the other.
 fn output(unet: &UNet, model: &ModelFolder, device: &Device) -> Result<Vec<f32>, SampleError> {
     let config = unet.config();
     let [height, width] = config.image_sides();
@@ -124,17 +123,17 @@ mod tests {
     #[test]
     fn a_difference_is_rounding_matrix_units_or_a_fault() {
         let mut device = DeviceBackend::Cpu.select().unwrap();
-        let says = |device: &SelectedDevice, difference| verdict(device, "outputs", difference);
-        let agrees = says(&device, 3e-6).unwrap();
+        let line = |device: &SelectedDevice, difference| verdict(device, "outputs", difference);
+        let agrees = line(&device, 3e-6).unwrap();
         assert!(agrees.contains("computes what the CPU computes"), "{agrees}");
         for wrong in [1e-3, 0.25, f64::INFINITY, f64::NAN] {
-            let error = says(&device, wrong).unwrap_err().to_string();
+            let error = line(&device, wrong).unwrap_err().to_string();
             assert!(error.contains("does not compute what the CPU computes"), "{error}");
         }
         device.matrix_units = true;
-        let rounds = says(&device, 9e-4).unwrap();
+        let rounds = line(&device, 9e-4).unwrap();
         assert!(rounds.contains("matrix units") && rounds.contains("9.0e-4"), "{rounds}");
-        assert!(says(&device, 0.25).is_err() && says(&device, f64::NAN).is_err());
+        assert!(line(&device, 0.25).is_err() && line(&device, f64::NAN).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The [`Sampler`] seam: what a sampler is given, what it gives back, and the loop most share.
+//! One walk from noise to images: its input, its steps, and the loop over them.
 
 use burn::tensor::{Tensor, TensorData};
 use halfstep_core::{
@@ -6,53 +6,12 @@ use halfstep_core::{
 };
 use halfstep_data::{Purpose, noise};
 
-use crate::error::SampleError;
+use super::Sampler;
+use crate::error::{NoSignal, SampleError};
 
-/// Walks from `z_T` to `z_0`.
-pub trait Sampler {
-    /// The name on the command line.
-    fn name(&self) -> &'static str;
-
-    /// Returns z at the last point of the grid, `[B, C, H, W]`.
-    ///
-    /// # Errors
-    /// [`SampleError::NoSignal`] where the grid starts at zero signal (alpha = 0) and the method or
-    /// the network's prediction needs some; whatever `on_step` returns.
-    fn sample(&self, run: Trajectory<'_>) -> Result<Tensor<4>, SampleError>;
-
-    /// What the samples converge to with ever more steps.
-    fn family(&self) -> Family {
-        Family::Ode
-    }
-
-    /// Whether it adds noise.
-    fn is_stochastic(&self) -> bool {
-        self.family() == Family::Sde
-    }
-
-    /// Whether a step is DDIM's deterministic one, which students are distilled for.
-    fn is_ddim(&self) -> bool {
-        false
-    }
-
-    /// Network calls over a grid; `None` where that depends on the image.
-    fn calls(&self, grid: &[TimePoint]) -> Option<usize> {
-        Some(grid.len().saturating_sub(1))
-    }
-}
-
-/// What a sampler's images converge to with ever more steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// The solution of the probability-flow ODE from the start noise: the image is a function of it.
-    Ode,
-    /// A path of the reverse SDE: fresh noise in every step.
-    Sde,
-}
-
-/// What a sampler is given.
+/// The input of [`Sampler::sample`].
 pub struct Trajectory<'a> {
-    /// Answers what z means at a time.
+    /// Predicts the image in z at a time.
     pub denoiser: &'a dyn Denoiser,
     /// `z_T`, `[B, C, H, W]`.
     pub start: Tensor<4>,
@@ -85,29 +44,50 @@ impl Jump {
     }
 }
 
-/// Where a sampler is.
+/// A step that a sampler has taken, as `on_step` sees it.
+#[derive(Clone, Copy, Debug)]
 pub struct StepInfo<'a> {
-    /// Steps done, from 1.
-    pub step: usize,
+    /// Counted from 0.
+    pub index: usize,
     /// Steps in all; `None` for a method that chooses its own.
     pub num_steps: Option<usize>,
+    /// Where the step went. Images with steps of their own (adaptive methods) are at different times: this is the
+    /// image that is furthest behind.
+    pub jump: Jump,
     /// The part of the walk that is done, in `[0, 1]`.
     pub done: f64,
     /// z after the step, `[B, C, H, W]`.
     pub z: &'a Tensor<4>,
+    /// The network's prediction at the step's start, as the method used it: clipped if it clips. Of several calls
+    /// in a step, the first.
+    pub prediction: &'a Prediction,
+}
+
+impl StepInfo<'_> {
+    /// The image that the network predicted at the step's start, `[B, C, H, W]`.
+    pub fn x0(&self) -> Tensor<4> {
+        self.prediction.x0()
+    }
+
+    /// The mean over all values of [`x0`](Self::x0). Reads one number from the device.
+    ///
+    /// # Panics
+    /// If the device fails.
+    pub fn x0_mean(&self) -> f64 {
+        self.x0().mean().into_scalar::<f64>()
+    }
 }
 
 impl Trajectory<'_> {
-    /// What the network says about z at a point.
+    /// The network's prediction for z at a point.
     ///
     /// # Errors
-    /// [`SampleError::NoSignal`] for an eps-prediction at alpha = 0, which says nothing about the
-    /// image.
+    /// [`SampleError::NoSignal`] for an eps-prediction at alpha = 0, which does not determine the image.
     pub fn predict(&self, z: Tensor<4>, at: TimePoint) -> Result<Prediction, SampleError> {
         self.predict_each(z, &[at])
     }
 
-    /// The same with every image of the batch at a point of its own.
+    /// The same with one point per image of the batch.
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
@@ -115,27 +95,30 @@ impl Trajectory<'_> {
         let prediction = self.denoiser.predict(z, at);
         let no_signal = at.iter().any(|point| point.level.alpha() == 0.0);
         if prediction.kind() == PredictionType::Epsilon && no_signal {
-            return Err(SampleError::NoSignal {
-                what: "an eps-prediction does not determine the image",
-                instead: "start later, with --sampler ddim --grid-kind leading, or use a v- or \
-                          x0-prediction model",
-            });
+            return Err(NoSignal::EpsPrediction.into());
         }
         Ok(prediction)
     }
 
-    /// Refuses a grid that starts at alpha = 0, for methods whose formulas divide by alpha.
+    /// Refuses a grid that starts at alpha = 0, for a method whose formulas divide by alpha: `infinite` names
+    /// what has no value there, such as `lambda`.
     ///
     /// # Errors
     /// [`SampleError::NoSignal`].
-    pub fn needs_signal(&self, what: &'static str) -> Result<(), SampleError> {
-        match self.grid.first() {
-            Some(start) if start.level.alpha() == 0.0 => Err(SampleError::NoSignal {
-                what,
-                instead: "use --sampler dpm-solver++-2m, ddim or angular",
-            }),
-            _ => Ok(()),
+    pub fn needs_signal(
+        &self,
+        sampler: &'static str,
+        infinite: &'static str,
+    ) -> Result<(), SampleError> {
+        match self.starts_at_pure_noise() {
+            true => Err(NoSignal::Method { sampler, infinite }.into()),
+            false => Ok(()),
         }
+    }
+
+    /// Whether the grid starts at alpha = 0.
+    pub fn starts_at_pure_noise(&self) -> bool {
+        self.grid.first().is_some_and(|start| start.level.alpha() == 0.0)
     }
 }
 
@@ -150,7 +133,7 @@ pub(crate) fn calls_of(each: usize, grid: &[TimePoint]) -> usize {
 }
 
 /// Walks over a grid with any denoiser. Image k of the batch gets the step noise of (seed, k), as when
-/// [`Draw`](crate::Draw) draws it; nobody is told of the progress.
+/// [`Draw`](crate::Draw) draws it. Progress is not reported.
 ///
 /// # Errors
 /// As [`Sampler::sample`].
@@ -178,24 +161,32 @@ pub fn draw_with(
     })
 }
 
-/// The loop of every method that follows the grid: `step` takes z over one jump.
+/// The loop of every method that follows the grid. `step` takes z over one jump and returns it with the
+/// prediction that it used, the first if there were several.
 ///
 /// # Errors
 /// The first one of `step` or of `on_step`.
 pub fn walk(
     mut run: Trajectory<'_>,
-    mut step: impl FnMut(&mut Trajectory<'_>, Tensor<4>, Jump) -> Result<Tensor<4>, SampleError>,
+    mut step: impl FnMut(
+        &mut Trajectory<'_>,
+        Tensor<4>,
+        Jump,
+    ) -> Result<(Tensor<4>, Prediction), SampleError>,
 ) -> Result<Tensor<4>, SampleError> {
     let mut z = run.start.clone();
     let num_steps = run.grid.len().saturating_sub(1);
     for index in 0..num_steps {
         let jump = Jump { index, from: run.grid[index], to: run.grid[index + 1] };
-        z = step(&mut run, z, jump)?;
+        let (next, prediction) = step(&mut run, z, jump)?;
+        z = next;
         (run.on_step)(StepInfo {
-            step: index + 1,
+            index,
             num_steps: Some(num_steps),
+            jump,
             done: (index + 1) as f64 / num_steps as f64,
             z: &z,
+            prediction: &prediction,
         })?;
     }
     Ok(z)

@@ -2,7 +2,7 @@
 
 use halfstep_data::{Packing, PublishedFile, Release};
 
-/// pytorch-fid's `pt_inception-2015-12-05`, which its authors converted from TensorFlow's file of FID.
+/// pytorch-fid's `pt_inception-2015-12-05`, which its authors converted from the original TensorFlow weights.
 pub static INCEPTION: Release = Release {
     title: "FID's Inception network",
     script: "scripts/fetch_inception.sh",

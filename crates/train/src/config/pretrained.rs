@@ -253,7 +253,7 @@ mod tests {
         let said = |from: PredictionType, to: PredictionType, answer: f64| {
             let answer = Tensor::full([1, 1, 1, 1], answer, &Device::flex());
             let prediction = Prediction::new(from, answer, z.clone(), &[level]);
-            f64::from(prediction.said_as(to).into_scalar::<f32>())
+            f64::from(prediction.output_as(to).into_scalar::<f32>())
         };
         for from in kinds {
             for to in kinds {

@@ -60,7 +60,7 @@ pub(crate) fn adaptation_loss(
             original.outline.scheduler.prediction_type,
             batch.labels.clone(),
         )?;
-        let answer = network.predict(z.clone().inner(), &asked).said_as(*kind);
+        let answer = network.predict(z.clone().inner(), &asked).output_as(*kind);
         choose(answer, of_images, &known)
     };
     let output = unet.forward(z, &times, batch.labels.as_deref(), None);

@@ -111,7 +111,7 @@ pub fn distillation_loss(
         let z_end = angular_step(v, z_middle, &half_way, &to);
         let v_target = distillation_target(z.clone(), z_end, &from, &to);
         let target = Prediction::new(PredictionType::VPrediction, v_target, z, &from);
-        target.said_as(round.kind)
+        target.output_as(round.kind)
     };
     let student_times: Vec<f64> = start.iter().map(|point| point.t).collect();
     let output = student.forward(z, &student_times, batch.labels.as_deref(), None);

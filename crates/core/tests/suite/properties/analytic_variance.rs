@@ -6,8 +6,8 @@ use halfstep_core::{
     GaussianOracle, NoiseLevel, analytic_variance, noise_clip, posterior, posterior_data_variance,
 };
 
+use crate::golden::gaussian_oracle;
 use crate::support::*;
-use crate::x_exact_gaussian;
 
 const ETAS: [f64; 3] = [0.0, 0.5, 1.0];
 
@@ -26,7 +26,7 @@ fn jumps() -> Vec<(NoiseLevel, NoiseLevel)> {
 }
 
 fn golden_oracle() -> GaussianOracle {
-    x_exact_gaussian::oracle(&fixture("x_exact_gaussian"))
+    gaussian_oracle::oracle(&fixture("x_exact_gaussian"))
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -107,7 +107,7 @@ fn it_is_the_bracket_form_where_alpha_is_positive() {
     assert_eq!(checked, 153 * 15);
 }
 
-/// Notes on the paper circulate with the bars missing: `sqrt(beta_n / alpha_n) - sqrt(beta_{n-1}) -
+/// Some notes on the paper miss the bars: `sqrt(beta_n / alpha_n) - sqrt(beta_{n-1}) -
 /// lambda_n^2`, with the betas of single steps for those of the whole way.
 #[test]
 fn the_form_with_missing_bars_is_wrong() {

@@ -2,13 +2,13 @@
 //!
 //! `cargo run -p eval --example distances`
 
-use halfstep_data::{DataConfig, Progress, Purpose, Stream};
+use halfstep_data::{DataConfig, Purpose, Stream};
 use halfstep_eval::{
     Features, Pictures, Statistics, frechet_distance, pixel_features, precision_recall,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let digits = DataConfig::Digits {}.load(Progress::Hidden)?;
+    let digits = DataConfig::Digits {}.load()?;
     let pictures = Pictures::from_dataset(&digits);
     // Any features do, FID's among them: `Inception::answers`.
     let half = pictures.len() / 2;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use burn::tensor::Device;
-use halfstep_data::Progress;
+use halfstep_data::cli::show_progress;
 use halfstep_data::hash::sha256;
 use halfstep_eval::{
     FeatureNetwork, Features, INCEPTION, Inception, Pictures, Statistics, pixel_features,
@@ -69,7 +69,7 @@ impl Judge {
             None => Ok(Self::Pixels { channels: channels(generated, real)? }),
             Some(path) if path == Path::new("download") => {
                 let dir = job.cache.dir().join("weights");
-                INCEPTION.ensure(&dir, Progress::Shown)?;
+                INCEPTION.ensure(&dir, &mut show_progress())?;
                 INCEPTION.verified(&dir, &INCEPTION.files[0])?;
                 let path = dir.join(INCEPTION.files[0].name);
                 let network = inception(&path, job)?;

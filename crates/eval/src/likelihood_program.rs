@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::PredictionType;
-use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
+use halfstep_data::{DataConfig, Dataset, Pick, Purpose, Split, Stream};
 use halfstep_eval::{ProbabilityFlow, bits_per_dim};
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, UNet, UNetDenoiser};
 use halfstep_sample::{ClassNames, GammaTable, counted, load_dataset, output};
@@ -60,9 +60,9 @@ pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
         (Likelihood::Bound, _) => (None, CALIBRATION),
         (Likelihood::Ode, _) => (None, 0),
     };
-    let calibration = calibration.map(|train| load_dataset(&train, Progress::Shown)).transpose()?;
+    let calibration = calibration.map(|train| load_dataset(&train)).transpose()?;
     let sha256 = outline.sha256()?;
-    let subject = Subject::new(&model, sha256, load_dataset(&data, Progress::Shown)?, calibration)?;
+    let subject = Subject::new(&model, sha256, load_dataset(&data)?, calibration)?;
     let most = subject.dataset.len().saturating_sub(kept).max(1);
     let count = match args.count.map(|count| count as usize) {
         Some(count) if count > most => {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use halfstep_data::{DataConfig, Progress};
+use halfstep_data::DataConfig;
 use halfstep_eval::{ImageSizes, Pictures, Statistics, listed_arrays, npz_arrays};
 use serde_json::json;
 
@@ -67,7 +67,7 @@ pub fn dataset(args: &Args, name: &str) -> anyhow::Result<Option<DataConfig>> {
 pub fn reference(args: &Args, name: &str) -> anyhow::Result<Reference> {
     let path = Path::new(name);
     if let Some(config) = dataset(args, name)? {
-        let dataset = halfstep_sample::load_dataset(&config, Progress::Shown)?;
+        let dataset = halfstep_sample::load_dataset(&config)?;
         return Ok(Reference::Pictures(Pictures::from_dataset(&dataset)));
     }
     if path.is_dir() {

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use halfstep_data::{DataConfig, Progress, Split};
+use halfstep_data::cli::show_progress;
+use halfstep_data::{DataConfig, Split};
 use halfstep_eval::Pictures;
 use halfstep_model::read_text;
 use halfstep_sample::{SamplerKind, counted, output};
@@ -117,7 +118,7 @@ fn against(args: &Args, run: &Path, config: &Config, shape: [usize; 3]) -> anyho
     };
     let path = run.join("dataset.sha256");
     let learned = read_text(&path).with_context(|| path.display().to_string())?;
-    let dataset = halfstep_sample::load_dataset(&data, Progress::Shown)?.known_as(learned.trim());
+    let dataset = halfstep_sample::load_dataset(&data)?.known_as(learned.trim());
     if learned.trim() != dataset.sha256() {
         bail!(
             "--sweep: {} is not what the run was trained on (SHA-256 {}, then {}); bring those images back, or \
@@ -257,7 +258,7 @@ fn of_real(
     images: usize,
     job: &Job,
 ) -> anyhow::Result<Option<f64>> {
-    let pictures = Pictures::from_dataset(&data.load(Progress::Shown)?);
+    let pictures = Pictures::from_dataset(&data.load_with(&mut show_progress())?);
     if pictures.len() < images {
         halfstep_sample::say!(
             "note: {} held back, fewer than are drawn of each model: not measured",

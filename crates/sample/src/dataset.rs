@@ -1,16 +1,15 @@
 //! Reading a dataset, and saying what was found beside it.
 
-use halfstep_data::{DataConfig, DataError, Dataset, PassedOver, Progress};
+use halfstep_data::cli::show_progress;
+use halfstep_data::{DataConfig, DataError, Dataset, PassedOver};
 
-/// Reads the images; what lay beside the pictures of a folder is said where progress is shown.
+/// Reads the images, shows how far that is, and prints a note about what lay beside the pictures of a folder.
 ///
 /// # Errors
 /// As [`DataConfig::load`].
-pub fn load_dataset(config: &DataConfig, progress: Progress) -> Result<Dataset, DataError> {
-    let dataset = config.load(progress)?;
-    if progress == Progress::Shown {
-        say_passed_over(dataset.passed_over());
-    }
+pub fn load_dataset(config: &DataConfig) -> Result<Dataset, DataError> {
+    let dataset = config.load_with(&mut show_progress())?;
+    say_passed_over(dataset.passed_over());
     Ok(dataset)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use halfstep_data::{Dataset, Progress};
+use halfstep_data::Dataset;
 use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, SelectedDevice, UNetDenoiser};
 use halfstep_sample::{
     ClassNames, GammaError, GammaEstimate, GammaSource, GammaTable, StopFlag, Watch, counted,
@@ -49,7 +49,7 @@ fn run_until(job: &GammaJob<'_>, stop: &StopFlag) -> anyhow::Result<ExitCode> {
     let shape = image_shape(job.model, &model)?;
     let config = named_data::config(job.dataset, job.data_dir, shape)?;
     output::check_file(&GammaTable::path(job.model))?;
-    let dataset = as_learned(&model, halfstep_sample::load_dataset(&config, Progress::Shown)?);
+    let dataset = as_learned(&model, halfstep_sample::load_dataset(&config)?);
     refuse_other_data(job, &model, &dataset)?;
     let dataset = match ClassNames::of(&model) {
         Some(classes) => classes.label(dataset)?,

@@ -2,7 +2,6 @@
 //!
 //! `cargo run -p train --example distil -- FOLDER`: where the run is to lie.
 
-use halfstep_data::Progress;
 use halfstep_model::DeviceBackend;
 use halfstep_train::{Outcome, Run, RunOptions, StopFlag, parse_config};
 
@@ -19,7 +18,7 @@ const CONFIG: &str = r#"
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::env::args().nth(1).ok_or("usage: distil FOLDER")?.into();
     let config = parse_config("example", CONFIG, &[])?;
-    let dataset = config.data.load(Progress::Hidden)?;
+    let dataset = config.data.load()?;
     let device = DeviceBackend::Cpu.select()?;
     let options = RunOptions { out, device, quiet: true, stop: StopFlag::default() };
     if let Outcome::Finished(summary) = Run::open(&config, &dataset, &options)?.go()? {

@@ -56,13 +56,13 @@ fn typical_distance(dataset: &Dataset, mirrored: bool) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::{DataConfig, Progress};
+    use halfstep_data::DataConfig;
 
     use super::*;
 
     #[test]
     fn the_usual_distance_between_digits_is_neither_nothing_nor_everything() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         let typical = typical_distance(&digits, false).unwrap();
         assert!((0.05..0.6).contains(&typical), "{typical}");
         let twice = [&[0_u8, 255][..], &[0, 255], &[9, 9]].concat();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use halfstep_data::{DataError, Outline, Progress};
+use halfstep_data::{DataError, Outline};
 use halfstep_model::SelectedDevice;
 use halfstep_train::{
     Config, DeviceCheck, Outcome, Plan, Run, RunOptions, StopFlag, Summary, TrainError,
@@ -58,8 +58,10 @@ fn run_config(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     if args.check_device {
         return check_device(&config, &device);
     }
-    let progress = if args.quiet { Progress::Hidden } else { Progress::Shown };
-    let dataset = halfstep_sample::load_dataset(&config.data, progress)?;
+    let dataset = match args.quiet {
+        true => config.data.load()?,
+        false => halfstep_sample::load_dataset(&config.data)?,
+    };
     let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
     let options = RunOptions {
         out: out.clone(),
@@ -98,7 +100,7 @@ fn outline(config: &Config) -> anyhow::Result<(Outline, Option<String>)> {
     if let Some(outline) = config.data.outline() {
         return Ok((outline, None));
     }
-    let dataset = halfstep_sample::load_dataset(&config.data, Progress::Shown)?;
+    let dataset = halfstep_sample::load_dataset(&config.data)?;
     Ok((dataset.outline(), Some(dataset.sha256().to_owned())))
 }
 

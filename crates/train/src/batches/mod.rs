@@ -115,7 +115,7 @@ impl BatchSource<'_> {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::{DataConfig, Progress};
+    use halfstep_data::DataConfig;
 
     use super::*;
 
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn parts_make_up_the_same_batch() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         for sampling in [TimeSampling::Uniform, TimeSampling::Stratified] {
             let whole = source(&digits, 1, sampling).part(5, 0);
             let mut halves = source(&digits, 2, sampling);
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn stratified_times_fall_one_in_each_stratum() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         let batch = source(&digits, 1, TimeSampling::Stratified).part(0, 0);
         let strata: Vec<usize> = batch.uniforms.iter().map(|u| (u * 8.0) as usize).collect();
         assert_eq!(strata, (0..8).collect::<Vec<_>>());

@@ -42,14 +42,14 @@ impl Prefetch {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::{DataConfig, EpochOrder, Progress};
+    use halfstep_data::{DataConfig, EpochOrder};
 
     use super::*;
     use crate::config::TimeSampling;
 
     #[test]
     fn parts_come_in_order_and_are_the_sources() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         let mut source = BatchSource {
             dataset: &digits,
             order: EpochOrder::new(digits.len(), 1),
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn dropping_it_ends_the_thread() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         let source = BatchSource {
             dataset: &digits,
             order: EpochOrder::new(digits.len(), 1),

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use halfstep_model::{DeviceBackend, ModelFolder, Precision, SelectedDevice};
-use halfstep_sample::check_drawing;
+use halfstep_sample::cli::check_drawing;
 
 use crate::programs::TINY;
 use crate::support::{output, program, root, tiny_model, wgpu};

@@ -1,8 +1,8 @@
 //! Training in 16 bits: the loss tracks f32, and a step that overflows is skipped.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, UNet, flat_params, param_names, with_flat_params};
 use halfstep_train::{
     AdamW, Ema, FromImages, Halving, Learner, LossScale, NonFinite, OptimizerConfig, Packing,

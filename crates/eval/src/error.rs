@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use halfstep_core::counted;
 use halfstep_data::DataError;
 use halfstep_model::ModelError;
-use halfstep_sample::{GammaError, SampleError, counted};
+use halfstep_sample::{GammaError, SampleError};
 
 /// An error of an evaluation. Each message names the file, model or image set at fault.
 #[derive(Debug, thiserror::Error)]

@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match outcome {
         Err(error) if matches!(error.downcast_ref(), Some(EvalError::Stopped)) => {
-            halfstep_sample::say!(
+            halfstep_terminal::say!(
                 "stopped; intermediate results are kept in {}. Run the same command again to continue.",
                 cache_dir.display()
             );

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use halfstep_data::{DataConfig, Progress, Split};
+use halfstep_core::counted;
+use halfstep_data::{DataConfig, Split};
 use halfstep_model::read_text;
 use halfstep_report::write_report;
 use halfstep_run::{RunSettings, Stage, Sweep};
+use halfstep_sample::SamplerKind;
+use halfstep_sample::cli::load_dataset;
 use halfstep_sample::output::check_dir;
-use halfstep_sample::{SamplerKind, counted, load_dataset};
 use serde::Deserialize;
 
 use super::advice::advise;
@@ -39,7 +41,7 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
     let extractor = extractor(session, &full, &real)?;
     notes::print_limits(&extractor, images, reference_images)?;
     notes::print_sizes(&full, &real)?;
-    halfstep_sample::say!(
+    halfstep_terminal::say!(
         "{} of the teacher and {}, {} each, against {name}; sampled images are kept in {}",
         counted(plan.teacher_runs().len(), "run"),
         counted(students.len(), "student"),
@@ -60,8 +62,8 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
 fn publish(sweep: &Sweep, run: &Path, json: Option<&Path>) -> anyhow::Result<()> {
     sweep.write(run)?;
     write_report(run)?;
-    halfstep_sample::answer!("{}", sweep.table().trim_end());
-    halfstep_sample::say!("plot: {}", run.join("report/index.html").display());
+    halfstep_terminal::answer!("{}", sweep.table().trim_end());
+    halfstep_terminal::say!("plot: {}", run.join("report/index.html").display());
     output::write_json(json, &serde_json::to_string_pretty(sweep)?)
 }
 
@@ -103,7 +105,7 @@ fn against(
     };
     let path = run.join("dataset.sha256");
     let learned = read_text(&path).with_context(|| path.display().to_string())?;
-    let dataset = load_dataset(&data, Progress::Shown)?.known_as(learned.trim());
+    let dataset = load_dataset(&data, false)?.known_as(learned.trim());
     if learned.trim() != dataset.sha256() {
         bail!(
             "--sweep: {} is not what the run was trained on (SHA-256 {}, then {}); bring those images back, or \
@@ -191,7 +193,7 @@ fn samplers(args: &Args, teacher: &SampledModel) -> anyhow::Result<Vec<SamplerKi
     let mut names = vec!["ddim", "dpm-solver++-2m"];
     match teacher.gamma() {
         Ok(_) => names.push("analytic-ddim"),
-        Err(error) => halfstep_sample::say!("note: without analytic-ddim: {error}"),
+        Err(error) => halfstep_terminal::say!("note: without analytic-ddim: {error}"),
     }
     names.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
 }
@@ -208,9 +210,9 @@ fn held_back(data: &DataConfig) -> Option<DataConfig> {
 /// As many real images as are sampled of each model, because a distance depends on their number. `None`, with a
 /// note, if there are fewer.
 fn held_back_images(data: &DataConfig, count: usize) -> anyhow::Result<Option<ImageSet>> {
-    let images = ImageSet::from_dataset(&data.load(Progress::Shown)?);
+    let images = ImageSet::from_dataset(&data.load_with(&mut halfstep_data::cli::show_progress())?);
     if images.len() < count {
-        halfstep_sample::say!(
+        halfstep_terminal::say!(
             "note: only {} held back, fewer than are sampled of each model: they are not measured",
             counted(images.len(), "image")
         );

@@ -152,7 +152,7 @@ impl<'a> ModelLikelihood<'a> {
         mut measure: impl FnMut(Range<usize>, &StepProgress<'_>) -> Result<Vec<f64>, EvalError>,
     ) -> Result<Vec<f64>, EvalError> {
         let key = json!({
-            "likelihood": what, "made_by": halfstep_sample::MAKING, "model": self.sha256,
+            "likelihood": what, "made_by": halfstep_sample::RESULTS_VERSION, "model": self.sha256,
             "images": dataset.sha256(), "seed": self.context.seed,
             "device": self.context.device.kind(),
         })

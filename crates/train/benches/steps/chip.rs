@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::tensor::{Tensor, TensorData};
 use cubecl::config::{TypeNameFormatLevel, type_name_format};
 use cubecl::logging::{LaunchObservation, LaunchObserver};
-use halfstep_data::{Purpose, noise};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::{Precision, SelectedDevice, UNet, flat_params, param_names};
 
 #[derive(Default)]

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use burn::tensor::{Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, SelectedDevice, UNet, flat_params, with_flat_params};
 use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, output, quietly, student_grid};
 use halfstep_train::{FromImages, Halving, Learner, OptimizerConfig, StepStats, TrainingBatch};

@@ -3,7 +3,8 @@
 pub(crate) mod prefetch;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use halfstep_data::{Dataset, EpochOrder, Pick, Purpose, Stream, noise};
+use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};
+use halfstep_data::{ImageSource, Pick};
 
 use crate::config::TimeSampling;
 
@@ -51,7 +52,7 @@ impl HostBatch {
 #[derive(Clone)]
 pub struct BatchSource<'a> {
     /// The images.
-    pub dataset: &'a Dataset,
+    pub images: &'a dyn ImageSource,
     /// The order of the images, from the stage's seed.
     pub order: EpochOrder,
     /// The stage's seed.
@@ -68,7 +69,22 @@ pub struct BatchSource<'a> {
     pub labels: bool,
 }
 
-impl BatchSource<'_> {
+impl<'a> BatchSource<'a> {
+    /// Whole batches of `batch_size` images at stratified times, in the order of `seed`, without mirrored
+    /// images and labels.
+    pub fn new(images: &'a dyn ImageSource, seed: u64, batch_size: usize) -> Self {
+        Self {
+            images,
+            order: EpochOrder::new(images.len(), seed),
+            seed,
+            batch_size,
+            parts: 1,
+            time_sampling: TimeSampling::default(),
+            flip: false,
+            labels: false,
+        }
+    }
+
     /// Part `part` of the batch of `step`, both counted from 0: `batch_size / parts` images.
     pub fn part(&mut self, step: u64, part: usize) -> HostBatch {
         let size = self.batch_size / self.parts;
@@ -82,7 +98,7 @@ impl BatchSource<'_> {
                 Pick::new(self.order.index(position)).flipped(flip)
             })
             .collect();
-        let batch = self.dataset.batch(&picks);
+        let batch = self.images.batch(&picks);
         let each = batch.shape[1..].iter().product();
         let eps = noise(seed, Purpose::TrainNoise, positions, each);
         HostBatch {
@@ -96,7 +112,7 @@ impl BatchSource<'_> {
     }
 
     /// The images of `step`, as positions in the dataset; both are counted from 0.
-    pub fn images(&mut self, step: u64) -> Vec<usize> {
+    pub fn positions(&mut self, step: u64) -> Vec<usize> {
         let first = step * self.batch_size as u64;
         (first..first + self.batch_size as u64).map(|at| self.order.index(at)).collect()
     }
@@ -120,27 +136,17 @@ impl BatchSource<'_> {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::{DataConfig, Progress};
+    use halfstep_data::{DataConfig, Dataset};
 
     use super::*;
 
     fn source(dataset: &Dataset, parts: usize, time_sampling: TimeSampling) -> BatchSource<'_> {
-        let order = EpochOrder::new(dataset.len(), 3);
-        BatchSource {
-            dataset,
-            order,
-            seed: 3,
-            batch_size: 8,
-            parts,
-            time_sampling,
-            flip: false,
-            labels: false,
-        }
+        BatchSource { parts, time_sampling, ..BatchSource::new(dataset, 3, 8) }
     }
 
     #[test]
     fn parts_make_up_the_same_batch() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         for sampling in [TimeSampling::Uniform, TimeSampling::Stratified] {
             let whole = source(&digits, 1, sampling).part(5, 0);
             let mut halves = source(&digits, 2, sampling);
@@ -153,7 +159,7 @@ mod tests {
 
     #[test]
     fn stratified_times_fall_one_in_each_stratum() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         let batch = source(&digits, 1, TimeSampling::Stratified).part(0, 0);
         let strata: Vec<usize> = batch.uniforms.iter().map(|u| (u * 8.0) as usize).collect();
         assert_eq!(strata, (0..8).collect::<Vec<_>>());

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use halfstep_core::ScheduleConfig;
+use halfstep_core::nearest_name;
 use halfstep_data::{DataConfig, expand_home};
 use halfstep_model::{Precision, read_text};
-use halfstep_sample::nearest_name;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 

@@ -4,10 +4,9 @@ pub(crate) mod short_training;
 
 use std::fmt;
 
+use halfstep_core::counted;
 use halfstep_model::{DeviceBackend, Precision, SelectedDevice, UNetConfig};
-use halfstep_sample::{
-    MATRIX_UNITS, ROUNDING, counted, largest, relative_difference as difference,
-};
+use halfstep_sample::{MATRIX_UNITS, ROUNDING, largest, relative_difference as difference};
 
 use crate::config::resolved::ResolvedConfig;
 use crate::device_check::short_training::{BATCH, ShortTraining, TrainingTrace};

@@ -1,8 +1,8 @@
 //! Trains a configuration's network for a few steps, from weights and a batch that are equal on every device.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, TimePoint};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{
     ClassInput, Precision, SelectedDevice, UNet, UNetConfig, flat_grads, flat_params, param_names,
     with_flat_params,

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use burn::module::Module;
+use halfstep_core::counted;
 use halfstep_data::{DataConfig, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
 use halfstep_run::{RoundResult, Stage, Summary, human_time};
-use halfstep_sample::{Images, counted, output, picture};
+use halfstep_sample::{Images, output, picture};
 
 use crate::error::TrainError;
 use crate::evaluate::output_error::IMAGES;

@@ -2,11 +2,10 @@
 
 use burn::tensor::Device;
 use halfstep_core::LossWeighting;
-use halfstep_data::{Dataset, EpochOrder};
+use halfstep_data::ImageSource;
 use halfstep_model::ModelFolder;
 
 use crate::batches::BatchSource;
-use crate::config::TimeSampling;
 use crate::error::TrainError;
 use crate::objective::FromImages;
 
@@ -22,23 +21,15 @@ const SEED_OFFSET: u64 = 0x45_56_41_4c;
 /// at one time in each of [`IMAGES`] equal strata of `[0, 1]`.
 pub(crate) fn output_mse(
     model: &ModelFolder,
-    dataset: &Dataset,
+    images: &dyn ImageSource,
     labels: bool,
     seed: u64,
     device: &Device,
 ) -> Result<f64, TrainError> {
     let seed = seed.wrapping_add(SEED_OFFSET);
     let parts = IMAGES / BATCH;
-    let mut source = BatchSource {
-        dataset,
-        order: EpochOrder::new(dataset.len(), seed),
-        seed,
-        batch_size: IMAGES as usize,
-        parts: parts as usize,
-        time_sampling: TimeSampling::Stratified,
-        flip: false,
-        labels,
-    };
+    let batches = BatchSource::new(images, seed, IMAGES as usize);
+    let mut source = BatchSource { parts: parts as usize, labels, ..batches };
     let objective = FromImages {
         schedule: &model.schedule,
         prediction_type: model.prediction_type(),

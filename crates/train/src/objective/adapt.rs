@@ -79,7 +79,7 @@ impl<N: Network> Adaptation<'_, N> {
             .collect();
         let pretrained =
             NetworkDenoiser::new(self.pretrained, self.pretrained_type, batch.labels.clone())?;
-        let prediction = pretrained.predict(z, &called_at).said_as(self.prediction_type);
+        let prediction = pretrained.predict(z, &called_at).output_as(self.prediction_type);
         Ok(choose(prediction, of_images, &trusted))
     }
 
@@ -208,7 +208,7 @@ mod tests {
         let converted = |from: PredictionType, to: PredictionType, value: f64| {
             let value = Tensor::full([1, 1, 1, 1], value, &Device::flex());
             let prediction = Prediction::new(from, value, z.clone(), &[level]);
-            f64::from(prediction.said_as(to).into_scalar::<f32>())
+            f64::from(prediction.output_as(to).into_scalar::<f32>())
         };
         for from in kinds {
             for to in kinds {

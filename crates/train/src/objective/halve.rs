@@ -78,7 +78,7 @@ impl<N: Network> Halving<'_, N> {
         let z_end = angular_step(v, z_middle, &half_way, &to);
         let v_target = distillation_target(z.clone(), z_end, &from, &to);
         let target = Prediction::new(PredictionType::VPrediction, v_target, z, &from);
-        Ok(target.said_as(self.prediction_type))
+        Ok(target.output_as(self.prediction_type))
     }
 }
 

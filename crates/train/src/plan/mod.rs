@@ -8,11 +8,11 @@ use std::fmt;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use halfstep_core::counted;
 use halfstep_data::{Outline, list_classes};
 use halfstep_files::human_bytes;
 use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
 use halfstep_run::{PlanText, human_time};
-use halfstep_sample::counted;
 
 use crate::config::TrainConfig;
 use crate::config::job::Job;

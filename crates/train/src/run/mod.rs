@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use halfstep_core::{StopFlag, caught};
-use halfstep_data::{Dataset, list_classes};
+use halfstep_data::{ImageSource, list_classes};
 use halfstep_model::{ClassInput, SelectedDevice, UNetConfig};
 use halfstep_report::write_report;
 use halfstep_run::layout::DATASET;
@@ -71,7 +71,9 @@ pub enum RunEnd {
 pub struct Run<'a> {
     pub(crate) job: &'a Job,
     pub(crate) config: &'a ResolvedConfig,
-    pub(crate) images: &'a Dataset,
+    pub(crate) images: &'a dyn ImageSource,
+    /// The identity of the images: reading it may read them all.
+    pub(crate) images_sha256: String,
     pub(crate) options: &'a RunOptions<'a>,
     pub(crate) folder: RunFolder,
     pub(crate) network: UNetConfig,
@@ -88,7 +90,7 @@ impl<'a> Run<'a> {
     /// folder cannot be used. Nothing is written if the configuration is refused.
     pub fn open(
         job: &'a Job,
-        images: &'a Dataset,
+        images: &'a dyn ImageSource,
         options: &'a RunOptions<'a>,
     ) -> Result<Self, TrainError> {
         let config = &job.config;
@@ -100,16 +102,33 @@ impl<'a> Run<'a> {
         config.check_memory(&network, &options.device.device)?;
         let pretrained_sha256 =
             config.pretrained.as_ref().map(|teacher| teacher.outline.sha256()).transpose()?;
-        let sha256 = images.sha256();
-        refuse_earlier_order(&options.out, images, sha256)?;
-        let folder = RunFolder::open(&options.out, job, sha256, pretrained_sha256.as_deref())?;
+        let images_sha256 = images.sha256();
+        refuse_earlier_order(&options.out, images, &images_sha256)?;
+        let folder =
+            RunFolder::open(&options.out, job, &images_sha256, pretrained_sha256.as_deref())?;
         let states = SavedStates::open(folder.file("state"))?;
         let plan = plan_text(job, &network, &images.outline(), &options.device.device)?;
-        let info =
-            RunInfo::new(&program(), &options.device.description, plan, images.name(), sha256);
+        let info = RunInfo::new(
+            &program(),
+            &options.device.description,
+            plan,
+            images.name(),
+            &images_sha256,
+        );
         let clock = RunClock::start(folder.path(), info);
         let reported = Cell::new(Instant::now());
-        Ok(Self { job, config, images, options, folder, network, states, clock, reported })
+        Ok(Self {
+            job,
+            config,
+            images,
+            images_sha256,
+            options,
+            folder,
+            network,
+            states,
+            clock,
+            reported,
+        })
     }
 
     /// The results, if every stage is trained and measured; otherwise `None`. Removes the saved states of a
@@ -223,7 +242,11 @@ impl<'a> Run<'a> {
 }
 
 /// Refuses a run that an earlier version started with the same images but numbered their classes differently.
-fn refuse_earlier_order(out: &Path, images: &Dataset, sha256: &str) -> Result<(), TrainError> {
+fn refuse_earlier_order(
+    out: &Path,
+    images: &dyn ImageSource,
+    sha256: &str,
+) -> Result<(), TrainError> {
     let saved = std::fs::read_to_string(out.join(DATASET)).unwrap_or_default();
     let saved = saved.trim();
     if saved.is_empty() || saved == sha256 {

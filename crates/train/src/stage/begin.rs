@@ -1,7 +1,7 @@
 //! The start of a stage: its teacher, objective, batches and learner.
 
 use burn::tensor::Device;
-use halfstep_data::{EpochOrder, Purpose, Stream};
+use halfstep_core::rng::{Purpose, Stream};
 use halfstep_model::{ModelError, ModelFolder, UNet, UNetConfig, flat_params, with_flat_params};
 use halfstep_run::Stage;
 
@@ -78,14 +78,11 @@ pub(crate) fn batch_source<'a>(
 ) -> BatchSource<'a> {
     let seed = stage.seed(run.config.seed);
     BatchSource {
-        dataset: run.images,
-        order: EpochOrder::new(run.images.len(), seed),
-        seed,
-        batch_size: recipe.batch_size,
         parts: recipe.parts,
         time_sampling: recipe.time_sampling,
         flip: run.config.teacher.flip,
         labels: run.has_classes(),
+        ..BatchSource::new(run.images, seed, recipe.batch_size)
     }
 }
 

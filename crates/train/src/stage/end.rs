@@ -39,7 +39,7 @@ pub(crate) fn save_model(
             provenance: Provenance {
                 role: role.to_owned(),
                 dataset: run.images.name().to_owned(),
-                dataset_sha256: run.images.sha256().to_owned(),
+                dataset_sha256: run.images_sha256.clone(),
                 seed: run.config.seed,
                 train_steps: learner.step,
                 train_seconds: seconds,

@@ -97,7 +97,7 @@ fn interrupted(
 ) -> TrainError {
     match error {
         TrainError::Diverged { stage: name, step, saved, skipped, .. } => {
-            let images = begin::batch_source(run, stage, recipe).images(step - 1);
+            let images = begin::batch_source(run, stage, recipe).positions(step - 1);
             TrainError::Diverged { stage: name, step, saved, skipped, images }
         }
         error => TrainError::Interrupted {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use halfstep_data::{DataConfig, Progress};
+use halfstep_data::DataConfig;
 
 use crate::programs::TINY;
 use crate::support::{failure, output, program, root, tiny_model};
@@ -97,7 +97,7 @@ fn class_folders_that_are_numbers_are_drawn_by_their_numbers() {
     assert!(plan.contains("  classes  0 to 11\n"), "{plan}");
     let card = std::fs::read_to_string(out.join("teacher/README.md")).unwrap();
     assert!(card.contains("```text\n0 to 11\n```"), "{card}");
-    assert!(card.contains("1024 noises over all 24 training images"), "{card}");
+    assert!(card.contains("all 24 training images with 1024 noises"), "{card}");
     let page = std::fs::read_to_string(out.join("report/index.html")).unwrap();
     assert!(page.contains("<dt>classes</dt><dd>0 to 11</dd>"), "{page}");
 
@@ -125,7 +125,7 @@ fn a_run_that_was_begun_with_another_order_of_classes_is_refused() {
         ('a'..).zip(&earlier).map(|(name, k)| (name.to_string(), 20 * k)).collect();
     let dir_of_letters = pictures(&dir.path().join("letters"), &letters);
     let letters = DataConfig::Folder { dir: dir_of_letters, size: 8, channels: 1 };
-    let letters = letters.load(Progress::Hidden).unwrap();
+    let letters = letters.load().unwrap();
     std::fs::create_dir(&out).unwrap();
     std::fs::write(out.join("dataset.sha256"), format!("{}\n", letters.sha256())).unwrap();
     let said = failure(&mut train(&data, &out, &[]));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use burn::tensor::Device;
-use halfstep_data::{DataConfig, Progress};
+use halfstep_data::DataConfig;
 use halfstep_model::{UNet, UNetConfig};
 use npyz::WriterBuilder;
 use npyz::npz::NpzWriter;
@@ -207,7 +207,7 @@ fn grey_is_grey_in_any_file_and_sizes_are_compared_first() {
 fn a_part_of_a_sorted_set_represents_the_whole() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+    let digits = DataConfig::Digits {}.load().unwrap();
     let mut order: Vec<usize> = (0..digits.len()).collect();
     order.sort_by_key(|&k| digits.labels().unwrap()[k]);
     let bytes: Vec<u8> = order.iter().flat_map(|&k| digits.image(k)).copied().collect();

@@ -62,7 +62,7 @@ fn folders_are_read_as_in_training_and_skipped_files_are_reported() {
     assert!(found["pixel_frechet"].as_f64().unwrap() < 1e-5, "{found}");
     assert_eq!(found["pixel_recall"], 1.0);
     assert!(!table.contains("-0.00000"), "{table}");
-    assert!(said.contains("passed over 1 folder and 1 file beside the pictures"), "{said}");
+    assert!(said.contains("skipped 1 folder and 1 file beside the pictures"), "{said}");
     assert!(said.contains("__MACOSX") && said.contains("labels.csv"), "{said}");
     // Training reports the same for the same folder.
     let mut train = program("train");
@@ -70,7 +70,7 @@ fn folders_are_read_as_in_training_and_skipped_files_are_reported() {
     train.arg("--config").arg(root().join("configs/digits.toml")).args(["--set", &data]);
     let plan = output(train.args(["--dry-run", "--device", "cpu", "--out"]).arg(at("run")), 0);
     let plan = String::from_utf8(plan.stderr).unwrap();
-    assert!(plan.contains("passed over 1 folder and 1 file beside the pictures"), "{plan}");
+    assert!(plan.contains("skipped 1 folder and 1 file beside the pictures"), "{plan}");
     assert!(plan.contains("20 images"), "{plan}");
 
     let mut jpeg = std::io::Cursor::new(Vec::new());

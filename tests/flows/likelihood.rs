@@ -3,7 +3,7 @@
 use std::f64::consts::{LN_2, PI};
 
 use burn::tensor::Device;
-use halfstep_data::{DataConfig, Progress};
+use halfstep_data::DataConfig;
 use halfstep_model::UNet;
 
 use crate::eval::{eval, numbers, text};
@@ -21,7 +21,7 @@ fn the_density_of_a_flow_that_stands_still_is_that_of_noise() {
     model.unet = UNet::init(&config, &Device::flex(), &mut |_, n| vec![0.5; n]).unwrap();
     let alpha = model.schedule.at(0).alpha();
     model.save(&at("model")).unwrap();
-    let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+    let digits = DataConfig::Digits {}.load().unwrap();
     let of_image = |k: usize| -> f64 {
         let square = |byte: &u8| (alpha * (f64::from(*byte) / 127.5 - 1.0)).powi(2);
         let squares: f64 = digits.image(k).iter().map(square).sum();

@@ -80,9 +80,9 @@ fn nothing_is_written_among_the_pictures_that_a_run_learns_from() {
     let pictures = dir.path().join("pictures");
     for out in ["pictures", "pictures/run", "./x/../pictures/run"] {
         let said = failure(&mut on_pictures(dir.path(), out));
-        assert!(said.contains("lies in pictures") && said.contains("data.dir"), "{out}: {said}");
+        assert!(said.contains("lies inside data.dir, pictures"), "{out}: {said}");
         let said = failure(on_pictures(dir.path(), out).arg("--dry-run"));
-        assert!(said.contains("lies in pictures"), "{out}: {said}");
+        assert!(said.contains("lies inside data.dir, pictures"), "{out}: {said}");
     }
     output(&mut on_pictures(dir.path(), "run"), 0);
     let sample = |flag: &str, path: &str| {

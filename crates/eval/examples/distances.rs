@@ -2,13 +2,14 @@
 //!
 //! `cargo run -p eval --example distances`
 
-use halfstep_data::{DataConfig, Progress, Purpose, Stream};
+use halfstep_core::rng::{Purpose, Stream};
+use halfstep_data::DataConfig;
 use halfstep_eval::{
     FeatureStatistics, Features, ImageSet, frechet_distance, pixel_features, precision_recall,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let digits = DataConfig::Digits {}.load(Progress::Hidden)?;
+    let digits = DataConfig::Digits {}.load()?;
     let images = ImageSet::from_dataset(&digits);
     // Any features will do; those of `Inception` give the FID.
     let half = images.len() / 2;

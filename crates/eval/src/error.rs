@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use halfstep_core::counted;
 use halfstep_data::DataError;
 use halfstep_model::ModelError;
-use halfstep_sample::{GammaError, SampleError, counted};
+use halfstep_sample::{GammaError, SampleError};
 
 /// An error of an evaluation. Each message names the file, model or image set at fault.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +130,7 @@ pub enum EvalError {
     NotACovariance(String),
     /// An intermediate result cannot be written to the cache.
     #[error("cannot store an intermediate result: {0}")]
-    Cache(#[source] SampleError),
+    Cache(#[source] halfstep_files::FileError),
     /// The caller stopped the evaluation.
     #[error("stopped")]
     Stopped,

@@ -1,6 +1,6 @@
 //! Which members of a set are taken: evenly spaced ones, or random ones.
 
-use halfstep_data::Stream;
+use halfstep_core::rng::Stream;
 
 /// `count` of the places `0..all`, evenly spaced from place 0 on; all places if there are fewer than `count`.
 pub(crate) fn evenly_spaced(all: usize, count: usize) -> impl Iterator<Item = usize> {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use halfstep_run::{Sweep, SweepMeasure, SweepRow};
 use halfstep_sample::SamplerKind;
-use halfstep_train::{Sweep, SweepMeasure, SweepRow};
 
 use crate::error::EvalError;
 use crate::evaluation::{EvaluatedImages, Evaluator, SampledModel, SamplingSetup, chunks};

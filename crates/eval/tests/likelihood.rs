@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, Stream, noise};
 use halfstep_core::{
     Denoiser, DiscreteSchedule, GaussianOracle, MixtureOracle, NoiseLevel, ScheduleConfig,
     ScheduleName, TimePoint, optimal_trajectory,
 };
-use halfstep_data::{Purpose, Stream, noise};
 use halfstep_eval::{
     BoundParts, Decoder, DenoisingErrors, EvalError, ProbabilityFlow, bits_per_dim,
 };

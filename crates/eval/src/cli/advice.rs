@@ -1,6 +1,6 @@
 //! Which flag or command mends an error.
 
-use halfstep_sample::counted;
+use halfstep_core::counted;
 
 use crate::error::{ComparedSide, EvalError, UnsuitableModel};
 use crate::features::FeatureKind;

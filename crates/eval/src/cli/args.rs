@@ -6,7 +6,8 @@ use clap::{ArgGroup, Parser, ValueEnum};
 use clap_complete::Shell;
 use halfstep_data::Split;
 use halfstep_model::DeviceChoice;
-use halfstep_sample::{SamplerKind, name_or_path_arg, path_arg};
+use halfstep_sample::SamplerKind;
+use halfstep_terminal::{name_or_path_arg, path_arg};
 
 /// Measure generated images against real ones (FID, KID, precision and recall, Inception score), a model's
 /// likelihood, or how quality depends on the number of steps.
@@ -114,7 +115,7 @@ pub struct Args {
 
     /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
     /// cuda:1; `list` prints all devices and does nothing else
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = halfstep_terminal::device_arg)]
     pub device: DeviceChoice,
 
     /// Print completions for this shell and do nothing else

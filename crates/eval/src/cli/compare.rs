@@ -1,7 +1,7 @@
 //! Scores of one set of images against another.
 
 use anyhow::{Context, bail};
-use halfstep_sample::counted;
+use halfstep_core::counted;
 use serde_json::{Value, json};
 
 use super::advice::advise;
@@ -45,9 +45,9 @@ pub(super) fn run(session: &Session<'_>) -> anyhow::Result<()> {
     notes::print_limits(&extractor, generated.len(), real_images)?;
     notes::print_sizes(&generated, &real)?;
     let evaluator = evaluator(session, extractor, real)?;
-    halfstep_sample::say!("{} of {}", counted(generated.len(), "image"), generated.name());
+    halfstep_terminal::say!("{} of {}", counted(generated.len(), "image"), generated.name());
     let scores = evaluator.scores(&generated).map_err(advise)?;
-    halfstep_sample::answer!("{}", output::score_table(&scores).trim_end());
+    halfstep_terminal::answer!("{}", output::score_table(&scores).trim_end());
     let json = as_json(&scores, generated.len(), real_images).to_string();
     output::write_json(args.json.as_deref(), &json)
 }

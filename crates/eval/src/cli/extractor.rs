@@ -4,9 +4,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use burn::tensor::Device;
-use halfstep_data::{Progress, Purpose, noise};
+use halfstep_core::counted;
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::DeviceBackend;
-use halfstep_sample::{counted, largest, relative_difference, say_unchecked, verdict};
+use halfstep_sample::cli::say_unchecked;
+use halfstep_sample::{largest, relative_difference, verdict};
 
 use super::advice::advise;
 use super::session::Session;
@@ -40,14 +42,14 @@ pub(super) fn extractor(
         }
         Some(path) if path == Path::new("download") => {
             let dir = session.cache_dir.join("weights");
-            INCEPTION.ensure(&dir, Progress::Shown)?;
+            INCEPTION.ensure(&dir, &mut halfstep_data::cli::show_progress())?;
             INCEPTION.verified(&dir, &INCEPTION.files[0])?;
             inception(session, &dir.join(INCEPTION.files[0].name))
         }
         Some(path) => {
             let extractor = inception(session, path).context("--inception")?;
             if !extractor.is_published_inception() {
-                halfstep_sample::say!(
+                halfstep_terminal::say!(
                     "note: {} is not the published {} byte for byte (a safetensors file never is); the scores are \
                      FID and KID only if its tensors are the same",
                     path.display(),
@@ -73,7 +75,7 @@ fn note_weights(extractor: &FeatureExtractor, path: &Path) {
         FeatureExtractor::Inception { .. } | FeatureExtractor::Pixels { .. } => path,
     };
     if let Some(note) = extractor.note() {
-        halfstep_sample::say!("note: {} {note}", path.display());
+        halfstep_terminal::say!("note: {} {note}", path.display());
     }
 }
 
@@ -101,7 +103,7 @@ fn check_device(
     let on_cpu = load(&cpu.device)?;
     let expected = on_cpu.extract(&images, CHECKED_IMAGES, go_on)?.features.into_values();
     let difference = relative_difference(&found, &expected, largest(&expected));
-    halfstep_sample::say!("{}", verdict(device, "features", difference)?);
+    halfstep_terminal::say!("{}", verdict(device, "features", difference)?);
     Ok(())
 }
 
@@ -112,7 +114,7 @@ pub(super) fn evaluator<'a>(
     real: ReferenceData,
 ) -> anyhow::Result<Evaluator<'a>> {
     if let ReferenceData::Images(images) = &real {
-        halfstep_sample::say!("{} of {}", counted(images.len(), "image"), images.name());
+        halfstep_terminal::say!("{} of {}", counted(images.len(), "image"), images.name());
     }
     Evaluator::new(extractor, real, session.context).map_err(advise)
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use halfstep_data::{DataConfig, Progress};
-use halfstep_sample::{counted, load_dataset, say_passed_over};
+use halfstep_core::counted;
+use halfstep_data::DataConfig;
+use halfstep_sample::cli::{load_dataset, say_passed_over};
 
 use super::args::Args;
 use crate::evaluation::ReferenceData;
@@ -37,7 +38,7 @@ pub(super) fn dataset(args: &Args, name: &str) -> anyhow::Result<Option<DataConf
 pub(super) fn reference(args: &Args, name: &str) -> anyhow::Result<ReferenceData> {
     let path = Path::new(name);
     let data = if let Some(config) = dataset(args, name)? {
-        let dataset = load_dataset(&config, Progress::Shown)?;
+        let dataset = load_dataset(&config, false)?;
         ReferenceData::Images(ImageSet::from_dataset(&dataset))
     } else if path.is_dir() {
         ReferenceData::Images(image_set(path).context("--reference")?)
@@ -58,7 +59,7 @@ fn from_npz(path: &Path) -> anyhow::Result<ReferenceData> {
             let arrays = npz_arrays(path)?;
             let has = |name: &str| arrays.iter().any(|array| array == name);
             if has("mu") && has("sigma") {
-                halfstep_sample::say!(
+                halfstep_terminal::say!(
                     "note: {name} contains images and statistics; the images are used, because the statistics \
                      belong to another network"
                 );
@@ -66,7 +67,7 @@ fn from_npz(path: &Path) -> anyhow::Result<ReferenceData> {
         }
         ReferenceData::Statistics(statistics) => {
             let features = counted(statistics.mean.len(), "feature");
-            halfstep_sample::say!("{name}: statistics of {features}");
+            halfstep_terminal::say!("{name}: statistics of {features}");
         }
     }
     Ok(data)

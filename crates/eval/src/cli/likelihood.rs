@@ -1,9 +1,11 @@
 //! `--likelihood`: bits per dimension of a model.
 
 use anyhow::{Context, bail};
-use halfstep_data::{DataConfig, Dataset, Progress, Split};
+use halfstep_core::counted;
+use halfstep_data::{DataConfig, Dataset, Split};
 use halfstep_model::ModelOutline;
-use halfstep_sample::{GammaTable, counted, load_dataset};
+use halfstep_sample::GammaTable;
+use halfstep_sample::cli::load_dataset;
 
 use super::advice::advise;
 use super::args::{Args, LikelihoodMethod};
@@ -29,7 +31,7 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
         dir,
         &model,
         outline.sha256()?,
-        load_dataset(&data.judged, Progress::Shown)?,
+        load_dataset(&data.judged, false)?,
         data.calibration,
         session.context,
     )
@@ -53,7 +55,7 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
         }
     };
     let table = output::likelihood_table(likelihood.dataset().name(), &estimates);
-    halfstep_sample::answer!("{}", table.trim_end());
+    halfstep_terminal::answer!("{}", table.trim_end());
     output::write_json(args.json.as_deref(), &output::likelihood_json(&estimates).to_string())
 }
 
@@ -85,6 +87,6 @@ fn likelihood_data(
         (LikelihoodMethod::Bound, _) => (None, ModelLikelihood::CALIBRATION_IMAGES),
         (LikelihoodMethod::Ode, _) => (None, 0),
     };
-    let calibration = calibration.map(|train| load_dataset(&train, Progress::Shown)).transpose()?;
+    let calibration = calibration.map(|train| load_dataset(&train, false)).transpose()?;
     Ok(LikelihoodData { judged, calibration, kept_back })
 }

@@ -45,13 +45,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match outcome {
         Err(error) if matches!(error.downcast_ref(), Some(EvalError::Stopped)) => {
-            halfstep_sample::say!(
+            halfstep_terminal::say!(
                 "stopped; intermediate results are kept in {}. Run the same command again to continue.",
                 cache_dir.display()
             );
             Ok(ExitCode::from(observer.exit_code()))
         }
-        outcome => outcome.map(|()| ExitCode::SUCCESS),
+        outcome => outcome.map(|()| ExitCode::SUCCESS).map_err(halfstep_sample::cli::advised),
     }
 }
 

@@ -17,19 +17,19 @@ pub(super) fn print_limits(
 ) -> anyhow::Result<()> {
     let kind = extractor.kind();
     for missing in missing_scores(kind, generated, real).map_err(advise)? {
-        halfstep_sample::say!("note: {}", missing_score(kind, missing));
+        halfstep_terminal::say!("note: {}", missing_score(kind, missing));
     }
     let fewest = generated.min(real.unwrap_or(usize::MAX));
     match kind {
-        FeatureKind::Pixels => halfstep_sample::say!(
+        FeatureKind::Pixels => halfstep_terminal::say!(
             "note: without --inception there is no FID; pixels are compared, which know nothing of what a \
              picture shows"
         ),
-        FeatureKind::UserNetwork => halfstep_sample::say!(
+        FeatureKind::UserNetwork => halfstep_terminal::say!(
             "note: these are distances between features of {}, not FID; compare them only with each other",
             extractor.network_name().unwrap_or_default()
         ),
-        FeatureKind::Inception if fewest < UNBIASED_IMAGES => halfstep_sample::say!(
+        FeatureKind::Inception if fewest < UNBIASED_IMAGES => halfstep_terminal::say!(
             "note: an FID of {fewest} images is larger than one of many; published ones compare 50000 images with \
              the whole dataset"
         ),
@@ -67,6 +67,6 @@ pub(super) fn print_sizes(
             )
         }
     };
-    halfstep_sample::say!("note: {line}");
+    halfstep_terminal::say!("note: {line}");
     Ok(())
 }

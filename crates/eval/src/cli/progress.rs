@@ -3,20 +3,21 @@
 use std::cell::RefCell;
 
 use anyhow::Context;
-use halfstep_sample::{StopFlag, Watch, counted};
+use halfstep_core::counted;
+use halfstep_terminal::{ProgressLine, StopSignal};
 
 use crate::progress::{EvalEvent, EvalObserver, LikelihoodPart, LikelihoodWork, WorkUnit};
 
 /// Shows events on standard error. Ctrl-C and SIGTERM stop the evaluation.
 pub(super) struct TerminalObserver {
-    stop: StopFlag,
-    watch: RefCell<Option<Watch>>,
+    stop: StopSignal,
+    watch: RefCell<Option<ProgressLine>>,
 }
 
 impl TerminalObserver {
     /// Installs the signal handlers.
     pub fn install() -> anyhow::Result<Self> {
-        let stop = StopFlag::install().context("cannot watch for Ctrl-C")?;
+        let stop = StopSignal::install().context("cannot watch for Ctrl-C")?;
         Ok(Self { stop, watch: RefCell::new(None) })
     }
 
@@ -29,15 +30,17 @@ impl TerminalObserver {
 impl EvalObserver for TerminalObserver {
     fn on_event(&self, event: EvalEvent) {
         match event {
-            EvalEvent::Began(unit) => *self.watch.borrow_mut() = Some(Watch::new(name(unit))),
+            EvalEvent::Began(unit) => {
+                *self.watch.borrow_mut() = Some(ProgressLine::new(name(unit)))
+            }
             EvalEvent::Progress { done, total } => {
                 if let Some(watch) = self.watch.borrow_mut().as_mut() {
                     watch.show(done, total);
                 }
             }
             EvalEvent::Ended => *self.watch.borrow_mut() = None,
-            EvalEvent::SweepRow { name } => halfstep_sample::say!("{name}"),
-            EvalEvent::Likelihood(part) => halfstep_sample::say!("{}", description(&part)),
+            EvalEvent::SweepRow { name } => halfstep_terminal::say!("{name}"),
+            EvalEvent::Likelihood(part) => halfstep_terminal::say!("{}", description(&part)),
         }
     }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use etcetera::BaseStrategy;
 use halfstep_model::{ModelFolder, ModelOutline};
+use halfstep_sample::cli::{check_drawing, load_noted};
 use halfstep_sample::output::check_dir;
-use halfstep_sample::{check_drawing, load_noted};
 
 use super::advice::advise;
 use super::args::Args;
@@ -29,7 +29,7 @@ pub(super) fn context<'a>(
     args: &Args,
     observer: &'a dyn EvalObserver,
 ) -> anyhow::Result<(EvalContext<'a>, PathBuf)> {
-    let device = args.device.select()?;
+    let device = halfstep_terminal::select_device(args.device)?;
     let dir = match &args.cache {
         Some(dir) => dir.clone(),
         None => default_cache_dir()

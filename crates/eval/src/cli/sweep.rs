@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use halfstep_data::{DataConfig, Progress, Split};
+use halfstep_core::counted;
+use halfstep_data::{DataConfig, Split};
 use halfstep_model::read_text;
+use halfstep_report::write_report;
+use halfstep_run::{RunSettings, Stage, Sweep};
+use halfstep_sample::SamplerKind;
+use halfstep_sample::cli::load_dataset;
 use halfstep_sample::output::check_dir;
-use halfstep_sample::{SamplerKind, counted, load_dataset};
-use halfstep_train::{Config, Stage, Sweep, load_config, write_report};
+use serde::Deserialize;
 
 use super::advice::advise;
 use super::args::Args;
@@ -24,21 +28,21 @@ const DEFAULT_COUNT: usize = 2000;
 
 pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
     let args = session.args;
-    let config = config(run)?;
+    let settings = settings(run)?;
     let teacher = session.sampled_model(&run.join(Stage::Teacher.folder())).context("--sweep")?;
-    let students = students(session, run, &config)?;
+    let students = students(session, run, &settings)?;
     let images = args.count.map_or(DEFAULT_COUNT, |count| count as usize);
-    let plan = plan(args, &config, &teacher, &students, images)?;
+    let plan = plan(args, &settings, &teacher, &students, images)?;
     check_dir(&run.join("report"))?;
 
     let SweepComparison { name, real, held_back } =
-        comparison(args, run, &config, teacher.shape())?;
+        comparison(args, run, &settings, teacher.shape())?;
     let reference_images = real.image_count();
     let full = plan.full_grid().map_err(advise)?;
     let extractor = extractor(session, &full, &real)?;
     notes::print_limits(&extractor, images, reference_images)?;
     notes::print_sizes(&full, &real)?;
-    halfstep_sample::say!(
+    halfstep_terminal::say!(
         "{} of the teacher and {}, {} each, against {name}; sampled images are kept in {}",
         counted(plan.teacher_runs().len(), "run"),
         counted(students.len(), "student"),
@@ -59,8 +63,8 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
 fn publish(sweep: &Sweep, run: &Path, json: Option<&Path>) -> anyhow::Result<()> {
     sweep.write(run)?;
     write_report(run)?;
-    halfstep_sample::answer!("{}", sweep.table().trim_end());
-    halfstep_sample::say!("plot: {}", run.join("report/index.html").display());
+    halfstep_terminal::answer!("{}", sweep.table().trim_end());
+    halfstep_terminal::say!("plot: {}", run.join("report/index.html").display());
     output::write_json(json, &serde_json::to_string_pretty(sweep)?)
 }
 
@@ -76,7 +80,7 @@ struct SweepComparison {
 fn comparison(
     args: &Args,
     run: &Path,
-    config: &Config,
+    settings: &RunSettings,
     shape: [usize; 3],
 ) -> anyhow::Result<SweepComparison> {
     if let Some(name) = &args.reference {
@@ -92,16 +96,17 @@ fn comparison(
     if args.as_trained {
         bail!("--as-trained: needs --reference; the run's own images are read so in any case");
     }
+    let trained_on = trained_on(settings)?;
     let data = match args.data_dir.as_deref() {
-        Some(_) if config.data == (DataConfig::Digits {}) => {
+        Some(_) if trained_on == (DataConfig::Digits {}) => {
             bail!("--data-dir: the run's digits are part of the program; leave it out")
         }
-        Some(dir) => config.data.clone().in_dir(dir),
-        None => config.data.clone(),
+        Some(dir) => trained_on.in_dir(dir),
+        None => trained_on,
     };
     let path = run.join("dataset.sha256");
     let learned = read_text(&path).with_context(|| path.display().to_string())?;
-    let dataset = load_dataset(&data, Progress::Shown)?.known_as(learned.trim());
+    let dataset = load_dataset(&data, false)?.known_as(learned.trim());
     if learned.trim() != dataset.sha256() {
         bail!(
             "--sweep: {} is not what the run was trained on (SHA-256 {}, then {}); bring those images back, or \
@@ -116,7 +121,7 @@ fn comparison(
     Ok(SweepComparison { name: dataset.name().to_owned(), real, held_back: held_back(&data) })
 }
 
-fn config(run: &Path) -> anyhow::Result<Config> {
+fn settings(run: &Path) -> anyhow::Result<RunSettings> {
     let path = run.join("config.toml");
     if !path.is_file() {
         bail!(
@@ -125,16 +130,26 @@ fn config(run: &Path) -> anyhow::Result<Config> {
             run.display()
         );
     }
-    Ok(load_config(&path, &[])?)
+    Ok(RunSettings::read(run)?)
+}
+
+/// `[data]` of a run's settings.
+fn trained_on(settings: &RunSettings) -> anyhow::Result<DataConfig> {
+    #[derive(Deserialize)]
+    struct Section {
+        data: DataConfig,
+    }
+    let section: Section = toml::from_str(settings.text()).context("--sweep: config.toml")?;
+    Ok(section.data)
 }
 
 /// The finished students.
 fn students(
     session: &Session<'_>,
     run: &Path,
-    config: &Config,
+    settings: &RunSettings,
 ) -> anyhow::Result<Vec<SampledModel>> {
-    let folders = config.stages().into_iter().filter(|stage| *stage != Stage::Teacher);
+    let folders = settings.stages().into_iter().filter(|stage| *stage != Stage::Teacher);
     let folders = folders.map(|stage| run.join(stage.folder()));
     folders
         .filter(|folder| folder.join("model_index.json").is_file())
@@ -145,17 +160,17 @@ fn students(
 /// `--samplers` and `--sweep-steps`. Settings that cannot be sampled are refused before anything is sampled.
 fn plan<'a>(
     args: &Args,
-    config: &Config,
+    settings: &RunSettings,
     teacher: &'a SampledModel,
     students: &'a [SampledModel],
     images: usize,
 ) -> anyhow::Result<SweepPlan<'a>> {
     let steps: Vec<usize> = match args.sweep_steps.is_empty() {
-        true => config.rounds(),
+        true => settings.student_steps(),
         false => args.sweep_steps.iter().map(|&steps| steps as usize).collect(),
     };
     let samplers = samplers(args, teacher)?;
-    let full_steps = config.distill.teacher_steps;
+    let full_steps = settings.teacher_steps();
     let plan = SweepPlan::new(teacher, students, full_steps, &samplers, &steps, images);
     let flags = match (args.samplers.is_empty(), args.sweep_steps.is_empty()) {
         (false, _) => "--samplers, --sweep-steps",
@@ -179,7 +194,7 @@ fn samplers(args: &Args, teacher: &SampledModel) -> anyhow::Result<Vec<SamplerKi
     let mut names = vec!["ddim", "dpm-solver++-2m"];
     match teacher.gamma() {
         Ok(_) => names.push("analytic-ddim"),
-        Err(error) => halfstep_sample::say!("note: without analytic-ddim: {error}"),
+        Err(error) => halfstep_terminal::say!("note: without analytic-ddim: {error}"),
     }
     names.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
 }
@@ -196,9 +211,9 @@ fn held_back(data: &DataConfig) -> Option<DataConfig> {
 /// As many real images as are sampled of each model, because a distance depends on their number. `None`, with a
 /// note, if there are fewer.
 fn held_back_images(data: &DataConfig, count: usize) -> anyhow::Result<Option<ImageSet>> {
-    let images = ImageSet::from_dataset(&data.load(Progress::Shown)?);
+    let images = ImageSet::from_dataset(&data.load_with(&mut halfstep_data::cli::show_progress())?);
     if images.len() < count {
-        halfstep_sample::say!(
+        halfstep_terminal::say!(
             "note: only {} held back, fewer than are sampled of each model: they are not measured",
             counted(images.len(), "image")
         );

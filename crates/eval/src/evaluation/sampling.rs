@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use halfstep_core::counted;
 use halfstep_core::{TimePoint, TimestepSpacing};
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, SchedulerConfig};
 use halfstep_sample::{
     AnalyticStatistics, Draw, DrawProgress, GammaTable, SampleError, Sampler, SamplerKind,
-    SamplerOptions, StepNoise, Takes, counted, student_grid,
+    SamplerOption, SamplerOptions, StepNoise, student_grid,
 };
 use serde_json::{Value, json};
 
@@ -146,7 +147,7 @@ impl SampledModel {
                 unsuitable(UnsuitableModel::Steps { steps: num_steps, problem })
             })?,
         };
-        let table = kind.takes(Takes::Gamma).then(|| self.gamma()).transpose()?;
+        let table = kind.takes(SamplerOption::Gamma).then(|| self.gamma()).transpose()?;
         let gamma = json!(table.as_ref().map(|table| (table.data_variance, &table.eps_norm2)));
         let analytic = table.map(|table| self.analytic_statistics(table));
         let options = SamplerOptions { num_steps, analytic, ..SamplerOptions::default() };
@@ -173,7 +174,7 @@ impl SampledModel {
     pub(crate) fn cache_key(&self, setup: &SamplingSetup, context: &EvalContext<'_>) -> String {
         let times: Vec<f64> = setup.grid.iter().map(|point| point.t).collect();
         json!({
-            "images": "drawn", "made_by": halfstep_sample::MAKING, "model": self.sha256,
+            "images": "drawn", "made_by": halfstep_sample::RESULTS_VERSION, "model": self.sha256,
             "sampler": setup.kind.name(), "times": times, "seed": context.seed,
             "device": context.device.kind(), "gamma": setup.gamma,
         })
@@ -190,7 +191,7 @@ impl SampledModel {
         on_images: &mut dyn FnMut(u64),
     ) -> Result<ChunkArray, EvalError> {
         let draw = Draw {
-            unet: &self.model.unet,
+            network: &self.model.unet,
             prediction_type: self.model.prediction_type(),
             sampler: setup.sampler.as_ref(),
             grid: &setup.grid,

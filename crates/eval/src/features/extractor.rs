@@ -174,7 +174,7 @@ impl FeatureExtractor {
             Self::Inception { sha256, .. } => ("inception", sha256.as_str()),
         };
         json!({
-            "features": network, "made_by": halfstep_sample::MAKING, "sha256": sha256, "of": images,
+            "features": network, "made_by": halfstep_sample::RESULTS_VERSION, "sha256": sha256, "of": images,
             "device": device,
         })
         .to_string()

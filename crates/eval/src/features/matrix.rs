@@ -1,7 +1,7 @@
 //! Features of many samples.
 
 use burn::tensor::Tensor;
-use halfstep_data::{Purpose, Stream};
+use halfstep_core::rng::{Purpose, Stream};
 
 use crate::error::EvalError;
 use crate::subset::{evenly_spaced, random};

@@ -52,7 +52,7 @@ impl ImageSet {
     /// [`EvalError::Images`] if the set is not a folder, or `shape` is not a square with 1 or 3 channels.
     pub fn as_trained_on(mut self, shape: [usize; 3]) -> Result<Self, EvalError> {
         let [channels, height, width] = shape;
-        let square = match (Colour::of_channels(channels), u32::try_from(height)) {
+        let square = match (Colour::from_channels(channels), u32::try_from(height)) {
             (Some(colour), Ok(size)) if height == width && size > 0 => Some((size, colour)),
             _ => None,
         };

@@ -78,7 +78,7 @@ fn pictures_are_read_as_training_reads_them() {
     let folder = dir.path().to_path_buf();
     let train = |size, channels| {
         let config = halfstep_data::DataConfig::Folder { dir: folder.clone(), size, channels };
-        let dataset = config.load(halfstep_data::Progress::Hidden).unwrap();
+        let dataset = config.load().unwrap();
         ImageSet::from_dataset(&dataset).batch(0, 8).unwrap().unwrap()
     };
     let whole = ImageSet::from_folder(dir.path()).unwrap();

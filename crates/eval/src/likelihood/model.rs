@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::PredictionType;
 use halfstep_data::{Dataset, Pick};
-use halfstep_model::{ClassInput, ModelFolder, UNet, UNetDenoiser};
+use halfstep_model::{ClassInput, ModelFolder, NetworkDenoiser, UNet};
 use halfstep_sample::ClassNames;
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ impl<'a> ModelLikelihood<'a> {
     ) -> Result<Self, EvalError> {
         Self::check_model(dir, model)?;
         let has_classes = check_images(dir, model, &dataset)?;
-        let (dataset, calibration) = match ClassNames::of(model) {
+        let (dataset, calibration) = match ClassNames::from_model(model) {
             Some(classes) => {
                 let calibration = calibration.map(|images| classes.label(images)).transpose()?;
                 (classes.label(dataset)?, calibration)
@@ -112,10 +112,10 @@ impl<'a> ModelLikelihood<'a> {
         unet: &'b UNet,
         dataset: &Dataset,
         which: &Range<usize>,
-    ) -> Result<UNetDenoiser<'b>, EvalError> {
+    ) -> Result<NetworkDenoiser<'b, UNet>, EvalError> {
         let labels = dataset.labels().filter(|_| self.has_classes);
         let labels = labels.map(|labels| labels[which.clone()].to_vec());
-        Ok(UNetDenoiser::new(unet, self.model.prediction_type(), labels)?)
+        Ok(NetworkDenoiser::new(unet, self.model.prediction_type(), labels)?)
     }
 
     /// `[B, C, H, W]` from the values of B images.
@@ -152,7 +152,7 @@ impl<'a> ModelLikelihood<'a> {
         mut measure: impl FnMut(Range<usize>, &StepProgress<'_>) -> Result<Vec<f64>, EvalError>,
     ) -> Result<Vec<f64>, EvalError> {
         let key = json!({
-            "likelihood": what, "made_by": halfstep_sample::MAKING, "model": self.sha256,
+            "likelihood": what, "made_by": halfstep_sample::RESULTS_VERSION, "model": self.sha256,
             "images": dataset.sha256(), "seed": self.context.seed,
             "device": self.context.device.kind(),
         })

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::ops::Range;
 
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{DiscreteSchedule, TimePoint, best_trajectory, optimal_trajectory};
-use halfstep_data::{Dataset, Purpose, noise};
+use halfstep_data::Dataset;
 use halfstep_sample::GammaTable;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use halfstep_data::{Purpose, Stream};
+use halfstep_core::rng::{Purpose, Stream};
 use serde_json::json;
 
 use super::bits_per_dim;

@@ -2,7 +2,7 @@
 //! <https://arxiv.org/abs/1801.01401>).
 
 use faer::Mat;
-use halfstep_data::{Purpose, Stream};
+use halfstep_core::rng::{Purpose, Stream};
 
 use crate::error::EvalError;
 use crate::features::Features;

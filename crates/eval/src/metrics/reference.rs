@@ -197,7 +197,7 @@ fn kernel_score(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use halfstep_data::{Purpose, Stream};
+    use halfstep_core::rng::{Purpose, Stream};
 
     fn features(count: usize, stream: u64) -> Features {
         let mut draws = Stream::new(0, Purpose::Evaluation, stream);

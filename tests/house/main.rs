@@ -1,0 +1,7 @@
+//! The rules of the house that a program can check: see ARCHITECTURE.md.
+
+mod circles;
+mod manifests;
+mod names;
+mod sources;
+mod strings;

@@ -66,7 +66,7 @@ pub enum LikelihoodWork {
     Density,
 }
 
-/// Hears the events of an evaluation and may stop it. `()` ignores them and never stops.
+/// Receives the events of an evaluation and may stop it. `()` ignores them and never stops.
 pub trait EvalObserver {
     /// Called as things happen, on the calling thread.
     fn on_event(&self, _event: EvalEvent) {}

@@ -81,7 +81,7 @@ pub enum TrainError {
         step: u64,
         /// The last step whose state was saved; 0 if there is none.
         saved: u64,
-        /// Steps skipped in a row; 0 if the run does not skip steps.
+        /// Steps skipped in a row before the run gave up; 0 if this step was not skipped.
         skipped: u64,
         /// The images of the step, as positions in the dataset counted from 0.
         images: Vec<usize>,

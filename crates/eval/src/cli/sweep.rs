@@ -35,7 +35,8 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
     let plan = plan(args, &settings, &teacher, &students, images)?;
     check_dir(&run.join("report"))?;
 
-    let Against { name, real, held_back } = against(args, run, &settings, teacher.shape())?;
+    let SweepComparison { name, real, held_back } =
+        comparison(args, run, &settings, teacher.shape())?;
     let reference_images = real.image_count();
     let full = plan.full_grid().map_err(advise)?;
     let extractor = extractor(session, &full, &real)?;
@@ -68,7 +69,7 @@ fn publish(sweep: &Sweep, run: &Path, json: Option<&Path>) -> anyhow::Result<()>
 }
 
 /// What a run is compared with.
-struct Against {
+struct SweepComparison {
     name: String,
     real: ReferenceData,
     /// Images of the same dataset that were not trained on, if there are any.
@@ -76,18 +77,18 @@ struct Against {
 }
 
 /// `--reference`, or the images that the run was trained on. The models' images have `shape`.
-fn against(
+fn comparison(
     args: &Args,
     run: &Path,
     settings: &RunSettings,
     shape: [usize; 3],
-) -> anyhow::Result<Against> {
+) -> anyhow::Result<SweepComparison> {
     if let Some(name) = &args.reference {
         let mut real = inputs::reference(args, name)?;
         if args.as_trained {
             read_as_trained(GeneratedSide::Sampled(shape), &mut real)?;
         }
-        return Ok(Against { name: name.clone(), real, held_back: None });
+        return Ok(SweepComparison { name: name.clone(), real, held_back: None });
     }
     if args.split.is_some() {
         bail!("--split: needs --reference; without it the run's own images are used");
@@ -117,7 +118,7 @@ fn against(
     }
     let images = ReferenceData::Images(ImageSet::from_dataset(&dataset));
     let real = inputs::reference_part(args, images)?;
-    Ok(Against { name: dataset.name().to_owned(), real, held_back: held_back(&data) })
+    Ok(SweepComparison { name: dataset.name().to_owned(), real, held_back: held_back(&data) })
 }
 
 fn settings(run: &Path) -> anyhow::Result<RunSettings> {

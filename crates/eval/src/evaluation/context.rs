@@ -1,4 +1,4 @@
-//! What all parts of an evaluation share: the device, the cache, the seed, and who is told what happens.
+//! What all parts of an evaluation share: device, cache, batch size, seed and observer.
 
 use std::ops::{ControlFlow, Range};
 
@@ -26,12 +26,12 @@ pub struct EvalContext<'a> {
     pub batch_size: usize,
     /// Seed of the noise that images are sampled from.
     pub seed: u64,
-    /// Hears what happens, and may stop it.
+    /// Receives the events and may stop the evaluation.
     pub observer: &'a dyn EvalObserver,
 }
 
 impl EvalContext<'_> {
-    /// Batches of 32, seed 0, no cache, and nobody is told anything.
+    /// Batches of 32, seed 0, no cache and no observer.
     pub fn new(device: SelectedDevice) -> Self {
         Self { device, cache: None, batch_size: 32, seed: 0, observer: &() }
     }

@@ -106,7 +106,7 @@ impl<'a> ModelLikelihood<'a> {
         self.dataset.shape().iter().product()
     }
 
-    /// The network, told the classes of images `which`.
+    /// The network, conditioned on the classes of images `which`.
     pub(super) fn denoiser<'b>(
         &self,
         unet: &'b UNet,

@@ -5,8 +5,7 @@ pub(crate) mod prefetch;
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};
 use halfstep_data::{ImageSource, Pick};
-
-use crate::config::TimeSampling;
+use serde::{Deserialize, Serialize};
 
 /// One part of a step's batch, on the device.
 #[derive(Clone, Debug)]
@@ -46,6 +45,18 @@ impl HostBatch {
             number: self.number,
         }
     }
+}
+
+/// How training times are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeSampling {
+    /// Independently and uniformly.
+    Uniform,
+    /// One time in each of B equal strata, for a batch of B images: the same mean loss with less variance
+    /// (Kingma et al. 2021, "Variational diffusion models", appendix I.1).
+    #[default]
+    Stratified,
 }
 
 /// Makes the batches of a stage.

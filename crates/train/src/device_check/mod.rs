@@ -11,11 +11,6 @@ use halfstep_sample::{MATRIX_UNITS, ROUNDING, largest, relative_difference as di
 use crate::config::resolved::ResolvedConfig;
 use crate::device_check::short_training::{BATCH, ShortTraining, TrainingTrace};
 use crate::error::TrainError;
-use crate::event::Event;
-use crate::run::Run;
-
-/// Training steps of the check before a run, for devices that must be checked.
-const GATE_STEPS: u64 = 3;
 
 /// The remedy for wrong fused kernels: Burn fuses only what it has explored.
 const FUSION_OFF: &str = "build without `fusion`, or turn it off: write \
@@ -119,23 +114,6 @@ impl DeviceCheck {
             self.device, worst.what, worst.difference
         )
     }
-}
-
-/// Fails if the run's device [must be checked](SelectedDevice::must_be_checked) and disagrees with the CPU.
-pub(crate) fn require_agreement(run: &Run<'_>) -> Result<(), TrainError> {
-    let device = &run.options.device;
-    if !device.must_be_checked() {
-        return Ok(());
-    }
-    if !DeviceBackend::Cpu.is_compiled() {
-        return Err(TrainError::Unchecked(device.description.clone()));
-    }
-    let check = DeviceCheck::run(run.config, &run.network, device, GATE_STEPS)?;
-    if !check.passed() {
-        return Err(TrainError::Disagrees(check.conclusion()));
-    }
-    (run.options.on_event)(Event::DeviceAgrees(&check));
-    Ok(())
 }
 
 fn compare(found: &TrainingTrace, expected: &TrainingTrace, tolerances: &Tolerances) -> Vec<Line> {

@@ -14,7 +14,7 @@ use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::learner::step_stats::StepStats;
 use crate::objective::{FromImages, Loss};
-use crate::stage::begin::{initial_network, weight_uniforms};
+use crate::stage::initial_network::{initial_network, weight_uniforms};
 
 /// Images of the batch. There are several, so that a kernel that mixes up the images of a batch is detected.
 pub(crate) const BATCH: usize = 4;

@@ -5,7 +5,7 @@ use halfstep_run::{Memorisation, Stage, layout, median};
 use halfstep_sample::{Images, output, picture};
 
 use crate::error::TrainError;
-use crate::run::Run;
+use crate::run::context::RunContext;
 
 /// The number of drawn images whose nearest training images are searched.
 const LOOKED_UP: usize = 10;
@@ -14,7 +14,7 @@ const PROBES: usize = 32;
 
 /// Finds the training images nearest to the first few of `images`, which are samples of `stage`'s model. Writes
 /// the numbers and a picture.
-pub(crate) fn check(run: &Run<'_>, stage: Stage, images: &Images) -> Result<(), TrainError> {
+pub(crate) fn check(run: &RunContext<'_>, stage: Stage, images: &Images) -> Result<(), TrainError> {
     let drawn = images.first(LOOKED_UP);
     let mirrored = run.config.teacher.flip;
     let (mut check, mut found) = (

@@ -1,5 +1,6 @@
 //! One optimiser step: gradients, clipping, AdamW, moving average, loss scale.
 
+pub(crate) mod clipping;
 pub(crate) mod ema;
 pub(crate) mod loss_scale;
 pub(crate) mod lr;
@@ -16,11 +17,11 @@ use halfstep_model::{
 use halfstep_ops::sum_of_squares;
 use serde::{Deserialize, Serialize};
 
-use crate::config::OptimizerConfig;
 use crate::error::TrainError;
+use crate::learner::clipping::{Clipping, clip_by_global_norm};
 use crate::learner::ema::Ema;
 use crate::learner::loss_scale::LossScale;
-use crate::learner::optimizer::{AdamW, Clipping, clip_by_global_norm};
+use crate::learner::optimizer::{AdamW, OptimizerConfig};
 use crate::learner::packing::Packing;
 use crate::learner::step_gate::StepGate;
 use crate::learner::step_stats::StepStats;

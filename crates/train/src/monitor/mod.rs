@@ -16,7 +16,7 @@ use crate::error::TrainError;
 use crate::event::{Event, OnEvent};
 use crate::learner::step_stats::{StepNumbers, StepStats};
 use crate::learner::{Learner, NonFinite};
-use crate::run::Run;
+use crate::run::context::RunContext;
 use crate::run::folder::RunFolder;
 use crate::stage::recipe::Recipe;
 
@@ -44,7 +44,7 @@ pub(crate) struct Monitor<'a> {
 impl<'a> Monitor<'a> {
     /// Starts a stage, or continues it after `step` with the window that was saved with that step.
     pub fn start(
-        run: &Run<'a>,
+        run: &RunContext<'a>,
         stage: Stage,
         recipe: &Recipe<'_>,
         step: u64,

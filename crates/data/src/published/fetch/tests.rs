@@ -12,11 +12,11 @@ const PATIENT: Patience =
     Patience { silence: Duration::from_secs(60), pauses: &[Duration::ZERO; 3] };
 
 fn archive_release() -> Release {
-    testing::release(Packing::Archive("all.tar.gz"), &[("one.bin", ONE), ("two.bin", TWO)])
+    testing::release(Packaging::Archive("all.tar.gz"), &[("one.bin", ONE), ("two.bin", TWO)])
 }
 
 fn gzip_release() -> Release {
-    testing::release(Packing::Gzip, &[("one", ONE)])
+    testing::release(Packaging::Gzip, &[("one", ONE)])
 }
 
 fn try_fetch(release: &Release, dir: &Path, server: &Server) -> Result<FetchReport, DataError> {
@@ -55,7 +55,7 @@ fn an_archive_is_unpacked_and_verified() {
 
 #[test]
 fn a_plain_file_is_verified_and_goes_on_where_it_was_cut() {
-    let plain = testing::release(Packing::Plain, &[("one.bin", ONE)]);
+    let plain = testing::release(Packaging::Plain, &[("one.bin", ONE)]);
     let dir = tempfile::tempdir().unwrap();
     let server = Server::replying([Reply::cut(ONE, 7), Reply::part(&ONE[7..], "bytes 7-33/34")]);
     try_fetch(&plain, dir.path(), &server).unwrap();
@@ -69,7 +69,7 @@ fn a_plain_file_is_verified_and_goes_on_where_it_was_cut() {
 
 #[test]
 fn a_file_under_another_name_is_installed_under_its_own() {
-    let release = testing::release(Packing::PlainAt("v2/other-name"), &[("one.bin", ONE)]);
+    let release = testing::release(Packaging::PlainAt("v2/other-name"), &[("one.bin", ONE)]);
     let dir = tempfile::tempdir().unwrap();
     let server = Server::replying([Reply::whole(ONE)]);
     let report = try_fetch(&release, dir.path(), &server).unwrap();
@@ -82,7 +82,7 @@ fn a_file_under_another_name_is_installed_under_its_own() {
 #[test]
 fn the_files_of_a_debian_package_stay_gzipped_and_are_read() {
     let files: [(&str, &[u8]); 2] = [("one.bin", b""), ("two.bin", b"abc")];
-    let release = testing::release(Packing::Deb("pool/a/a_1~1_all.deb"), &files);
+    let release = testing::release(Packaging::Deb("pool/a/a_1~1_all.deb"), &files);
     let package = &include_bytes!("../../../../../fuzz/seeds/deb/whole.deb")[..];
     let dir = tempfile::tempdir().unwrap();
     let server = Server::replying([Reply::cut(package, 300), Reply::whole(package)]);
@@ -145,13 +145,13 @@ fn files_that_are_there_are_not_asked_for_nor_touched() {
     try_fetch(&archive_release(), dir.path(), &server).unwrap();
     assert_eq!(fs::read(dir.path().join("one.bin")).unwrap(), b"my own");
     assert_eq!(fs::read(dir.path().join("two.bin")).unwrap(), TWO);
-    // Nothing is missing now: nobody is asked.
+    // Nothing is missing now, so no server is asked.
     try_fetch(&archive_release(), dir.path(), &server).unwrap();
     assert_eq!(server.seen().len(), 1);
 }
 
 #[test]
-fn an_archive_writes_only_where_we_say() {
+fn an_archive_writes_only_into_its_folder() {
     let outer = tempfile::tempdir().unwrap();
     let inner = outer.path().join("inner");
     let bytes = tarball(&[("../../one.bin", ONE), ("/two.bin", TWO), ("../evil", b"evil")]);
@@ -161,7 +161,7 @@ fn an_archive_writes_only_where_we_say() {
 }
 
 #[test]
-fn nobody_there() {
+fn a_server_that_is_not_there() {
     let dir = tempfile::tempdir().unwrap();
     let release = archive_release();
     let error = release.ensure(dir.path(), &mut crate::silent).unwrap_err();
@@ -231,7 +231,7 @@ fn the_next_fetch_goes_on_where_this_one_stopped() {
 #[test]
 fn files_that_came_before_a_failure_are_in_place() {
     let dir = tempfile::tempdir().unwrap();
-    let release = testing::release(Packing::Gzip, &[("one", ONE), ("two", TWO)]);
+    let release = testing::release(Packaging::Gzip, &[("one", ONE), ("two", TWO)]);
     let server = Server::replying([Reply::whole(gzip(ONE)), Reply::status(404)]);
     try_fetch(&release, dir.path(), &server).unwrap_err();
     assert_eq!(names(dir.path()), set(&["one.gz"]));
@@ -250,7 +250,7 @@ fn halves_of_two_versions_are_fetched_once_more_from_zero() {
 }
 
 #[test]
-fn what_is_wrong_from_zero_too_is_given_up() {
+fn a_file_that_is_wrong_from_zero_too_is_given_up() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), ".fetch/one.gz.part", b"half");
     let server = Server::new(|request| Reply::ranged(b"neither half is right", request));
@@ -266,7 +266,7 @@ fn an_archive_that_came_whole_is_not_asked_for_again_unless_it_is_wrong() {
     for (left, requests) in [(&whole[..], 0), (b"damaged", 1)] {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), ".fetch/all.tar.gz", left);
-        // As a kill between two renames leaves it.
+        // A kill between two renames leaves this.
         write(dir.path(), "one.bin", ONE);
         write(dir.path(), ".fetch/two.bin", b"second");
         let server = Server::replying([Reply::whole(whole.clone())]);
@@ -315,7 +315,7 @@ fn a_file_in_the_place_of_the_folder() {
     assert!(matches!(result, Err(DataError::Io { .. })));
 }
 
-/// Kills this very program while it fetches, run anew for the purpose.
+/// These tests run this program anew and kill it while it fetches.
 mod killed {
     use std::process::{Command, Stdio};
 
@@ -324,7 +324,7 @@ mod killed {
     const DIR: &str = "HALFSTEP_TEST_FETCH_INTO";
     const URL: &str = "HALFSTEP_TEST_FETCH_FROM";
 
-    /// What the other process does; among the other tests it does nothing.
+    /// The work of the other process. Among the other tests it does nothing.
     #[test]
     fn fetch_where_told() {
         let Some(dir) = std::env::var_os(DIR) else { return };

@@ -55,8 +55,8 @@ pub use paths::{HomeError, expand_home, in_one_case, relative_to, resolved};
 pub use picture::{Colour, picture_sides, read_picture, read_square};
 pub use progress::{LoadEvent, LoadProgress, silent};
 pub use published::{
-    CIFAR10, FASHION_MNIST, FetchReport, MNIST, Origin, Packaging, ParseOriginError, PublishedFile,
-    RELEASES, Release, ReleaseSource, fetch_at, fetch_from,
+    CIFAR10, FASHION_MNIST, FetchReport, FilePacking, MNIST, Origin, ParseOriginError,
+    PublishedFile, RELEASES, Release, ReleaseSource, fetch_at, fetch_from,
 };
 pub use source::{Batch, ImageSource, Nearest, Outline, Pick};
 pub use split::Split;

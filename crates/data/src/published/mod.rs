@@ -13,7 +13,7 @@ pub use cifar::CIFAR10;
 pub use fetch::{FetchReport, fetch_at, fetch_from};
 pub use mnist::{FASHION_MNIST, MNIST};
 pub use origin::{Origin, ParseOriginError};
-pub use release::{Packaging, PublishedFile, Release, ReleaseSource};
+pub use release::{FilePacking, PublishedFile, Release, ReleaseSource};
 
 /// The published datasets that this crate reads.
 pub static RELEASES: [&Release; 3] = [&CIFAR10, &MNIST, &FASHION_MNIST];

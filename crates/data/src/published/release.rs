@@ -29,12 +29,12 @@ pub struct ReleaseSource {
     /// Its address, without a slash at the end.
     pub base_url: &'static str,
     /// How the files travel from there.
-    pub packaging: Packaging,
+    pub packing: FilePacking,
 }
 
 /// How the files of a [`Release`] travel. Paths are those below the source's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Packaging {
+pub enum FilePacking {
     /// Each by itself, as it is.
     Plain,
     /// The release's only file, as it is, under this path.
@@ -50,7 +50,7 @@ pub enum Packaging {
     CifarSprites(&'static str),
 }
 
-impl Packaging {
+impl FilePacking {
     /// Whether files that travel like this stay gzipped on disk.
     fn stays_gzipped(self) -> bool {
         matches!(self, Self::Gzip | Self::Deb(_))
@@ -133,7 +133,7 @@ impl Release {
     fn locate(&self, dir: &Path, file: &PublishedFile) -> Option<PathBuf> {
         let plain = dir.join(file.name);
         let gzipped = dir.join(format!("{}.gz", file.name));
-        let may_be_gzipped = self.sources.iter().any(|source| source.packaging.stays_gzipped());
+        let may_be_gzipped = self.sources.iter().any(|source| source.packing.stays_gzipped());
         let candidates = [Some(plain), may_be_gzipped.then_some(gzipped)];
         candidates.into_iter().flatten().find(|path| path.symlink_metadata().is_ok())
     }
@@ -177,13 +177,13 @@ mod tests {
 
     const CONTENT: &[u8] = b"published content";
 
-    fn one_file(packaging: Packaging) -> Release {
-        release(packaging, &[("file", CONTENT)])
+    fn one_file(packing: FilePacking) -> Release {
+        release(packing, &[("file", CONTENT)])
     }
 
     #[test]
     fn gzipped_files_are_found_and_read_by_either_name() {
-        let gz = one_file(Packaging::Gzip);
+        let gz = one_file(FilePacking::Gzip);
         for (name, bytes) in
             [("file", CONTENT.to_vec()), ("file.gz", gzip(CONTENT)), ("file.gz", CONTENT.to_vec())]
         {
@@ -199,7 +199,7 @@ mod tests {
     fn a_wrong_hash_names_file_and_hashes() {
         let dir = tempfile::tempdir().unwrap();
         let path = write(dir.path(), "file", b"publisheD content");
-        let plain = one_file(Packaging::Archive("a.tar.gz"));
+        let plain = one_file(FilePacking::Archive("a.tar.gz"));
         let message = plain.read(dir.path(), &plain.files[0]).unwrap_err().to_string();
         let found = sha256(b"publisheD content");
         let path = path.display().to_string();
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn wrong_lengths_are_told_apart() {
-        let plain = one_file(Packaging::Archive("a.tar.gz"));
+        let plain = one_file(FilePacking::Archive("a.tar.gz"));
         for (bytes, said) in [
             (&CONTENT[..5], "is 5 bytes long, not 17"),
             (b"published content and more", "is longer than the 17 bytes"),
@@ -229,7 +229,7 @@ mod tests {
         let mut damaged = whole.clone();
         let crc = damaged.len() - 8;
         damaged[crc] ^= 1;
-        let gz = one_file(Packaging::Gzip);
+        let gz = one_file(FilePacking::Gzip);
         for (bytes, said) in [
             (&whole[..whole.len() - 1], "not a whole gzip file"),
             (&whole[..3], "not a whole gzip file"),
@@ -251,7 +251,7 @@ mod tests {
     fn a_folder_in_the_place_of_a_file_is_an_error_and_stays() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("file")).unwrap();
-        let plain = one_file(Packaging::Archive("a.tar.gz"));
+        let plain = one_file(FilePacking::Archive("a.tar.gz"));
         assert!(matches!(plain.read(dir.path(), &plain.files[0]), Err(DataError::Io { .. })));
         assert!(dir.path().join("file").is_dir());
     }

@@ -8,7 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use halfstep_files::sha256;
 
-use crate::{Origin, Packaging, PublishedFile, Release, ReleaseSource};
+use crate::{FilePacking, Origin, PublishedFile, Release, ReleaseSource};
 
 mod server;
 pub(crate) use server::{Reply, Server};
@@ -60,10 +60,10 @@ pub(crate) fn published(name: &'static str, bytes: &[u8]) -> PublishedFile {
 }
 
 /// A release of these files. It is never freed, like the real ones.
-pub(crate) fn release(packaging: Packaging, files: &[(&'static str, &[u8])]) -> Release {
+pub(crate) fn release(packing: FilePacking, files: &[(&'static str, &[u8])]) -> Release {
     let files = files.iter().map(|(name, bytes)| published(name, bytes));
     let source =
-        ReleaseSource { origin: Origin::Official, base_url: "http://127.0.0.1:1", packaging };
+        ReleaseSource { origin: Origin::Official, base_url: "http://127.0.0.1:1", packing };
     Release {
         name: "tiny",
         title: "Tiny",

@@ -14,7 +14,7 @@ use self::download::{Came, Download, Patience};
 use self::workspace::Workspace;
 use super::inflate;
 use super::origin::Origin;
-use super::release::{Packaging, PublishedFile, Release, ReleaseSource};
+use super::release::{FilePacking, PublishedFile, Release, ReleaseSource};
 use crate::DataError;
 use crate::progress::{LoadEvent, LoadProgress};
 
@@ -119,7 +119,7 @@ fn fetch_with(
     let work = Workspace::open(dir)?;
     // Asked again: another process may have had the folder until just now.
     let missing = release.missing(dir);
-    let fetch = Fetch { base_url, packaging: source.packaging, work: work.path(), dir, patience };
+    let fetch = Fetch { base_url, packing: source.packing, work: work.path(), dir, patience };
     if !missing.is_empty() {
         fetch.bring(release, &missing, progress)?;
     }
@@ -130,7 +130,7 @@ fn fetch_with(
 /// Where files come from, where they wait until they are verified, and where they go.
 struct Fetch<'a> {
     base_url: &'a str,
-    packaging: Packaging,
+    packing: FilePacking,
     work: &'a Path,
     dir: &'a Path,
     patience: Patience,
@@ -145,26 +145,26 @@ impl Fetch<'_> {
         progress: &mut LoadProgress<'_>,
     ) -> Result<(), DataError> {
         let work = self.work;
-        match self.packaging {
-            Packaging::Archive(path) => self.unpacked(path, progress, |url, archive| {
+        match self.packing {
+            FilePacking::Archive(path) => self.unpacked(path, progress, |url, archive| {
                 archive::unpack(url, archive, missing, work)
             }),
-            Packaging::Deb(path) => self
+            FilePacking::Deb(path) => self
                 .unpacked(path, progress, |url, package| deb::unpack(url, package, missing, work)),
-            Packaging::CifarSprites(path) => self.unpacked(path, progress, |url, package| {
+            FilePacking::CifarSprites(path) => self.unpacked(path, progress, |url, package| {
                 sprites::unpack(url, package, release, missing, work)
             }),
-            Packaging::Plain => missing.iter().try_for_each(|file| {
+            FilePacking::Plain => missing.iter().try_for_each(|file| {
                 self.single(file.name, file.name, file.bytes, progress, |url, path| {
                     check_plain(url, path, file)
                 })
             }),
-            Packaging::PlainAt(path) => missing.iter().try_for_each(|file| {
+            FilePacking::PlainAt(path) => missing.iter().try_for_each(|file| {
                 self.single(path, file.name, file.bytes, progress, |url, path| {
                     check_plain(url, path, file)
                 })
             }),
-            Packaging::Gzip => missing.iter().try_for_each(|file| {
+            FilePacking::Gzip => missing.iter().try_for_each(|file| {
                 let name = format!("{}.gz", file.name);
                 self.single(&name, &name, file.gzipped_limit(), progress, |url, path| {
                     check_gzipped(url, path, file)

@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{self, names, tarball};
-    use crate::{Packaging, Split};
+    use crate::{FilePacking, Split};
 
     /// The binary form of images whose pixels count upwards from their label.
     fn records_of(labels: &[u8]) -> Vec<u8> {
@@ -148,7 +148,7 @@ mod tests {
         let bytes = FILES.map(|(name, labels)| (name, records_of(labels)));
         let files: Vec<(&'static str, &[u8])> =
             bytes.iter().map(|(name, bytes)| (*name, &bytes[..])).collect();
-        testing::release(Packaging::CifarSprites("x"), &files)
+        testing::release(FilePacking::CifarSprites("x"), &files)
     }
 
     fn package() -> Vec<(&'static str, Vec<u8>)> {

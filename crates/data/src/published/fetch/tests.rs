@@ -12,11 +12,11 @@ const PATIENT: Patience =
     Patience { silence: Duration::from_secs(60), pauses: &[Duration::ZERO; 3] };
 
 fn archive_release() -> Release {
-    testing::release(Packaging::Archive("all.tar.gz"), &[("one.bin", ONE), ("two.bin", TWO)])
+    testing::release(FilePacking::Archive("all.tar.gz"), &[("one.bin", ONE), ("two.bin", TWO)])
 }
 
 fn gzip_release() -> Release {
-    testing::release(Packaging::Gzip, &[("one", ONE)])
+    testing::release(FilePacking::Gzip, &[("one", ONE)])
 }
 
 fn try_fetch(release: &Release, dir: &Path, server: &Server) -> Result<FetchReport, DataError> {
@@ -55,7 +55,7 @@ fn an_archive_is_unpacked_and_verified() {
 
 #[test]
 fn a_plain_file_is_verified_and_goes_on_where_it_was_cut() {
-    let plain = testing::release(Packaging::Plain, &[("one.bin", ONE)]);
+    let plain = testing::release(FilePacking::Plain, &[("one.bin", ONE)]);
     let dir = tempfile::tempdir().unwrap();
     let server = Server::replying([Reply::cut(ONE, 7), Reply::part(&ONE[7..], "bytes 7-33/34")]);
     try_fetch(&plain, dir.path(), &server).unwrap();
@@ -69,7 +69,7 @@ fn a_plain_file_is_verified_and_goes_on_where_it_was_cut() {
 
 #[test]
 fn a_file_under_another_name_is_installed_under_its_own() {
-    let release = testing::release(Packaging::PlainAt("v2/other-name"), &[("one.bin", ONE)]);
+    let release = testing::release(FilePacking::PlainAt("v2/other-name"), &[("one.bin", ONE)]);
     let dir = tempfile::tempdir().unwrap();
     let server = Server::replying([Reply::whole(ONE)]);
     let report = try_fetch(&release, dir.path(), &server).unwrap();
@@ -82,7 +82,7 @@ fn a_file_under_another_name_is_installed_under_its_own() {
 #[test]
 fn the_files_of_a_debian_package_stay_gzipped_and_are_read() {
     let files: [(&str, &[u8]); 2] = [("one.bin", b""), ("two.bin", b"abc")];
-    let release = testing::release(Packaging::Deb("pool/a/a_1~1_all.deb"), &files);
+    let release = testing::release(FilePacking::Deb("pool/a/a_1~1_all.deb"), &files);
     let package = &include_bytes!("../../../../../fuzz/seeds/deb/whole.deb")[..];
     let dir = tempfile::tempdir().unwrap();
     let server = Server::replying([Reply::cut(package, 300), Reply::whole(package)]);
@@ -231,7 +231,7 @@ fn the_next_fetch_goes_on_where_this_one_stopped() {
 #[test]
 fn files_that_came_before_a_failure_are_in_place() {
     let dir = tempfile::tempdir().unwrap();
-    let release = testing::release(Packaging::Gzip, &[("one", ONE), ("two", TWO)]);
+    let release = testing::release(FilePacking::Gzip, &[("one", ONE), ("two", TWO)]);
     let server = Server::replying([Reply::whole(gzip(ONE)), Reply::status(404)]);
     try_fetch(&release, dir.path(), &server).unwrap_err();
     assert_eq!(names(dir.path()), set(&["one.gz"]));

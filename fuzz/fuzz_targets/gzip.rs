@@ -1,4 +1,4 @@
-//! A file that may be gzipped is read up to the limit, whatever it unpacks to.
+//! A file that may be gzipped is read up to the limit, whatever its unpacked size.
 #![no_main]
 
 use halfstep_data::fuzzing;
@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         assert_eq!(contents, bytes[..bytes.len().min(LIMIT as usize)]);
     }
-    // What fits is whole; a smaller limit gives the beginning of the same.
+    // A smaller limit gives the beginning of the same content.
     let half = contents.len() / 2;
     let beginning = fuzzing::gzip(&path, half as u64).expect("what was readable is readable");
     assert_eq!(beginning, contents[..half]);

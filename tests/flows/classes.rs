@@ -68,14 +68,14 @@ fn a_name_draws_what_its_number_draws() {
     assert!(draw(&animals, "dog,cat") == of("1,0"));
     assert!(draw(&animals, "T-shirt/top,0") == of("2,0"));
     assert!(draw(&animals, "cats, big") == of("3"));
-    // As a version that numbered folders by their bytes left it.
+    // A model of a version that numbered folders by their bytes.
     assert!(draw(&earlier, "2,10") == of("3,2"));
 
-    let said = failure(&mut sample(&animals, "Cat", &out));
+    let message = failure(&mut sample(&animals, "Cat", &out));
     for words in
         ["--class", "did you mean \"cat\"?", "0 cat, 1 dog, 2 T-shirt/top, 3 \"cats, big\""]
     {
-        assert!(said.contains(words), "{words}: {said}");
+        assert!(message.contains(words), "{words}: {message}");
     }
     assert!(failure(&mut sample(&earlier, "3", &out)).contains("0 0, 1 1, 2 10, 3 2"));
     assert!(failure(&mut sample(&unnamed, "cat", &out)).contains("have no names"));
@@ -109,7 +109,7 @@ fn class_folders_that_are_numbers_are_drawn_by_their_numbers() {
         let pixels = image::open(greys.join(name)).unwrap().into_luma8().into_raw();
         pixels.iter().map(|&pixel| f64::from(pixel)).sum::<f64>() / pixels.len() as f64
     };
-    // By the order of the bytes they would be 200 and 160.
+    // In the order of the bytes they would be 200 and 160.
     let (two, ten) = (mean("000000.png"), mean("000001.png"));
     assert!((two - 40.0).abs() < 20.0 && (ten - 200.0).abs() < 20.0, "{two} {ten}");
 }
@@ -118,7 +118,7 @@ fn class_folders_that_are_numbers_are_drawn_by_their_numbers() {
 fn a_run_that_was_begun_with_another_order_of_classes_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (numbered(&dir.path().join("data")), dir.path().join("run"));
-    // The same images in the order that folders 0, 1, 10, 11, 2, ... had.
+    // The same images in the order of folders 0, 1, 10, 11, 2, ...
     let mut earlier: Vec<u8> = (0..12).collect();
     earlier.sort_by_key(u8::to_string);
     let letters: Vec<(String, u8)> =
@@ -128,8 +128,8 @@ fn a_run_that_was_begun_with_another_order_of_classes_is_refused() {
     let letters = letters.load().unwrap();
     std::fs::create_dir(&out).unwrap();
     std::fs::write(out.join("dataset.sha256"), format!("{}\n", letters.sha256())).unwrap();
-    let said = failure(&mut train(&data, &out, &[]));
+    let message = failure(&mut train(&data, &out, &[]));
     for words in ["earlier version", "0 0, 1 1, 2 10, 3 11, 4 2", "now 0 to 11", "--out"] {
-        assert!(said.contains(words), "{words}: {said}");
+        assert!(message.contains(words), "{words}: {message}");
     }
 }

@@ -1,4 +1,4 @@
-//! Paths as people write them, in flags and configurations.
+//! Paths as people write them in flags and configurations.
 
 use std::path::Path;
 use std::process::Command;
@@ -79,10 +79,10 @@ fn nothing_is_written_among_the_pictures_that_a_run_learns_from() {
     let dir = tempfile::tempdir().unwrap();
     let pictures = dir.path().join("pictures");
     for out in ["pictures", "pictures/run", "./x/../pictures/run"] {
-        let said = failure(&mut on_pictures(dir.path(), out));
-        assert!(said.contains("lies inside data.dir, pictures"), "{out}: {said}");
-        let said = failure(on_pictures(dir.path(), out).arg("--dry-run"));
-        assert!(said.contains("lies inside data.dir, pictures"), "{out}: {said}");
+        let message = failure(&mut on_pictures(dir.path(), out));
+        assert!(message.contains("lies inside data.dir, pictures"), "{out}: {message}");
+        let message = failure(on_pictures(dir.path(), out).arg("--dry-run"));
+        assert!(message.contains("lies inside data.dir, pictures"), "{out}: {message}");
     }
     output(&mut on_pictures(dir.path(), "run"), 0);
     let sample = |flag: &str, path: &str| {
@@ -98,8 +98,8 @@ fn nothing_is_written_among_the_pictures_that_a_run_learns_from() {
         sample
     };
     for (flag, path) in [("--dir", "pictures/drawn"), ("--out", "pictures/grid.png")] {
-        let said = failure(&mut sample(flag, path));
-        assert!(said.contains(&format!("{flag}: {path} lies in pictures")), "{said}");
+        let message = failure(&mut sample(flag, path));
+        assert!(message.contains(&format!("{flag}: {path} lies in pictures")), "{message}");
     }
     assert_eq!(std::fs::read_dir(&pictures).unwrap().count(), 2, "a.png and b.png");
     output(&mut sample("--dir", "drawn"), 0);
@@ -107,20 +107,20 @@ fn nothing_is_written_among_the_pictures_that_a_run_learns_from() {
 }
 
 #[test]
-fn what_a_relative_path_is_relative_to_is_said() {
+fn a_relative_path_is_printed_with_its_base() {
     let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let here = elsewhere.path().canonicalize().unwrap();
     let relative = format!("(relative to {})", here.display());
     let from_elsewhere = |train: &mut Command| failure(train.current_dir(&here));
-    let said = from_elsewhere(&mut on_pictures(dir.path(), "run"));
+    let message = from_elsewhere(&mut on_pictures(dir.path(), "run"));
     for words in
         ["data.dir: there is no folder pictures", &relative, "beside the configuration file"]
     {
-        assert!(said.contains(words), "{words}: {said}");
+        assert!(message.contains(words), "{words}: {message}");
     }
     let no_such = ["--set", "data.dir=nowhere"];
-    let said = from_elsewhere(on_pictures(dir.path(), "run").args(no_such));
-    assert!(said.contains("no folder nowhere") && !said.contains("beside"), "{said}");
+    let message = from_elsewhere(on_pictures(dir.path(), "run").args(no_such));
+    assert!(message.contains("no folder nowhere") && !message.contains("beside"), "{message}");
 
     tiny_model(None, None).save(&dir.path().join("teacher")).unwrap();
     let config = std::fs::read_to_string(root().join("configs/from-diffusers.toml")).unwrap();
@@ -128,9 +128,9 @@ fn what_a_relative_path_is_relative_to_is_said() {
     std::fs::write(&path, config).unwrap();
     let mut train = program("train");
     train.arg("--config").arg(&path).args(["--set", "teacher.from=teacher", "--out", "run"]);
-    let said = from_elsewhere(&mut train);
+    let message = from_elsewhere(&mut train);
     for words in ["`teacher.from` is \"teacher\"", &relative, "beside the configuration file"] {
-        assert!(said.contains(words), "{words}: {said}");
+        assert!(message.contains(words), "{words}: {message}");
     }
     assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0);
 }

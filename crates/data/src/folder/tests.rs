@@ -64,7 +64,7 @@ fn classes_that_are_numbers_are_numbered_as_people_count() {
     assert_eq!(data.class_names(), names);
 }
 
-/// Runs that were begun by earlier versions must go on: what they saved is the identity of these bytes.
+/// Runs of earlier versions must resume: they saved the identity of these bytes.
 #[test]
 fn the_identity_of_a_folder_whose_order_is_the_same_is_pinned() {
     let dir = folder(&[("01/x10.png", 1), ("01/x9.png", 2), ("02/y.png", 3), ("10/z.png", 4)]);
@@ -136,7 +136,7 @@ fn a_picture_of_another_format_is_not_passed_over() {
     }
 }
 
-/// Names are not asked: of these only the first is called what it is.
+/// Names do not count: only the first of these has the extension of its format.
 #[test]
 fn content_decides_the_format() {
     let dir = folder(&[("a.png", 1), ("b.png", 2), ("c.png", 3)]);
@@ -158,9 +158,9 @@ fn content_decides_the_format() {
     assert_eq!(find_pictures(dir.path()).unwrap().paths.len(), 8);
 }
 
-/// What systems and archives leave behind is no class, and no picture.
+/// Folders that systems and archives leave behind are neither classes nor pictures.
 #[test]
-fn what_systems_leave_behind_is_passed_over_and_counted() {
+fn folders_that_systems_leave_behind_are_passed_over_and_counted() {
     let dir = folder(&[
         ("cats/a.png", 1),
         ("dogs/b.png", 2),
@@ -206,7 +206,7 @@ fn a_folder_with_the_name_of_a_picture_is_a_folder() {
 }
 
 #[test]
-fn sizes_and_channels_that_cannot_be_are_refused_by_key() {
+fn impossible_sizes_and_channels_are_refused_by_key() {
     let dir = folder(&[("a.png", 1)]);
     for size in [0, LARGEST_SIDE + 1, usize::MAX] {
         let message = read_folder(dir.path(), size, 3, &mut crate::silent).unwrap_err().to_string();
@@ -242,7 +242,7 @@ mod unix {
         }
     }
 
-    /// Reading a pipe or a device would wait for ever, or never end.
+    /// Reading a pipe or a device would wait for ever or never end.
     #[test]
     fn pipes_sockets_and_devices_are_no_pictures() {
         let dir = folder(&[("a.png", 1)]);
@@ -254,7 +254,7 @@ mod unix {
     }
 
     #[test]
-    fn what_may_not_be_read_is_named() {
+    fn an_unreadable_file_is_named() {
         for (locked, said) in [("cats/b.png", "cannot open"), ("cats", "cannot read the folder")] {
             let dir = folder(&[("cats/a.png", 1), ("cats/b.png", 2)]);
             let path = dir.path().join(locked);

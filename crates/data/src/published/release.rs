@@ -1,4 +1,4 @@
-//! Published datasets: the names of their files, what these must contain, and where they are to be had.
+//! Published datasets: the names of their files, their content, and the places to fetch them from.
 
 use std::path::{Path, PathBuf};
 

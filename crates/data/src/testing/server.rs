@@ -1,4 +1,4 @@
-//! A web server on this machine that does what servers do to downloads.
+//! A web server on this machine with the faults of real ones.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What a client asked for.
+/// A request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub path: String,
@@ -14,7 +14,7 @@ pub(crate) struct Request {
     pub from: Option<u64>,
 }
 
-/// What the server answers.
+/// A response of the server.
 #[derive(Clone)]
 pub(crate) struct Reply {
     status: u16,
@@ -56,7 +56,7 @@ impl Reply {
         Self::status(status).with(format!("Location: {to}"))
     }
 
-    /// A body as a server sends it that knows ranges.
+    /// The response of a server that knows ranges.
     pub(crate) fn ranged(body: &[u8], request: &Request) -> Self {
         let Some(from) = request.from else { return Self::whole(body) };
         match body.get(from as usize..) {
@@ -87,7 +87,7 @@ impl Reply {
         self
     }
 
-    /// Errors are the client's, who may hang up as soon as it has seen enough.
+    /// Errors come from the client, which may hang up once it has seen enough.
     fn send(&self, connection: &mut TcpStream) -> std::io::Result<()> {
         let headers: String = self.headers.iter().map(|header| format!("{header}\r\n")).collect();
         let head = format!("HTTP/1.1 {} X\r\n{headers}Connection: close\r\n\r\n", self.status);

@@ -195,7 +195,7 @@ mod tests {
 
     struct Outcome {
         result: Result<Vec<Arrived>, DataError>,
-        /// What is in the work folder then, and beside it.
+        /// The names in the work folder afterwards, and beside it.
         inside: BTreeSet<String>,
         outside: BTreeSet<String>,
     }
@@ -303,12 +303,12 @@ mod tests {
             let skipped = archive(&[huge("readme"), plain("one.bin", ONE)]);
             let message = unpacked(&skipped).result.unwrap_err().to_string();
             assert!(message.contains("damaged") || message.contains("no one.bin"), "{message}");
-            // Of a wanted one no more is read than it may have.
+            // Of a wanted file no more is read than its published length.
             refused(&archive(&[huge("one.bin")]), "");
         }
     }
 
-    /// Obeyed, the first and the last would give the next entry another name.
+    /// Obeying the first and the last would give the next entry another name.
     #[test]
     fn extension_headers_are_passed_over() {
         for (kind, content) in [

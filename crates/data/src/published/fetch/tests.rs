@@ -145,13 +145,13 @@ fn files_that_are_there_are_not_asked_for_nor_touched() {
     try_fetch(&archive_release(), dir.path(), &server).unwrap();
     assert_eq!(fs::read(dir.path().join("one.bin")).unwrap(), b"my own");
     assert_eq!(fs::read(dir.path().join("two.bin")).unwrap(), TWO);
-    // Nothing is missing now: nobody is asked.
+    // Nothing is missing now, so no server is asked.
     try_fetch(&archive_release(), dir.path(), &server).unwrap();
     assert_eq!(server.seen().len(), 1);
 }
 
 #[test]
-fn an_archive_writes_only_where_we_say() {
+fn an_archive_writes_only_into_its_folder() {
     let outer = tempfile::tempdir().unwrap();
     let inner = outer.path().join("inner");
     let bytes = tarball(&[("../../one.bin", ONE), ("/two.bin", TWO), ("../evil", b"evil")]);
@@ -161,7 +161,7 @@ fn an_archive_writes_only_where_we_say() {
 }
 
 #[test]
-fn nobody_there() {
+fn a_server_that_is_not_there() {
     let dir = tempfile::tempdir().unwrap();
     let release = archive_release();
     let error = release.ensure(dir.path(), &mut crate::silent).unwrap_err();
@@ -250,7 +250,7 @@ fn halves_of_two_versions_are_fetched_once_more_from_zero() {
 }
 
 #[test]
-fn what_is_wrong_from_zero_too_is_given_up() {
+fn a_file_that_is_wrong_from_zero_too_is_given_up() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), ".fetch/one.gz.part", b"half");
     let server = Server::new(|request| Reply::ranged(b"neither half is right", request));
@@ -266,7 +266,7 @@ fn an_archive_that_came_whole_is_not_asked_for_again_unless_it_is_wrong() {
     for (left, requests) in [(&whole[..], 0), (b"damaged", 1)] {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), ".fetch/all.tar.gz", left);
-        // As a kill between two renames leaves it.
+        // A kill between two renames leaves this.
         write(dir.path(), "one.bin", ONE);
         write(dir.path(), ".fetch/two.bin", b"second");
         let server = Server::replying([Reply::whole(whole.clone())]);
@@ -315,7 +315,7 @@ fn a_file_in_the_place_of_the_folder() {
     assert!(matches!(result, Err(DataError::Io { .. })));
 }
 
-/// Kills this very program while it fetches, run anew for the purpose.
+/// These tests run this program anew and kill it while it fetches.
 mod killed {
     use std::process::{Command, Stdio};
 
@@ -324,7 +324,7 @@ mod killed {
     const DIR: &str = "HALFSTEP_TEST_FETCH_INTO";
     const URL: &str = "HALFSTEP_TEST_FETCH_FROM";
 
-    /// What the other process does; among the other tests it does nothing.
+    /// The work of the other process. Among the other tests it does nothing.
     #[test]
     fn fetch_where_told() {
         let Some(dir) = std::env::var_os(DIR) else { return };

@@ -5,19 +5,19 @@ const FILE: &[u8] = b"the bytes of a file, every one of them";
 const HALF: usize = FILE.len() / 2;
 const LIMIT: usize = 1000;
 
-/// Longer than any test: what a test does not wait for may come when it likes.
+/// Longer than any test takes.
 const PATIENT: Patience = Patience {
     silence: Duration::from_secs(60),
     pauses: &[Duration::ZERO, Duration::ZERO, Duration::ZERO],
 };
-/// Where a silent server is waited for; long enough for one that is not silent.
+/// For tests that wait for a silent server; long enough for one that is not silent.
 const HASTY: Patience = Patience { silence: Duration::from_secs(1), ..PATIENT };
 
 struct Outcome {
     result: Result<Came, DataError>,
-    /// What is there under its name.
+    /// The file under its name.
     whole: Option<Vec<u8>>,
-    /// What is kept for the next try.
+    /// The bytes kept for the next try.
     part: Option<Vec<u8>>,
 }
 
@@ -39,7 +39,7 @@ fn download(server: &Server, part: Option<&[u8]>, patience: Patience) -> Outcome
     Outcome { result, whole: read("file"), part: read("file.part") }
 }
 
-/// That the file comes, and where in it the server was asked to begin.
+/// Checks that the file comes, and where the server was asked to begin.
 #[track_caller]
 fn comes(server: &Server, part: Option<&[u8]>, came: Came, asked: &[Option<usize>]) {
     comes_to(server, part, PATIENT, came, asked);
@@ -60,7 +60,7 @@ fn comes_to(
     assert_eq!(server.asked_from(), asked);
 }
 
-/// That it does not, for this reason, after so many requests; what is kept.
+/// Checks that the file does not come, for this reason, after this many requests. Returns what is kept.
 #[track_caller]
 fn fails(server: &Server, part: Option<&[u8]>, reason: &str, requests: usize) -> Option<Vec<u8>> {
     let outcome = download(server, part, PATIENT);
@@ -117,7 +117,7 @@ fn a_server_that_refuses_ranges_is_asked_for_all() {
         });
         comes(&server, Some(&FILE[..HALF]), Came::Whole, &[Some(HALF), None]);
     }
-    // One that refuses the file too has cost nothing.
+    // A server that refuses the file too costs nothing.
     let server = Server::new(|_| Reply::status(404));
     let outcome = download(&server, Some(&FILE[..HALF]), PATIENT);
     assert!(outcome.result.unwrap_err().to_string().contains("404"));
@@ -175,7 +175,7 @@ fn a_server_that_stays_silent_is_given_up_and_what_came_is_kept() {
     assert_eq!(outcome.part.as_deref(), Some(&FILE[..HALF]));
 }
 
-/// In all it takes longer than a silence may.
+/// The whole download takes longer than the allowed silence.
 #[test]
 fn a_slow_but_steady_server_is_waited_for() {
     let pause = HASTY.silence * 2 / FILE.len() as u32;
@@ -191,7 +191,7 @@ fn a_server_in_trouble_is_asked_again() {
 }
 
 #[test]
-fn trouble_that_stays_is_told() {
+fn lasting_trouble_is_reported() {
     let server = Server::new(|_| Reply::status(503));
     assert_eq!(fails(&server, None, "503, at the last of 4 tries", 4), None);
     let server = Server::replying(vec![Reply::cut(FILE, 5); 4]);
@@ -214,7 +214,7 @@ fn a_length_that_is_too_large_is_a_cut() {
     assert_eq!(kept.as_deref(), Some(FILE));
 }
 
-/// What lies beyond the announced end is not the file's. Who verifies it will see.
+/// Bytes beyond the announced end are not part of the file. Verifying the file notices it.
 #[test]
 fn a_length_that_is_too_small_ends_the_file() {
     let server = Server::new(|_| Reply::announced(HALF, FILE));

@@ -54,7 +54,7 @@ pub fn compare_with_cpu(
     let expected = output(&on_device(&model.unet, &cpu.device)?, model, &cpu.device)?;
     let found = output(&model.unet, model, &device.device)?;
     let difference = relative_difference(&found, &expected, largest(&expected));
-    verdict(device, "outputs", difference).map(Some)
+    require_agreement(device, "outputs", difference).map(Some)
 }
 
 /// A line about a device that cannot be compared, because the program was built without the CPU's backend.
@@ -69,7 +69,7 @@ pub fn not_compared(device: &SelectedDevice) -> String {
 ///
 /// # Errors
 /// [`SampleError::Disagrees`].
-pub fn verdict(
+pub fn require_agreement(
     device: &SelectedDevice,
     what: &'static str,
     difference: f64,
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_difference_is_rounding_matrix_units_or_a_fault() {
         let mut device = DeviceBackend::Cpu.select().unwrap();
-        let line = |device: &SelectedDevice, difference| verdict(device, "outputs", difference);
+        let line = |device: &SelectedDevice, difference| require_agreement(device, "outputs", difference);
         let agrees = line(&device, 3e-6).unwrap();
         assert!(agrees.contains("computes what the CPU computes"), "{agrees}");
         for wrong in [1e-3, 0.25, f64::INFINITY, f64::NAN] {

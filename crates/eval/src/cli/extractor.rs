@@ -8,7 +8,7 @@ use halfstep_core::counted;
 use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::DeviceBackend;
 use halfstep_sample::cli::say_unchecked;
-use halfstep_sample::{largest, relative_difference, verdict};
+use halfstep_sample::{largest, relative_difference, require_agreement};
 
 use super::advice::advise;
 use super::session::Session;
@@ -103,7 +103,7 @@ fn check_device(
     let on_cpu = load(&cpu.device)?;
     let expected = on_cpu.extract(&images, CHECKED_IMAGES, go_on)?.features.into_values();
     let difference = relative_difference(&found, &expected, largest(&expected));
-    halfstep_terminal::say!("{}", verdict(device, "features", difference)?);
+    halfstep_terminal::say!("{}", require_agreement(device, "features", difference)?);
     Ok(())
 }
 

@@ -47,7 +47,7 @@ fn reading(distances: &[f64], typical: Option<f64>) -> String {
             .to_owned();
     };
     let suspicious = distances.iter().filter(|&&d| is_suspicious(d, Some(typical))).count();
-    let verdict = match suspicious {
+    let conclusion = match suspicious {
         0 => "No sample is nearer than a third of that, so none of them looks copied. A few samples prove little, \
               and blurred samples are near to everything."
             .to_owned(),
@@ -59,7 +59,7 @@ fn reading(distances: &[f64], typical: Option<f64>) -> String {
     };
     format!(
         "The median distance is {}. A training image is typically {} from the nearest other training image; a sample \
-         far nearer than that would be a copy. {verdict}",
+         far nearer than that would be a copy. {conclusion}",
         short(own),
         short(typical)
     )

@@ -9,7 +9,7 @@ use burn::tensor::activation::silu;
 use burn::tensor::{Tensor, TensorData};
 use halfstep::prelude::*;
 
-const CHANNELS: usize = 32;
+const CHANNELS: usize = 16;
 /// Sines and cosines of the time.
 const FEATURES: usize = 16;
 
@@ -66,7 +66,7 @@ fn train(
     let tracked = cpu.device.clone().autodiff();
     let (optimizer, ema) = (OptimizerConfig::default(), EmaSchedule::new(0.98));
     let mut learner = Learner::new(network, &optimizer, Some(ema), Precision::F32, &cpu)?;
-    let mut batches = BatchSource::new(images, 0, 64);
+    let mut batches = BatchSource::new(images, 0, 32);
     let mut loss = 0.0;
     for step in 0..steps {
         let batch = batches.part(step, 0).upload(&tracked);
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let from_images = FromImages { schedule: &schedule, prediction_type, weighting, dropout: None };
     let objective = Objective::Images(from_images);
-    let teacher = train(TinyNetwork::new(&Device::flex()), &objective, &digits, 300)?;
+    let teacher = train(TinyNetwork::new(&Device::flex()), &objective, &digits, 200)?;
 
     // A teacher of 8 steps becomes a student of 4.
     let halving = Halving {
@@ -96,7 +96,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         prediction_type,
         weighting,
     };
-    let student = train(teacher.clone(), &Objective::Halve(halving), &digits, 150)?;
+    let student = train(teacher.clone(), &Objective::Halve(halving), &digits, 100)?;
 
     let draw = |network: &TinyNetwork, steps| {
         let grid = student_grid(&schedule, steps)?;

@@ -8,6 +8,7 @@ from here: model_folder writes them for the same network when it starts.
 import gzip
 import io
 import json
+import lzma
 import math
 import struct
 import tarfile
@@ -65,6 +66,24 @@ def tar(*entries):
             info.type, info.size, info.linkname = kind, len(data), "../two.bin"
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue().rstrip(b"\0").ljust(512 * (2 + len(entries)) + 1024, b"\0")
+
+
+def ar(*members):
+    """An ar archive of these members, as dpkg-deb writes it."""
+
+    def member(name, data):
+        header = f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode()
+        return header + data + b"\n" * (len(data) % 2)
+
+    return b"!<arch>\n" + b"".join(member(name, data) for name, data in members)
+
+
+def deb(*entries):
+    """A Debian package whose data is these entries."""
+    packed = [lzma.compress(data + bytes(1024), check=lzma.CHECK_CRC64) for data in (tar(), tar(*entries))]
+    control, data = packed
+    members = [("debian-binary", b"2.0\n"), ("control.tar.xz", control), ("data.tar.xz", data)]
+    return ar(*members)
 
 
 save("idx", "images", idx(2, 2, 3, elements=range(12)))
@@ -128,6 +147,12 @@ links = tar(("one.bin", tarfile.SYMTYPE, b""), ("../two.bin", tarfile.LNKTYPE, b
 for name, data in {"whole": whole, "links": links}.items():
     save("archive", name + ".raw", bytes(4) + gzipped(data))
     save("archive", name + ".tar", b"\0\0\0\x60" + data)
+
+save("deb", "whole.deb", deb(
+    ("./usr/share/one.bin.gz", tarfile.REGTYPE, gzipped(b"")),
+    ("./usr/share/README", tarfile.REGTYPE, b"hello"),
+    ("./usr/share/two.bin.gz", tarfile.REGTYPE, gzipped(b"abc")),
+))
 
 configs = HERE.parent / "configs"
 for config in sorted(configs.glob("*.toml")):

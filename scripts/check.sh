@@ -53,7 +53,7 @@ features() {
     cargo tree --locked --edges normal,build --prefix none --format '{p} {f}' "$@" | sed 's/ (\*)$//' | sort -u
 }
 together=$(features --workspace)
-for program in train sample eval; do
+for program in train sample eval halfstep; do
     alone=$(features -p "$program")
     twice=$(comm -23 <(echo "$alone") <(echo "$together"))
     if [ -n "$twice" ]; then

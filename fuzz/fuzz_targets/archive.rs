@@ -1,4 +1,4 @@
-//! Unpacking writes the wanted files into its folder and nothing else anywhere; what it says has
+//! Unpacking writes the wanted files into its folder and nothing else anywhere; every file that it reports as
 //! arrived is right.
 #![no_main]
 
@@ -9,22 +9,8 @@ use std::path::Path;
 use arbitrary::Arbitrary;
 use flate2::{Compression, write::GzEncoder};
 use halfstep_data::{PublishedFile, fuzzing};
-use halfstep_fuzz::file;
+use halfstep_fuzz::{WANTED, file, names};
 use libfuzzer_sys::fuzz_target;
-
-/// Empty, so that even an entry without content can be a right one.
-const ONE: PublishedFile = PublishedFile {
-    name: "one.bin",
-    bytes: 0,
-    sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-};
-/// "abc", FIPS 180-2's example.
-const TWO: PublishedFile = PublishedFile {
-    name: "two.bin",
-    bytes: 3,
-    sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-};
-static WANTED: [PublishedFile; 2] = [ONE, TWO];
 
 #[derive(Arbitrary, Debug)]
 enum Input {
@@ -95,15 +81,6 @@ fuzz_target!(|input: Input| {
         assert_eq!(fs::read(work.join("two.bin")).expect("two.bin"), b"abc");
     }
 });
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).expect("a folder");
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
 
 fn bytes(input: &Input, outer: &Path) -> Vec<u8> {
     match input {

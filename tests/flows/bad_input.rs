@@ -1,6 +1,6 @@
-//! Tables of bad input. Each must give one error that names the file and the fault, an exit code other than 0, no panic
-//! and no partly written output. Memory must depend on the size of the file, not on the sizes that it claims: the
-//! programs run in 3 GiB of address space.
+//! Tables of bad input. Each must give one error that names the file and the fault, an exit code other than 0,
+//! no panic and no partly written output. Memory must depend on the size of the file, not on the sizes that it
+//! claims: the programs run in 3 GiB of address space.
 
 use std::path::Path;
 use std::process::Command;
@@ -113,7 +113,7 @@ fn safetensors() {
         ("a header longer than the file", length(whole.len() as u64), malformed),
         ("a header of 2^64 - 1 bytes", length(u64::MAX), malformed),
         ("a header of 2^63 bytes", length(1 << 63), malformed),
-        ("no JSON", file("nothing here", 0), malformed),
+        ("not JSON", file("nothing here", 0), malformed),
         ("a header without tensors", file("{}", 0), "lacks tensors"),
         ("a shape whose product overflows", file(&huge, 32), malformed),
         ("offsets beyond the end", file(&beyond, 32), malformed),
@@ -269,7 +269,7 @@ fn paths_that_are_not_model_folders() {
         sample_fails(&at("loop"), &["loop"], "a link to itself");
         use std::os::unix::ffi::OsStrExt;
         let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
-        sample_fails(&dir.path().join(name), &["no such folder"], "a name that is no UTF-8");
+        sample_fails(&dir.path().join(name), &["no such folder"], "a name that is not UTF-8");
     }
 }
 

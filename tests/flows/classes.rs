@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use halfstep_data::{DataConfig, Progress};
+use halfstep_data::DataConfig;
 
 use crate::programs::TINY;
 use crate::support::{failure, output, program, root, tiny_model};
@@ -125,7 +125,7 @@ fn a_run_that_was_begun_with_another_order_of_classes_is_refused() {
         ('a'..).zip(&earlier).map(|(name, k)| (name.to_string(), 20 * k)).collect();
     let dir_of_letters = pictures(&dir.path().join("letters"), &letters);
     let letters = DataConfig::Folder { dir: dir_of_letters, size: 8, channels: 1 };
-    let letters = letters.load(Progress::Hidden).unwrap();
+    let letters = letters.load().unwrap();
     std::fs::create_dir(&out).unwrap();
     std::fs::write(out.join("dataset.sha256"), format!("{}\n", letters.sha256())).unwrap();
     let said = failure(&mut train(&data, &out, &[]));

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use halfstep_model::{DeviceBackend, ModelFolder, Precision, SelectedDevice};
-use halfstep_sample::check_drawing;
+use halfstep_sample::cli::check_drawing;
 
 use crate::programs::TINY;
 use crate::support::{output, program, root, tiny_model, wgpu};
@@ -50,7 +50,8 @@ fn wgpu_agrees_or_names_the_missing_precision() {
     }
 }
 
-/// Checks a device before it draws: the CPU, and wgpu on any adapter, both treated as devices with matrix units.
+/// Checks a device before it draws: the CPU, and wgpu on any adapter, both treated as devices with matrix
+/// units.
 #[test]
 fn a_device_with_matrix_units_is_compared_with_the_cpu_before_drawing() {
     let dir = tempfile::tempdir().unwrap();

@@ -44,9 +44,9 @@ fn load_and_sample() {
     assert_eq!((drawn.width(), drawn.height()), (4 * 34 + 2, 4 * 34 + 2));
 }
 
-/// Every sampler brings the pixels to the mean of the data and near its standard deviation; stochastic and first-order
-/// samplers are up to a fifth off in thirty steps. Three standard errors of the mean of the 16,384 numbers are 0.0047.
-/// The seed is fixed, so the example always prints the same numbers.
+/// Every sampler brings the pixels to the mean of the data and near its standard deviation; stochastic and
+/// first-order samplers are up to a fifth off in thirty steps. Three standard errors of the mean of the 16,384
+/// numbers are 0.0047. The seed is fixed, so the example always prints the same numbers.
 #[test]
 fn every_sampler_works_on_a_custom_denoiser() {
     let text = printed(&mut example("own_denoiser"));

@@ -40,8 +40,8 @@ fn differences(found: &[TensorData], expected: &[TensorData]) -> Vec<f64> {
     found.iter().zip(expected).map(difference).collect()
 }
 
-/// The tolerance for sums of up to 3000 f32 numbers of random sign in different orders. A missing summand would change
-/// a result by about 1e-2 of the largest sum.
+/// The tolerance for sums of up to 3000 f32 numbers of random sign in different orders. A missing summand would
+/// change a result by about 1e-2 of the largest sum.
 const F32: f64 = 1e-5;
 
 /// The tolerance for f16, which rounds a result by up to 5e-4; the output of a norm has up to three roundings.

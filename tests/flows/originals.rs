@@ -86,7 +86,8 @@ fn an_eps_teacher_is_adapted_to_v_at_levels_that_end_in_pure_noise() {
     }
 }
 
-/// `checkpoint-500/unet_ema` of diffusers' training script: the settings of its average are not part of the network.
+/// `checkpoint-500/unet_ema` of diffusers' training script: the settings of its average are not part of the
+/// network.
 #[test]
 fn a_moving_average_of_diffusers_is_a_teacher_like_any_other() {
     let dir = tempfile::tempdir().unwrap();
@@ -151,8 +152,8 @@ fn teachers_that_cannot_be_distilled_are_refused_with_the_reason() {
     }
 }
 
-/// A run continues if its teacher's folder has moved or asks for another sampler. It does not continue if weights or
-/// layers have changed, or if the record of its first teacher is missing.
+/// A run continues if its teacher's folder has moved or asks for another sampler. It does not continue if
+/// weights or layers have changed, or if the record of its first teacher is missing.
 #[test]
 fn a_run_does_not_continue_with_another_teacher() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! What `sample` and `eval` write: formats, places, sizes, and the lines that tell of it.
 
-use halfstep_data::{Purpose, noise};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::ImageSize;
 
 use crate::drawing::{said, sample, save};

@@ -1,8 +1,8 @@
 //! Training in 16 bits: the loss tracks f32, and a step that overflows is skipped.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, UNet, flat_params, param_names, with_flat_params};
 use halfstep_train::{
     AdamW, Ema, FromImages, Halving, Learner, LossScale, NonFinite, OptimizerConfig, Packing,
@@ -69,8 +69,8 @@ fn values(list: &[Tensor<1>]) -> Vec<Vec<f32>> {
     list.iter().map(|tensor| tensor.to_data().try_into_vec().unwrap()).collect()
 }
 
-/// Each loss is a mean of 1024 squares, whose roots are off by a few roundings of half an epsilon. Most of them cancel:
-/// the losses of twenty steps agree to one epsilon. Training itself lowers the loss by much more.
+/// Each loss is a mean of 1024 squares, whose roots are off by a few roundings of half an epsilon. Most of them
+/// cancel: the losses of twenty steps agree to one epsilon. Training itself lowers the loss by much more.
 #[test]
 fn losses_in_16_bits_track_those_in_f32() {
     let model = tiny_model(Some(3), None);
@@ -86,8 +86,9 @@ fn losses_in_16_bits_track_those_in_f32() {
     }
 }
 
-/// Clipping, AdamW, the moving average and skipped steps give equal results for all parameters in one tensor and for one
-/// tensor per parameter. Only the norm is summed in another order, which changes weights below 4 by a few roundings.
+/// Clipping, AdamW, the moving average and skipped steps give equal results for all parameters in one tensor
+/// and for one tensor per parameter. Only the norm is summed in another order, which changes weights below 4 by
+/// a few roundings.
 #[test]
 fn parameters_in_one_tensor_train_alike() {
     let model = tiny_model(Some(3), None);
@@ -158,8 +159,8 @@ fn distillation_in_16_bits_tracks_f32() {
     }
 }
 
-/// A loss scale of 2^100 overflows f16 at once: the step is skipped, the factor is halved, and nothing else changes
-/// except the count of steps.
+/// A loss scale of 2^100 overflows f16 at once: the step is skipped, the factor is halved, and nothing else
+/// changes except the count of steps.
 #[test]
 fn an_overflow_leaves_weights_and_moments_as_they_were() {
     let model = tiny_model(Some(3), None);

@@ -25,7 +25,8 @@ pub fn metrics_without_speed(out: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Asserts that two runs left equal weights, metrics and comparison pictures, except for fields that depend on the clock.
+/// Asserts that two runs left equal weights, metrics and comparison pictures, except for fields that depend on
+/// the clock.
 #[track_caller]
 pub fn assert_same_results(straight: &Path, broken: &Path) {
     assert!(weights(straight) == weights(broken), "the weights differ");
@@ -79,9 +80,9 @@ fn kill_9_in_a_round_does_not_change_its_average() {
     assert!(alike.len() == 1 && alike[0].starts_with("teacher"), "{alike:?}");
 }
 
-/// Starts a run with a moving average and kills it in its first round. Returns the setting of the round's length: on a
-/// faster machine the round must be longer, so that the kill comes in time. A step takes at least 0.1 ms and the kill
-/// comes within 10 ms, so the longest of these rounds is long enough.
+/// Starts a run with a moving average and kills it in its first round. Returns the setting of the round's
+/// length: on a faster machine the round must be longer, so that the kill comes in time. A step takes at least
+/// 0.1 ms and the kill comes within 10 ms, so the longest of these rounds is long enough.
 fn killed_in_a_round(broken: &Path) -> String {
     let lengths = [20, 80, 320, 1280, 5120].map(|steps| format!("distill.train_steps={steps}"));
     let in_time = lengths.into_iter().find(|length| {
@@ -109,9 +110,9 @@ fn killed_in_the_first_round(out: &Path, settings: &[&str]) -> bool {
     !out.join("students/0008").exists()
 }
 
-/// Kills short runs at random times, until `wanted` kills are made; each run is then finished and compared. A process
-/// lives for at most a third of the time of an uninterrupted run. Each run is therefore killed several times: at its
-/// start, in steps, while saving, at the end of stages and while measuring.
+/// Kills short runs at random times, until `wanted` kills are made; each run is then finished and compared. A
+/// process lives for at most a third of the time of an uninterrupted run. Each run is therefore killed several
+/// times: at its start, in steps, while saving, at the end of stages and while measuring.
 fn killed_runs_end_like_an_uninterrupted_one(settings: &[&str], wanted: usize) {
     // With a state after every step, most kills interrupt the writing of a state.
     let settings = [settings, &["log.checkpoint_every=1"]].concat();

@@ -35,7 +35,8 @@ fn imports(file: &Source, modules: &BTreeSet<Module>) -> BTreeSet<Module> {
                 let rest = &line[at + start.len()..];
                 let path = rest.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
                 let names = path.take(1).flat_map(|path| path.split("::"));
-                let names: Module = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+                let names: Module =
+                    names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
                 let parent = prefix.map_or(Vec::new(), |(_, parent)| parent.to_vec());
                 let whole = [parent, names].concat();
                 // The longest part of the path that is a module.
@@ -49,7 +50,10 @@ fn imports(file: &Source, modules: &BTreeSet<Module>) -> BTreeSet<Module> {
 }
 
 /// A way from `start` back to it, if `start` is the first of its modules in alphabetical order.
-fn circle_through(start: &Module, imports: &BTreeMap<Module, BTreeSet<Module>>) -> Option<Vec<Module>> {
+fn circle_through(
+    start: &Module,
+    imports: &BTreeMap<Module, BTreeSet<Module>>,
+) -> Option<Vec<Module>> {
     let mut ways = vec![vec![start.clone()]];
     let mut seen = BTreeSet::from([start.clone()]);
     while let Some(way) = ways.pop() {

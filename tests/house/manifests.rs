@@ -6,8 +6,8 @@ use crate::sources::root;
 
 /// The crates in the order of their dependencies: each may use those before it.
 const ORDER: [&str; 12] = [
-    "core", "files", "ops", "data", "model", "run", "report", "terminal", "sample", "train", "eval",
-    "halfstep",
+    "core", "files", "ops", "data", "model", "run", "report", "terminal", "sample", "train",
+    "eval", "halfstep",
 ];
 
 fn manifest(package: &str) -> toml::Table {
@@ -58,9 +58,9 @@ fn the_run_folder_and_its_report_need_no_burn() {
 fn backends_are_chosen_where_programs_are() {
     let mut lists = BTreeMap::new();
     for package in ORDER {
-        let features = manifest(package).get("features").map(|features| {
-            features.as_table().unwrap().keys().cloned().collect::<Vec<_>>()
-        });
+        let features = manifest(package)
+            .get("features")
+            .map(|features| features.as_table().unwrap().keys().cloned().collect::<Vec<_>>());
         if let Some(features) = features {
             lists.insert(package, features);
         }

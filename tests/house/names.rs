@@ -14,8 +14,11 @@ fn public_types_have_names_of_their_own() {
         for (at, line) in source.code() {
             let Some(rest) = line.trim_start().strip_prefix("pub ") else { continue };
             let kinds = ["struct ", "enum ", "trait ", "type "];
-            let Some(rest) = kinds.iter().find_map(|kind| rest.strip_prefix(kind)) else { continue };
-            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let Some(rest) = kinds.iter().find_map(|kind| rest.strip_prefix(kind)) else {
+                continue;
+            };
+            let name: String =
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             // An associated type of a trait is no type of its own.
             if line.starts_with("pub ") && !PER_PROGRAM.contains(&name.as_str()) {
                 places.entry(name).or_default().push(format!("{}:{at}", source.path.display()));

@@ -1,4 +1,4 @@
-//! What diffusion training sees and learns: noise an image, say the target, get the image back.
+//! The data of diffusion training: an image with noise, its target, and the image recovered from both.
 //!
 //! `cargo run -p halfstep-core --example forward_process`
 
@@ -21,7 +21,7 @@ fn main() -> Result<(), halfstep_core::ScheduleError> {
         let level = schedule.at(t);
         let z = add_noise(x0.clone(), eps.clone(), &[level]);
         let v = get_velocity(x0.clone(), eps.clone(), &[level]);
-        // A perfect network says v; whatever it says, x0 and eps follow from it.
+        // A perfect network predicts v; x0 and eps follow from any prediction.
         let x0_again = Prediction::new(PredictionType::VPrediction, v, z, &[level]).x0();
         let error = (x0_again - x0.clone()).abs().max().into_scalar::<f32>();
         let weight = LossWeighting::MinSnrGamma { gamma: 5.0 }

@@ -1,9 +1,8 @@
 //! The target of progressive distillation (Salimans & Ho 2022, arXiv:2202.00512, Algorithm 2).
 //!
-//! Two deterministic teacher steps lead from `z` at `from` to `z_end` at `to`. The student is to
-//! get there in one DDIM step; both functions solve that step for what the student must then say. z
-//! and z_end are `[B, C, H, W]`; `from` and `to` are one level for the batch, or B, with `from`
-//! noisier than `to`.
+//! Two deterministic teacher steps lead from `z` at `from` to `z_end` at `to`. The student shall get there in one
+//! DDIM step: both functions solve that step for the student's prediction. z and z_end are `[B, C, H, W]`; `from` and
+//! `to` are one level for the batch, or B, with `from` noisier than `to`.
 
 use burn::tensor::Tensor;
 

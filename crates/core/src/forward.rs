@@ -31,7 +31,7 @@ pub fn predict_eps(v: Tensor<4>, z: Tensor<4>, levels: &[NoiseLevel]) -> Tensor<
     sigma * z + alpha * v
 }
 
-/// What a network of the given kind should answer at `z = alpha x0 + sigma eps`.
+/// What a network of the given kind should predict at `z = alpha x0 + sigma eps`.
 pub fn training_target(
     kind: PredictionType,
     x0: Tensor<4>,

@@ -4,8 +4,8 @@ use std::f64::consts::FRAC_PI_2;
 
 /// How much signal and how much noise: `z = alpha x0 + sigma eps` with `alpha^2 + sigma^2 = 1`.
 ///
-/// `alpha`, `sigma` and `log_snr` are all stored, because none of them can be had from another
-/// without losing digits at one of the two ends.
+/// `alpha`, `sigma` and `log_snr` are all stored, because deriving one from another loses digits at one of the two
+/// ends.
 ///
 /// ```
 /// use halfstep_core::NoiseLevel;

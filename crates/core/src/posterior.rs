@@ -18,8 +18,8 @@ pub struct Posterior {
 
 /// The posterior of a jump `from` -> `to`; `to` must not be noisier than `from`.
 ///
-/// Exact at both ends: from pure noise (alpha_r = 0) it is the forward process at `to`; to clean
-/// data (sigma_s = 0) it is x0 itself. A jump of no length is the identity.
+/// It is exact at both ends: from pure noise (alpha_r = 0) it is the forward process at `to`; to clean data
+/// (sigma_s = 0) it is x0 itself. A jump of length zero is the identity.
 pub fn posterior(from: NoiseLevel, to: NoiseLevel) -> Posterior {
     if from == to {
         return Posterior { z_coef: 1.0, x0_coef: 0.0, variance: 0.0, beta: 0.0 };
@@ -37,15 +37,15 @@ pub fn posterior(from: NoiseLevel, to: NoiseLevel) -> Posterior {
 
 /// `sqrt(sigma_s^2 - eta^2 btilde)`, DDIM's factor on eps.
 ///
-/// `sigma_s^2 - btilde` is the square of `z_coef sigma_r`: so written, nothing cancels at eta = 1.
+/// `sigma_s^2 - btilde` is the square of `z_coef sigma_r`; in that form nothing cancels at eta = 1.
 pub(crate) fn ddim_eps_coef(from: NoiseLevel, to: NoiseLevel, eta: f64) -> f64 {
     let given_eps = posterior(from, to).z_coef * from.sigma();
     let squared = (1.0 - eta * eta) * to.sigma().powi(2) + (eta * given_eps).powi(2);
     squared.max(0.0).sqrt()
 }
 
-/// `beta_rs = 1 - (alpha_r / alpha_s)^2` from whichever pair, alphas or sigmas, is the smaller: the
-/// subtraction then loses least.
+/// `beta_rs = 1 - (alpha_r / alpha_s)^2`, from the smaller pair of alphas or sigmas, whose subtraction loses fewer
+/// digits.
 pub(crate) fn beta_between(from: NoiseLevel, to: NoiseLevel) -> f64 {
     let difference_of_squares = if from.sigma() < from.alpha() {
         (from.sigma() - to.sigma()) * (from.sigma() + to.sigma())

@@ -1,4 +1,4 @@
-//! What a network said, and the other two readings of it.
+//! A network's prediction as x0, eps or v.
 
 use std::fmt;
 use std::str::FromStr;
@@ -56,10 +56,10 @@ impl FromStr for PredictionType {
     }
 }
 
-/// What a network said about `z` at its noise level; x0, eps and v are derived when asked for.
+/// A network's prediction for `z` at its noise level. x0, eps and v are derived on request.
 ///
-/// Two readings divide, and are infinite or NaN where the network's answer does not determine them:
-/// x0 and v of an eps-prediction at alpha = 0, eps and v of an x0-prediction at sigma = 0.
+/// Some of them divide, and are infinite or NaN where the network's output does not determine them: x0 and v of
+/// an eps-prediction at alpha = 0, eps and v of an x0-prediction at sigma = 0.
 #[derive(Clone, Debug)]
 pub struct Prediction {
     kind: PredictionType,
@@ -160,8 +160,8 @@ impl Prediction {
         self.z.clone()
     }
 
-    /// What was said, as this kind of answer: [`x0`](Self::x0), [`eps`](Self::eps) or [`v`](Self::v).
-    pub fn said_as(&self, kind: PredictionType) -> Tensor<4> {
+    /// The prediction as this kind of output: [`x0`](Self::x0), [`eps`](Self::eps) or [`v`](Self::v).
+    pub fn output_as(&self, kind: PredictionType) -> Tensor<4> {
         match kind {
             PredictionType::Epsilon => self.eps(),
             PredictionType::Sample => self.x0(),
@@ -169,12 +169,12 @@ impl Prediction {
         }
     }
 
-    /// The network's answer as it came, `[B, C, H, W]`; clipping does not touch it.
+    /// The network's output, `[B, C, H, W]`, without clipping.
     pub fn output(&self) -> Tensor<4> {
         self.output.clone()
     }
 
-    /// What the answer stands for.
+    /// What the network's output stands for.
     pub fn kind(&self) -> PredictionType {
         self.kind
     }

@@ -14,14 +14,14 @@ use crate::{NoiseLevel, Posterior, Prediction, column, posterior};
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum AncestralVariance {
-    /// beta tilde: right when the data is a single point.
+    /// beta tilde: exact for data of a single point.
     FixedSmall,
-    /// beta: right when the data is standard normal.
+    /// beta: exact for standard normal data.
     FixedLarge,
 }
 
 impl AncestralVariance {
-    fn of(self, posterior: &Posterior) -> f64 {
+    fn value(self, posterior: &Posterior) -> f64 {
         match self {
             Self::FixedSmall => posterior.variance,
             Self::FixedLarge => posterior.beta,
@@ -76,8 +76,7 @@ pub fn angular_step(
 /// DDPM: a draw from `q(z_s | z_r, x0)` at the predicted x0, with one of the two variances
 /// (Ho et al. 2020, arXiv:2006.11239, Algorithm 2 and section 3.2).
 ///
-/// `noise` is standard normal `[B, C, H, W]`. None is added where `to` is clean, whatever the
-/// variance says.
+/// `noise` is standard normal `[B, C, H, W]`. None is added where `to` is clean, whatever the variance.
 pub fn ancestral_step(
     p: &Prediction,
     from: &[NoiseLevel],
@@ -90,7 +89,7 @@ pub fn ancestral_step(
     let of = |&(from, to): &Jump| posterior(from, to);
     let std = |jump: &Jump| match jump.1.sigma() {
         0.0 => 0.0,
-        _ => variance.of(&of(jump)).max(0.0).sqrt(),
+        _ => variance.value(&of(jump)).max(0.0).sqrt(),
     };
 
     let on_z = column(jumps.iter().map(|jump| of(jump).z_coef), &z);

@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 /// clipped to `[-s, s]` and divided by `s`, with `s` the `ratio` quantile of the magnitudes of its
 /// image, but not below 1 nor above `max`.
 ///
-/// `ratio` is in `(0, 1]`. Where `s` comes out as 1 this is clipping to `[-1, 1]`. The quantile is
-/// linear between neighbours, as torch's.
+/// `ratio` is in `(0, 1]`. Where `s` is 1 this is clipping to `[-1, 1]`. The quantile is linear between neighbours,
+/// like torch's.
 pub fn dynamic_threshold(x0: Tensor<4>, ratio: f64, max: f64) -> Tensor<4> {
     let [batch, channels, height, width] = x0.dims();
     let count = channels * height * width;

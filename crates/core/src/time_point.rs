@@ -1,12 +1,11 @@
-//! A point on a time grid: what the network is told, and the noise level that goes with it.
+//! A point on a time grid: the network's time input, and the noise level at that time.
 
 use crate::NoiseLevel;
 
 /// One time of a sampling or distillation grid.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimePoint {
-    /// Discrete time the network is told, in `0..T`; fractional between two grid points, -1 for
-    /// clean data.
+    /// The network's discrete time input, in `0..T`; fractional between two grid points, -1 for clean data.
     pub t: f64,
     /// The noise level at that time.
     pub level: NoiseLevel,

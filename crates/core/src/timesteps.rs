@@ -1,9 +1,9 @@
-//! Which of the T training times a sampler visits, as diffusers lists them.
+//! The training times that a sampler visits, as diffusers lists them.
 //!
-//! numpy's arithmetic is followed to the last bit (float steps, round half to even): a folder
-//! sampled here and in Python visits the same times. One exception: where `arange` yields a value
-//! too many by rounding (trailing, 61 steps of 1000, for one), diffusers takes 62 steps with a last
-//! time of -1; here the list has the length asked for.
+//! The arithmetic is numpy's to the last bit (float steps, round half to even): a model folder visits the same times
+//! here and in Python. There is one exception. `arange` sometimes yields one value too many by rounding, for example
+//! for 61 trailing steps of 1000: diffusers then takes 62 steps with a last time of -1, while the list here has the
+//! requested length.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum TimestepSpacing {
     /// Multiples of the step from 0 up: never visits the noisiest time.
     Leading,
-    /// Multiples of the step from T - 1 down: starts at the noisiest time. The one to use.
+    /// Multiples of the step from T - 1 down: starts at the noisiest time. Prefer this one.
     Trailing,
     /// Both ends included.
     Linspace,
@@ -31,9 +31,9 @@ pub enum TimestepError {
         "num_steps = {num_steps} is too many: at most {max} with {train_timesteps} training timesteps"
     )]
     TooManySteps {
-        /// Steps asked for.
+        /// Requested steps.
         num_steps: usize,
-        /// The most there can be.
+        /// The largest possible number.
         max: usize,
         /// Times the model was trained on.
         train_timesteps: usize,
@@ -43,7 +43,7 @@ pub enum TimestepError {
         "steps_offset = {steps_offset} puts the first timestep at {first}, past the last training timestep {last}"
     )]
     OffsetTooLarge {
-        /// The offset asked for.
+        /// The requested offset.
         steps_offset: usize,
         /// Where the first time would be.
         first: usize,
@@ -55,8 +55,7 @@ pub enum TimestepError {
 /// `num_steps` times in `0..train_timesteps`, noisiest first, as diffusers' DDIM and DDPM
 /// schedulers list them.
 ///
-/// `steps_offset` is added with [`TimestepSpacing::Leading`] only. Linspace with one step is `[0]`,
-/// as numpy has it.
+/// `steps_offset` is added with [`TimestepSpacing::Leading`] only. Linspace with one step is `[0]`, as in numpy.
 ///
 /// # Errors
 ///
@@ -88,8 +87,7 @@ pub fn timesteps(
     }
 }
 
-/// The same for diffusers' DPMSolverMultistep: leading and linspace lay out one time more and drop
-/// the least noisy.
+/// The same for diffusers' DPMSolverMultistep: leading and linspace make one time more and drop the least noisy.
 ///
 /// # Errors
 ///

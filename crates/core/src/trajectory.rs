@@ -1,4 +1,4 @@
-//! Analytic-DPM's optimal trajectory: which K of the T times to visit.
+//! Analytic-DPM's optimal trajectory: the K of the T times to visit.
 
 use crate::posterior::beta_between;
 use crate::{DiscreteSchedule, NoiseLevel, posterior_data_variance};
@@ -12,7 +12,7 @@ pub enum TrajectoryError {
     /// More steps than times.
     #[error("num_steps = {num_steps} is too many: the schedule has {times} times")]
     TooManySteps {
-        /// Steps asked for.
+        /// Requested steps.
         num_steps: usize,
         /// Times of the schedule, T.
         times: usize,
@@ -27,7 +27,7 @@ pub enum TrajectoryError {
         /// Times of the schedule, T.
         expected: usize,
     },
-    /// An entry that no network can have.
+    /// An entry that is impossible for any network.
     #[error("`{name}`[{t}] = {value}: must be finite and not negative")]
     OutOfRange {
         /// The table: `eps_norm2` or `variances`.
@@ -37,16 +37,16 @@ pub enum TrajectoryError {
         /// The entry.
         value: f64,
     },
-    /// A variance that no data has.
+    /// A variance that is impossible for any data.
     #[error("data_variance = {0}: must be finite and not negative")]
     DataVariance(f64),
-    /// Too many times lie where the network is known to be wrong.
+    /// The network is wrong at too many times.
     #[error(
         "num_steps = {num_steps} is too many: of {times} times, {left} are left after dropping those \
          where `eps_norm2` exceeds 1; take at most {left} steps, or evenly spaced ones"
     )]
     TooFewTimes {
-        /// Steps asked for.
+        /// Requested steps.
         num_steps: usize,
         /// Times of the schedule, T.
         times: usize,
@@ -58,18 +58,18 @@ pub enum TrajectoryError {
 /// The `num_steps` times, noisiest first, whose DDPM sampler with optimal variances has the best
 /// variational bound, for a network without errors (Bao et al. 2022, arXiv:2201.06503, section 4).
 ///
-/// `eps_norm2[t]` is the measured `E|eps_hat|^2 / d = sigma_t^2 Gamma_t` at each of the schedule's T
-/// times, `data_variance` that of the data: what is not known of x0 in pure noise, and the most that
-/// is not known anywhere. See [`best_trajectory`] for the cost of a path.
+/// `eps_norm2[t]` is the measured `E|eps_hat|^2 / d = sigma_t^2 Gamma_t` at each of the schedule's T times.
+/// `data_variance` is the data's variance: V in pure noise, and the largest V anywhere. See [`best_trajectory`] for
+/// the cost of a path.
 ///
-/// Times with `eps_norm2 > 1` are not visited: an exact network has none, and V would be negative.
-/// The two ends are, whatever their entries: that of t = 0 has no part in any cost, and for one
-/// above 1 at the noisy end the data's variance is taken.
+/// Times with `eps_norm2 > 1` are left out: an exact network has none, and V would be negative. The two ends are
+/// always visited: the entry of t = 0 has no part in any cost, and an entry above 1 at the noisy end is replaced by
+/// the data's variance.
 ///
 /// # Errors
 ///
-/// [`TrajectoryError`] unless `1 <= num_steps <= T`, there is one finite entry that is not negative
-/// for every time, `data_variance` is such too, and enough times may be visited.
+/// [`TrajectoryError`] unless `1 <= num_steps <= T`, every time has one finite entry that is not negative,
+/// `data_variance` is finite and not negative, and enough times are left.
 ///
 /// ```
 /// use halfstep_core::{DiscreteSchedule, optimal_trajectory};
@@ -101,23 +101,20 @@ pub fn optimal_trajectory(
     best_of_visited(schedule, &variances, num_steps)
 }
 
-/// The `num_steps` times, noisiest first, on which the variational bound is least when
-/// `variances[t]` is the mean variance V of what z leaves unknown of x0 at each of the schedule's T
-/// times: an exact network's, or the mean squared error of another (Bao et al. 2022,
-/// arXiv:2206.07309). By dynamic programming in O(K T^2).
+/// The `num_steps` times, noisiest first, with the least variational bound. `variances[t]` is the mean variance V of
+/// x0 given z at each of the schedule's T times: that of an exact network, or the mean squared error of another (Bao
+/// et al. 2022, arXiv:2206.07309). The search is dynamic programming in O(K T^2).
 ///
-/// T - 1 and 0 are always among the result, except that one step is `[T - 1]`. This is best for the
-/// likelihood, not for the look of images. Among equal paths any one may be given.
+/// T - 1 and 0 are always among the result, except that one step is `[T - 1]`. The result is best for the likelihood,
+/// not for the look of images. Among equal paths any one may be returned.
 ///
-/// A jump r -> s costs `ln(1 + beta_rs V_r SNR_s / sigma_r^2)`, twice its KL divergence a dimension.
-/// The paper's `ln(1 - beta_rs Gamma_r)` is that and `ln(SNR_r / SNR_s)`, which adds up to the same
-/// on every path; but at zero terminal SNR it is minus infinity for the first jump, wherever that
-/// goes, and tells no path from another.
+/// A jump r -> s costs `ln(1 + beta_rs V_r SNR_s / sigma_r^2)`, twice its KL divergence per dimension. The paper's
+/// `ln(1 - beta_rs Gamma_r)` is that plus `ln(SNR_r / SNR_s)`, whose sum is the same on every path. At zero terminal
+/// SNR, however, it is minus infinity for every first jump and distinguishes no paths.
 ///
 /// # Errors
 ///
-/// [`TrajectoryError`] unless `1 <= num_steps <= T` and there is one finite variance that is not
-/// negative for every time.
+/// [`TrajectoryError`] unless `1 <= num_steps <= T` and every time has one finite variance that is not negative.
 pub fn best_trajectory(
     schedule: &DiscreteSchedule,
     variances: &[f64],
@@ -128,7 +125,7 @@ pub fn best_trajectory(
     best_of_visited(schedule, &variances, num_steps)
 }
 
-/// Of the times that have a variance; both ends have.
+/// The best path over the times that have a variance; both ends have one.
 fn best_of_visited(
     schedule: &DiscreteSchedule,
     variances: &[Option<f64>],
@@ -173,8 +170,8 @@ fn check(
     }
 }
 
-/// `costs[s][r]`, r < s: the cost of the jump between the places r and s, noisiest first, each a level and
-/// its V.
+/// `costs[s][r]`, r < s: the cost of the jump between the places r and s, noisiest first. A place is a level and its
+/// V.
 fn costs(points: &[(NoiseLevel, f64)]) -> Vec<Vec<f64>> {
     let jumps_to = |(s, &(to, _)): (usize, &(NoiseLevel, f64))| {
         points[..s].iter().map(|&from| jump_cost(from, to)).collect()
@@ -182,7 +179,7 @@ fn costs(points: &[(NoiseLevel, f64)]) -> Vec<Vec<f64>> {
     points.iter().enumerate().map(jumps_to).collect()
 }
 
-/// Twice the KL divergence of the jump from what x0 would make of it, a dimension.
+/// Twice the KL divergence per dimension of the jump from the jump with known x0.
 fn jump_cost((from, variance): (NoiseLevel, f64), to: NoiseLevel) -> f64 {
     (beta_between(from, to) * variance * to.snr() / from.sigma().powi(2)).ln_1p()
 }
@@ -190,7 +187,7 @@ fn jump_cost((from, variance): (NoiseLevel, f64), to: NoiseLevel) -> f64 {
 /// The cheapest path of `num_steps >= 2` places from the first to the last.
 fn cheapest_path(costs: &[Vec<f64>], num_steps: usize) -> Vec<usize> {
     let last = costs.len() - 1;
-    // The cheapest way to every place with one step so far: only the first can be reached.
+    // The cheapest way to every place so far: at first only the first place is reached.
     let mut best = vec![f64::INFINITY; costs.len()];
     best[0] = 0.0;
     let mut came_from = Vec::with_capacity(num_steps - 1);
@@ -208,8 +205,7 @@ fn cheapest_path(costs: &[Vec<f64>], num_steps: usize) -> Vec<usize> {
     path
 }
 
-/// From where to step to a place, and the whole cost then; `costs` are those from the places before
-/// it.
+/// The place to step from, and the whole cost then. `costs` are those from the places before it.
 fn cheapest_step(best: &[f64], costs: &[f64]) -> (usize, f64) {
     let mut cheapest = (0, f64::INFINITY);
     for (from, (so_far, cost)) in best.iter().zip(costs).enumerate() {

@@ -6,7 +6,7 @@ use crate::{NoiseLevel, PredictionType};
 
 /// A weight on the squared error of x0, as a function of the noise level.
 ///
-/// The errors of the three readings are multiples of each other, `|dx0|^2 = sigma^2 |dv|^2` and
+/// The errors of x0, eps and v are multiples of each other, `|dx0|^2 = sigma^2 |dv|^2` and
 /// `|deps|^2 = alpha^2 |dv|^2`, so one weight has a form for each: [`v_weight`](Self::v_weight),
 /// [`output_weight`](Self::output_weight).
 ///
@@ -37,7 +37,7 @@ pub enum LossWeighting {
 }
 
 impl LossWeighting {
-    /// The weight as it multiplies the squared error of v; finite at every level.
+    /// The weight on the squared error of v; finite at every level.
     pub fn v_weight(&self, level: NoiseLevel) -> f64 {
         let (alpha2, sigma2) = (level.alpha().powi(2), level.sigma().powi(2));
         match *self {
@@ -50,10 +50,10 @@ impl LossWeighting {
         }
     }
 
-    /// The weight as it multiplies the squared error of a network output of the given kind.
+    /// The weight on the squared error of a network output of the given kind.
     ///
-    /// Infinite where that output cannot carry the weight: a positive weight on x0 through eps at
-    /// alpha = 0, an unbounded weight on x0 itself at sigma = 0.
+    /// It is infinite where that output cannot carry the weight: a positive weight on x0 through eps at alpha = 0,
+    /// an unbounded weight on x0 itself at sigma = 0.
     pub fn output_weight(&self, kind: PredictionType, level: NoiseLevel) -> f64 {
         match kind {
             PredictionType::VPrediction => self.v_weight(level),
@@ -62,8 +62,8 @@ impl LossWeighting {
         }
     }
 
-    /// Whether pure noise (alpha = 0) gets weight 0. It is the first and most important step of a
-    /// few-step student, so distillation refuses these.
+    /// Whether pure noise (alpha = 0) gets weight 0. Distillation refuses such weightings, because a few-step
+    /// student's first and most important step starts there.
     pub fn vanishes_at_zero_snr(&self) -> bool {
         self.v_weight(NoiseLevel::PURE_NOISE) == 0.0
     }
@@ -109,8 +109,8 @@ impl LossWeighting {
     }
 }
 
-/// The form of a configuration. Flat, because serde ignores `deny_unknown_fields` for the unit
-/// variants of a tagged enum.
+/// The form in a configuration. It is flat, because serde ignores `deny_unknown_fields` for the unit variants of a
+/// tagged enum.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -136,13 +136,13 @@ pub enum LossWeightingError {
     /// The kind needs a gamma.
     #[error("loss weighting `{kind}` needs `gamma` (the usual value is 5.0)")]
     MissingGamma {
-        /// The kind asked for.
+        /// The requested kind.
         kind: &'static str,
     },
     /// The kind has no gamma.
     #[error("`gamma` does not belong to loss weighting `{kind}`: remove it")]
     ForeignGamma {
-        /// The kind asked for.
+        /// The requested kind.
         kind: &'static str,
     },
     /// Gamma is not a positive number.
@@ -213,7 +213,7 @@ mod tests {
         LossWeighting::SoftMinSnrGamma { gamma: 5.0 },
     ];
 
-    /// The weight on x0-MSE as its paper writes it.
+    /// The weight on x0-MSE in its paper's form.
     fn by_definition(weighting: LossWeighting, snr: f64) -> f64 {
         match weighting {
             LossWeighting::X0 => 1.0,
@@ -238,7 +238,7 @@ mod tests {
                     (PredictionType::Epsilon, on_x0 * sigma2 / alpha2),
                 ] {
                     let weight = weighting.output_weight(kind, level);
-                    // A handful of roundings.
+                    // A few roundings.
                     assert!((weight / expected - 1.0).abs() < 1e-14, "{weighting:?} {kind}");
                 }
             }

@@ -2,10 +2,11 @@
 //!
 //! `cargo run -p halfstep-data --example batches`
 
-use halfstep_data::{DataConfig, DataError, EpochOrder, Pick, Progress, Purpose, noise};
+use halfstep_core::rng::{EpochOrder, Purpose, noise};
+use halfstep_data::{DataConfig, DataError, Pick};
 
 fn main() -> Result<(), DataError> {
-    let digits = DataConfig::Digits {}.load(Progress::Hidden)?;
+    let digits = DataConfig::Digits {}.load()?;
     let [c, h, w] = digits.shape();
     println!("{}: {} images of {c}x{h}x{w}", digits.name(), digits.len());
 

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::folder::is_hidden;
+use crate::folder::{self, is_hidden};
 use crate::paths::within;
-use crate::published::{cifar, digits, mnist};
-use crate::{CIFAR10, DataError, Dataset, FASHION_MNIST, MNIST, Progress, folder};
+use crate::progress::{LoadProgress, silent};
+use crate::published::{CIFAR10, FASHION_MNIST, MNIST, cifar, digits, mnist};
+use crate::source::Outline;
+use crate::split::Split;
+use crate::{DataError, Dataset};
 
 /// Which images to train on: the `[data]` section.
 ///
@@ -27,7 +30,7 @@ pub enum DataConfig {
     Digits {},
     /// CIFAR-10: 32x32 RGB photographs of ten classes.
     Cifar10 {
-        /// The folder with the six official `.bin` files; they are fetched into it if missing.
+        /// The folder with the six official `.bin` files. Missing ones are fetched into it.
         #[serde(default = "cifar10_dir")]
         dir: PathBuf,
         /// 50000 images for training or 10000 for testing.
@@ -36,7 +39,7 @@ pub enum DataConfig {
     },
     /// MNIST: handwritten digits of 28x28 grey pixels.
     Mnist {
-        /// The folder with the four idx files, gzipped or not; they are fetched into it if missing.
+        /// The folder with the four idx files, gzipped or not. Missing ones are fetched into it.
         #[serde(default = "mnist_dir")]
         dir: PathBuf,
         /// 60000 images for training or 10000 for testing.
@@ -45,7 +48,7 @@ pub enum DataConfig {
     },
     /// Fashion-MNIST: pieces of clothing of 28x28 grey pixels.
     FashionMnist {
-        /// The folder with the four idx files, gzipped or not; they are fetched into it if missing.
+        /// The folder with the four idx files, gzipped or not. Missing ones are fetched into it.
         #[serde(default = "fashion_mnist_dir")]
         dir: PathBuf,
         /// 60000 images for training or 10000 for testing.
@@ -54,7 +57,7 @@ pub enum DataConfig {
     },
     /// Pictures of any size; see [`read_folder`](crate::read_folder).
     Folder {
-        /// The folder; its sub-folders, if any, are the classes.
+        /// The folder; each of its sub-folders, if any, is a class.
         dir: PathBuf,
         /// Side in pixels of the square that every picture is cropped and resized to.
         size: usize,
@@ -64,48 +67,12 @@ pub enum DataConfig {
     },
 }
 
-/// The outside of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outline {
-    /// C, H, W.
-    pub shape: [usize; 3],
-    /// Number of images.
-    pub len: usize,
-    /// Number of classes, if there are any.
-    pub num_classes: Option<usize>,
-    /// Their names, in the order of their numbers; empty if there are none.
-    pub class_names: Vec<String>,
-    /// Whether a mirrored image could belong to it.
-    pub allows_flip: bool,
-}
-
-/// The part of a published dataset.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// The images to learn from.
-    #[default]
-    Train,
-    /// The images held back.
-    Test,
-}
-
-impl Split {
-    /// As in a configuration file: `train` or `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Test => "test",
-        }
-    }
-}
-
 impl DataConfig {
-    /// Those with a name of their own: all but folders of pictures.
+    /// The datasets with a name of their own: all but folders of pictures.
     pub const NAMES: [&str; 4] = ["digits", "mnist", "fashion_mnist", "cifar10"];
 
-    /// The training images of the dataset called `name` at their usual place; `None` unless it is one of
-    /// [`NAMES`](Self::NAMES).
+    /// The training images of the dataset called `name` in their usual folder; `None` unless the name is one
+    /// of [`NAMES`](Self::NAMES).
     pub fn named(name: &str) -> Option<Self> {
         let split = Split::Train;
         match name {
@@ -117,7 +84,7 @@ impl DataConfig {
         }
     }
 
-    /// The same of another split; `None` for a dataset that has none.
+    /// Another split of the same dataset; `None` for a dataset without splits.
     #[must_use]
     pub fn of_split(mut self, of: Split) -> Option<Self> {
         match &mut self {
@@ -129,7 +96,7 @@ impl DataConfig {
         Some(self)
     }
 
-    /// The split, if it has any.
+    /// The split, if the dataset has any.
     pub fn split(&self) -> Option<Split> {
         match self {
             Self::Cifar10 { split, .. }
@@ -139,7 +106,7 @@ impl DataConfig {
         }
     }
 
-    /// The folder that it lies in, if any.
+    /// The folder that the images lie in, if any.
     pub fn dir(&self) -> Option<&Path> {
         match self {
             Self::Digits {} => None,
@@ -150,7 +117,7 @@ impl DataConfig {
         }
     }
 
-    /// The same in another folder, for a dataset that lies in one.
+    /// The same dataset in another folder; a dataset without a folder stays as it is.
     #[must_use]
     pub fn in_dir(mut self, place: &Path) -> Self {
         match &mut self {
@@ -163,19 +130,27 @@ impl DataConfig {
         self
     }
 
-    /// The folder of pictures that would include `path` when it is read next; `None` for a path that lies
-    /// elsewhere or has a name that begins with a dot.
+    /// The folder of pictures whose next reading would include `path`; `None` for a path that lies elsewhere or
+    /// has a part that begins with a dot.
     pub fn would_see(&self, path: &Path) -> Option<&Path> {
         let Self::Folder { dir, .. } = self else { return None };
         let way = within(path, dir)?;
         (!way.iter().any(is_hidden)).then_some(dir)
     }
 
-    /// Reads the images into memory, fetching a published dataset first if it is not on disk.
+    /// Reads the images into memory. Fetches a published dataset that is not on disk.
     ///
     /// # Errors
-    /// A [`DataError`] that names the file or the setting and what to do.
-    pub fn load(&self, progress: Progress) -> Result<Dataset, DataError> {
+    /// A [`DataError`] that names the file or the setting and the remedy.
+    pub fn load(&self) -> Result<Dataset, DataError> {
+        self.load_with(&mut silent)
+    }
+
+    /// As [`load`](Self::load); `progress` hears how far reading and fetching are.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(&self, progress: &mut LoadProgress<'_>) -> Result<Dataset, DataError> {
         match self {
             Self::Digits {} => digits::load(),
             Self::Cifar10 { dir, split } => {
@@ -199,7 +174,7 @@ impl DataConfig {
         }
     }
 
-    /// What is known of the images without reading them; `None` for a folder of pictures.
+    /// The outline of the images without reading them; `None` for a folder of pictures.
     pub fn outline(&self) -> Option<Outline> {
         let digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
         let (shape, [train, test], allows_flip, classes) = match self {
@@ -219,7 +194,7 @@ impl DataConfig {
         })
     }
 
-    /// One line for people: what the images are and where they lie.
+    /// One line for people: the images, and the folder that they lie in.
     pub fn describe(&self) -> String {
         match self {
             Self::Digits {} => "UCI digits, 8x8 grey, embedded".into(),
@@ -349,9 +324,9 @@ mod tests {
     #[test]
     fn digits_and_folders_load_without_a_network() {
         let digits = DataConfig::Digits {};
-        assert_eq!(digits.load(Progress::Hidden).unwrap().outline(), digits.outline().unwrap());
+        assert_eq!(digits.load().unwrap().outline(), digits.outline().unwrap());
         let folder = DataConfig::Folder { dir: "not here".into(), size: 8, channels: 3 };
-        let message = folder.load(Progress::Hidden).unwrap_err().to_string();
+        let message = folder.load().unwrap_err().to_string();
         let current = std::env::current_dir().unwrap().display().to_string();
         let expected = format!("data.dir: there is no folder not here (relative to {current})");
         assert_eq!(message, expected);

@@ -1,24 +1,25 @@
-//! What can be wrong with data, said so that the reader knows which file it is and what to do.
+//! Errors of data. Each message names the file and the remedy.
 
 use std::path::PathBuf;
 
 use crate::paths::relative_to;
+use crate::published::Origin;
 
 /// An error in reading, verifying or fetching data.
 ///
-/// The message names the file, folder or setting and what to do about it; an underlying error is
-/// the [`source`](std::error::Error::source), not a part of the message.
+/// The message names the file, folder or setting and the remedy. An underlying error is the
+/// [`source`](std::error::Error::source) and no part of the message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The operating system refused.
+    /// The operating system refused an operation.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was being done: "read", "create", ...
+        /// The operation, such as "read" or "create".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The refusal.
+        /// The system's error.
         source: std::io::Error,
     },
 
@@ -33,14 +34,14 @@ pub enum DataError {
         dir: PathBuf,
     },
 
-    /// A file does not hold what its format asks for.
+    /// The content of a file or folder breaks its format.
     #[error("{}: {problem}; {remedy}", path.display())]
     Malformed {
         /// The file or folder.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
-        /// What to do about it.
+        /// How to mend it.
         remedy: &'static str,
     },
 
@@ -49,13 +50,13 @@ pub enum DataError {
     Picture {
         /// The picture.
         path: PathBuf,
-        /// What the decoder says.
+        /// The decoder's error.
         source: image::ImageError,
     },
 
     /// A file of a published dataset is not the published one.
     #[error(
-        "{}: not the published file: its sha256 is {found}, expected {expected}; delete it, and it is fetched again (or run {script})",
+        "{}: not the published file: its sha256 is {found}, expected {expected}; delete it, and it is fetched again",
         path.display()
     )]
     WrongHash {
@@ -65,20 +66,20 @@ pub enum DataError {
         expected: &'static str,
         /// The file's own.
         found: String,
-        /// The script that fetches the dataset.
-        script: &'static str,
+        /// The name of the [`Release`](crate::Release).
+        release: &'static str,
     },
 
-    /// A download that failed, was cut, or brought something else.
+    /// A download that failed, was cut off, or brought something else.
     #[error("download of {url} failed: {problem}")]
     Download {
-        /// What was asked for.
+        /// The address.
         url: String,
-        /// What came instead.
+        /// What went wrong.
         problem: String,
     },
 
-    /// Two processes fetch into one folder.
+    /// Another process fetches into the same folder.
     #[error(
         "{} is being filled by another process; wait until it is done, then run this again",
         dir.display()
@@ -88,20 +89,33 @@ pub enum DataError {
         dir: PathBuf,
     },
 
-    /// A published dataset is not on disk and could not be fetched.
-    #[error(
-        "{title} is not in {}{} (missing: {}) and could not be fetched; put the files there, or run {script} {}",
-        dir.display(), relative_to(dir), missing.join(", "), dir.display()
-    )]
-    Unavailable {
+    /// A published dataset has no such origin.
+    #[error("{title} cannot be fetched from {origin}, only from {}", listed(known))]
+    NoOrigin {
         /// The dataset.
         title: &'static str,
-        /// The folder where it is looked for.
+        /// The origin asked for.
+        origin: Origin,
+        /// The origins it has.
+        known: Vec<Origin>,
+    },
+
+    /// A published dataset is not on disk, and the official server did not help.
+    #[error(
+        "{title} is not in {}{} (missing: {}) and could not be fetched; put the files there{}",
+        dir.display(), relative_to(dir), missing.join(", "), other_origins(others)
+    )]
+    Unavailable {
+        /// The name of the [`Release`](crate::Release).
+        release: &'static str,
+        /// The dataset.
+        title: &'static str,
+        /// The folder that was searched.
         dir: PathBuf,
         /// The files that are not there.
         missing: Vec<String>,
-        /// The script that fetches it, with other sources to choose from.
-        script: &'static str,
+        /// Other origins that it can be fetched from.
+        others: Vec<Origin>,
         /// Why fetching failed.
         source: Box<DataError>,
     },
@@ -115,12 +129,12 @@ pub enum DataError {
         problem: String,
     },
 
-    /// A value of the `[data]` section that cannot be.
+    /// An impossible value in the `[data]` section.
     #[error("data.{field}: {problem}")]
     Config {
         /// The key.
         field: &'static str,
-        /// What is wrong and what it can be.
+        /// What is wrong, and the values that are right.
         problem: String,
     },
 }
@@ -145,5 +159,16 @@ impl DataError {
         remedy: &'static str,
     ) -> Self {
         Self::Malformed { path: path.into(), problem: problem.into(), remedy }
+    }
+}
+
+fn listed(origins: &[Origin]) -> String {
+    origins.iter().map(|origin| origin.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn other_origins(origins: &[Origin]) -> String {
+    match origins {
+        [] => String::new(),
+        origins => format!(", or fetch them from another origin ({})", listed(origins)),
     }
 }

@@ -1,15 +1,10 @@
-//! Datasets for halfstep, in host memory: reading them, fetching and verifying them, drawing from them.
-//!
-//! A [`DataConfig`] says which images; [`DataConfig::load`] reads them into a [`Dataset`] of bytes;
-//! [`Dataset::batch`] turns the picked ones into `[B, C, H, W]` floats in `[-1, 1]`.
-//! Which image comes when is [`EpochOrder`]'s to say, and every random number of halfstep comes
-//! from a [`Stream`]: both are pure functions of a seed and a position, so a run that resumes
-//! needs no state but the position.
+//! Images to train on, in host memory: reading them, fetching and verifying them, taking batches.
 //!
 //! ```
-//! use halfstep_data::{DataConfig, EpochOrder, Pick, Progress};
+//! use halfstep_core::rng::EpochOrder;
+//! use halfstep_data::{DataConfig, Pick};
 //!
-//! let digits = DataConfig::Digits {}.load(Progress::Hidden)?;
+//! let digits = DataConfig::Digits {}.load()?;
 //! let mut order = EpochOrder::new(digits.len(), 7);
 //! let picks: Vec<Pick> = (0..16).map(|position| Pick::new(order.index(position))).collect();
 //! let batch = digits.batch(&picks);
@@ -17,9 +12,24 @@
 //! # Ok::<(), halfstep_data::DataError>(())
 //! ```
 //!
-//! **Invariant.** Nothing here depends on a device or on a tensor library, nothing panics on what a
-//! file or a server holds, and no file is read into more memory than its real content takes.
+//! A [`DataConfig`] names a dataset; [`DataConfig::load`] fetches it if need be and reads it into a
+//! [`Dataset`] of bytes. A [`Dataset`] is one [`ImageSource`]; write another to train on images of your own.
+//! [`ImageSource::batch`] turns the picked images into `[B, C, H, W]` floats in `[-1, 1]`.
+//!
+//! | module | content |
+//! |---|---|
+//! | `source` | [`ImageSource`] with [`Pick`], [`Batch`], [`Nearest`] and [`Outline`] |
+//! | `dataset` | [`Dataset`]: bytes, labels, class names, identity |
+//! | `config` | [`DataConfig`]: the `[data]` section of a configuration file |
+//! | `published` | [`Release`]s ([`CIFAR10`], [`MNIST`], [`FASHION_MNIST`], the embedded digits): formats, [`fetch_from`] |
+//! | `folder`, `picture` | folders of pictures: [`read_folder`], [`find_pictures`], [`read_picture`] |
+//! | `paths` | paths as people write them: [`expand_home`], [`relative_to`] |
+//! | [`cli`] | the command `data`: flags, progress bars, printing |
+//!
+//! **Invariant.** Nothing here depends on a device. Nothing panics on the content of a file or a response of
+//! a server. No file is read into more memory than its real content takes.
 
+pub mod cli;
 mod config;
 mod dataset;
 mod error;
@@ -32,17 +42,21 @@ mod paths;
 mod picture;
 mod progress;
 mod published;
+mod source;
+mod split;
 #[cfg(test)]
 mod testing;
 
-pub use config::{DataConfig, Outline, Split};
-pub use dataset::{Batch, Dataset, Nearest, Pick, list_classes};
+pub use config::DataConfig;
+pub use dataset::{Dataset, list_classes};
 pub use error::DataError;
 pub use folder::{PassedOver, PictureFiles, find_pictures, read_folder};
 pub use paths::{HomeError, expand_home, in_one_case, relative_to, resolved};
 pub use picture::{Colour, picture_sides, read_picture, read_square};
-pub use progress::Progress;
-pub use published::{CIFAR10, FASHION_MNIST, MNIST, Packing, PublishedFile, Release, fetch};
-
-// These live in `halfstep_core::rng` and are re-exported while callers move there.
-pub use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};
+pub use progress::{LoadEvent, LoadProgress, silent};
+pub use published::{
+    CIFAR10, FASHION_MNIST, FetchReport, FilePacking, MNIST, Origin, ParseOriginError,
+    PublishedFile, RELEASES, Release, ReleaseSource, fetch_at, fetch_from,
+};
+pub use source::{Batch, ImageSource, Nearest, Outline, Pick};
+pub use split::Split;

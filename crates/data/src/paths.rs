@@ -1,4 +1,4 @@
-//! Paths as people write them: `~`, and what a relative one is relative to.
+//! Paths as people write them: `~`, and relative paths.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HomeError {
-    /// Somebody else's home folder, or a name that begins with `~`.
+    /// Another user's home folder, or a name that begins with `~`.
     #[error(
         "{}: only ~ and ~/... are known, your own home folder; write the whole path, or ./{} for a name that \
          begins with ~",
@@ -25,10 +25,10 @@ pub enum HomeError {
     },
 }
 
-/// The path with `~` at its front replaced by the user's home folder. A shell does this at the front of
-/// a word only: in `--out=~/x`, and in a configuration file, the `~` is left for the program.
+/// Replaces a leading `~` by the user's home folder. A shell does this only at the front of a word: inside one,
+/// and in a configuration file, the `~` reaches the program.
 ///
-/// Any other path, `./~` too, is returned as it is.
+/// Any other path, such as `./~`, stays as it is.
 ///
 /// # Errors
 /// [`HomeError`] for `~name`, and where there is no home folder.
@@ -52,7 +52,7 @@ fn expand(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, HomeError> {
     }
 }
 
-/// ` (relative to /current/folder)` for a relative path, to be said after it; nothing for others.
+/// ` (relative to /current/folder)` to print after a relative path; nothing for an absolute one.
 pub fn relative_to(path: &Path) -> String {
     match std::env::current_dir() {
         Ok(current) if path.is_relative() => format!(" (relative to {})", current.display()),
@@ -60,17 +60,17 @@ pub fn relative_to(path: &Path) -> String {
     }
 }
 
-/// The way from `folder` to `path` if that lies in it or is it; links are followed as far as there is
-/// anything. Neither needs to exist.
+/// The way from `folder` to `path`, if `path` lies in it or is it. Links are followed in the part of the paths
+/// that exists; neither needs to exist.
 pub(crate) fn within(path: &Path, folder: &Path) -> Option<PathBuf> {
     let [path, folder] = [path, folder].map(|path| in_one_case(resolved(path)));
     path.strip_prefix(folder).ok().map(Path::to_path_buf)
 }
 
-/// Whether two names that differ by their case alone are one on this system.
+/// Whether this system treats names that differ only in case as one.
 const IGNORES_CASE: bool = cfg!(any(windows, target_os = "macos"));
 
-/// The path as it compares with others: in lower case where names that differ by their case alone are one.
+/// The path in the form to compare: in lower case on systems that ignore case.
 pub fn in_one_case(path: PathBuf) -> PathBuf {
     match IGNORES_CASE {
         true => path.to_string_lossy().to_lowercase().into(),
@@ -78,8 +78,8 @@ pub fn in_one_case(path: PathBuf) -> PathBuf {
     }
 }
 
-/// The absolute path without links and `..`: of its front by the system, of what is not there yet by its
-/// words.
+/// The absolute path without links and `..`. The system resolves the part that exists; the rest is resolved by
+/// its words.
 pub fn resolved(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let there =
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_known_is_refused_by_name() {
+    fn unknown_homes_are_refused_by_name() {
         let message = at_home("~bob/x").unwrap_err().to_string();
         assert!(message.contains("~bob/x: only ~") && message.contains("./~bob/x"), "{message}");
         for home in [None, Some(PathBuf::new())] {

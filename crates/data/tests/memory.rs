@@ -1,5 +1,5 @@
-//! Bad files take no more memory than good ones. The only test of its program, for it measures the
-//! memory of all of it.
+//! Bad files take no more memory than good ones. This is the only test of its program, because it measures
+//! the memory of the whole program.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, File};
@@ -8,20 +8,21 @@ use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
 use halfstep_data::{
-    DataConfig, Packing, Progress, PublishedFile, Release, Split, fetch, read_folder,
+    DataConfig, FilePacking, Origin, PublishedFile, Release, ReleaseSource, Split, fetch_from,
+    read_folder, silent,
 };
 
-/// What the bombs unpack to, or claim.
+/// The size that the bombs unpack to or claim.
 const HUGE: u64 = 512 << 20;
 
-/// The most memory that this program has had at once, in bytes.
+/// The most memory that this program has had so far, in bytes.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
-/// Makes sure that `what` raises the peak by no more than `allowed`.
+/// Checks that `what` raises the peak by at most `allowed`.
 #[track_caller]
 fn takes_at_most<T>(allowed: u64, what: impl FnOnce() -> T) -> T {
     let before = peak();
@@ -56,19 +57,22 @@ fn gzip_bomb(dir: &Path) {
     }
     bomb(&dir.join("train-images-idx3-ubyte.gz"), b"", b"");
     let config = DataConfig::Mnist { dir: dir.to_owned(), split: Split::Train };
-    let error = takes_at_most(3 * (45 << 20), || config.load(Progress::Hidden).unwrap_err());
+    let error = takes_at_most(3 * (45 << 20), || config.load().unwrap_err());
     assert!(error.to_string().contains("is longer than"), "{error}");
 }
 
-/// The archive is whole already, so nobody is asked for it; the file in it comes after an extension
-/// header with a name as long as the bomb.
+/// The archive is there already, so no server is asked for it. The file in it follows an extension header
+/// with a name as long as the bomb.
 fn long_name_in_a_tar(dir: &Path) {
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     static RELEASE: Release = Release {
+        name: "tiny",
         title: "Tiny",
-        script: "none",
-        base_url: "http://127.0.0.1:1",
-        packing: Packing::Archive("all.tar.gz"),
+        sources: &[ReleaseSource {
+            origin: Origin::Official,
+            base_url: "http://127.0.0.1:1",
+            packing: FilePacking::Archive("all.tar.gz"),
+        }],
         files: &[PublishedFile { name: "empty", bytes: 0, sha256: EMPTY }],
     };
     let header = |kind, name, size| {
@@ -83,7 +87,7 @@ fn long_name_in_a_tar(dir: &Path) {
     let file = header(tar::EntryType::Regular, "empty", 0);
     fs::create_dir_all(dir.join(".fetch")).unwrap();
     bomb(&dir.join(".fetch/all.tar.gz"), long.as_bytes(), file.as_bytes());
-    takes_at_most(8 << 20, || fetch(&RELEASE, dir, RELEASE.base_url, Progress::Hidden)).unwrap();
+    takes_at_most(8 << 20, || fetch_from(&RELEASE, Origin::Official, dir, &mut silent)).unwrap();
     assert!(dir.join("empty").exists());
 }
 
@@ -96,7 +100,7 @@ fn large_claims(dir: &Path) {
     let data = b"\0\0\0\0IDAT\x35\xaf\x06\x1e";
     let png = [b"\x89PNG\r\n\x1a\n", &header[..], &crc.sum().to_be_bytes(), data].concat();
     fs::write(dir.join("a.png"), png).unwrap();
-    let read = || read_folder(dir, 64, 3, Progress::Hidden).unwrap_err();
+    let read = || read_folder(dir, 64, 3, &mut silent).unwrap_err();
     let error = takes_at_most(8 << 20, read);
     assert!(error.to_string().contains("claims 10000x10000 pixels"), "{error}");
 }

@@ -1,21 +1,21 @@
-//! The published datasets as they are on disk. Ignored by default, for they must be fetched first:
-//! `scripts/fetch_cifar10.sh` and its siblings, then
-//! `cargo test -p halfstep-data --test published -- --ignored`.
-//! `HALFSTEP_DATA` names the folder they are in, if it is not `data` in the repository.
+//! The published datasets on disk. These tests are ignored by default, because the datasets must be there:
+//! `halfstep data fetch NAME` fetches each, then
+//! `cargo test -p halfstep-data --test published -- --ignored` runs the tests.
+//! `HALFSTEP_DATA` names the folder that they are in, if it is not `data` in the repository.
 
 use std::path::{Path, PathBuf};
 
-use halfstep_data::{DataConfig, Dataset, Progress, Split};
+use halfstep_data::{DataConfig, Dataset, Split};
 
 fn dir(name: &str) -> PathBuf {
     let base = std::env::var_os("HALFSTEP_DATA").map(PathBuf::from);
     base.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data")).join(name)
 }
 
-/// Loads a dataset and holds it against its hash, computed by an independent script in Python.
+/// Loads a dataset and compares its hash with that of an independent script in Python.
 #[track_caller]
 fn load(config: DataConfig, images: usize, sha256: &str) -> Dataset {
-    let data = config.load(Progress::Hidden).unwrap();
+    let data = config.load().unwrap();
     assert_eq!(data.len(), images);
     let mut counts = [0; 10];
     for &label in data.labels().unwrap() {

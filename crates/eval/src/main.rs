@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    halfstep_sample::run_program(halfstep_eval::cli::run, |_| ExitCode::FAILURE)
+    halfstep_terminal::run_program(halfstep_eval::cli::run, |_| ExitCode::FAILURE)
 }

@@ -6,7 +6,7 @@ use halfstep::prelude::*;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: distil FOLDER")?;
-    let digits = DataConfig::Digits {}.load(Progress::Hidden)?;
+    let digits = DataConfig::Digits {}.load()?;
 
     // A minute's work; `configs/digits.toml` trains longer.
     let config = TrainConfig {

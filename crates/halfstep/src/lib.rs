@@ -15,11 +15,9 @@
 //! Drawing takes ten lines:
 //!
 //! ```no_run
-//! use std::path::Path;
-//!
 //! use halfstep::prelude::*;
 //!
-//! let model = ModelFolder::load(Path::new("runs/digits/teacher"), &Device::flex())?;
+//! let model = ModelFolder::load("runs/digits/teacher", &Device::flex())?;
 //! let images = model
 //!     .sampler(DpmMultistep::new(2))
 //!     .steps(10)

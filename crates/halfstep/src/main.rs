@@ -32,13 +32,16 @@ enum Command {
         #[arg(value_name = "DIR", value_parser = path_arg())]
         run: PathBuf,
     },
+    /// List and fetch datasets
+    Data(halfstep::data::cli::DataArgs),
 }
 
 const EXAMPLES: &str = "Examples:
   halfstep train digits
   halfstep sample --model runs/digits/students/0004 --out grid.png
   halfstep eval --sweep runs/digits
-  halfstep report runs/digits";
+  halfstep report runs/digits
+  halfstep data fetch cifar10";
 
 fn main() -> ExitCode {
     halfstep_terminal::run_program(run, failed)
@@ -49,6 +52,10 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Train(args)) => halfstep::train::cli::run(args),
         Some(Command::Sample(args)) => halfstep::sample::cli::run(args),
         Some(Command::Eval(args)) => halfstep::eval::cli::run(args),
+        Some(Command::Data(args)) => {
+            halfstep::data::cli::run(args, &[&halfstep::eval::INCEPTION])?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Report { run }) => {
             answer!("{}", halfstep::report::write_report(run)?.display());
             Ok(ExitCode::SUCCESS)

@@ -48,7 +48,6 @@
 
 mod class_input;
 mod denoiser;
-mod device;
 mod dropout;
 mod error;
 mod network;
@@ -58,14 +57,14 @@ mod unet;
 
 pub use class_input::{ClassInput, LabelError};
 pub use denoiser::NetworkDenoiser;
-pub use device::{
-    DeviceBackend, DeviceChoice, DeviceError, ListedDevice, Precision, PrecisionError,
-    SelectedDevice, device_problem, list_devices,
-};
 pub use dropout::DropoutMasks;
 pub use error::ModelError;
 pub use halfstep_files::{
     read_text, recover_folder, verify_checksums, write_atomically, write_checksums,
+};
+pub use halfstep_ops::device::{
+    DeviceBackend, DeviceChoice, DeviceError, ListedDevice, Precision, PrecisionError,
+    SelectedDevice, device_problem, list_devices,
 };
 pub use network::Network;
 pub use params::{flat_grads, flat_params, param_names, with_flat_params};

@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::class_input::ClassInput;
-use crate::device::Precision;
 use crate::dropout::DropoutMasks;
+use halfstep_ops::device::Precision;
 
 /// What training, distillation and drawing need of a network. Implement it for a Burn module of your own;
 /// [`UNet`](crate::UNet) is the one that comes with this crate.

@@ -132,7 +132,7 @@ impl ModuleMapper for Replace {
     }
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests {
     use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
     use burn::tensor::Device;

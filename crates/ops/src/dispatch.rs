@@ -1,9 +1,9 @@
 //! The way from a public function to the kernels of its tensors' backend.
 //!
 //! A tensor's backend is known only at run time. [`Operations`] lists what can be called on such
-//! tensors; Burn's `backend_extension` generates the choice of the backend. A plain backend runs the
-//! forward pass of its own kernels ([`Kernels`]); autodiff runs the same kernels and records their
-//! derivative ([`track`]).
+//! tensors; Burn's `backend_extension` generates the choice of the backend. A plain backend runs
+//! the forward pass of its own kernels ([`Kernels`]); autodiff runs the same kernels and records
+//! their derivative ([`track`]).
 //!
 //! The backends are listed here, and once more for the optimiser's operations, which have no
 //! derivative (`optimizer/kernels.rs`).

@@ -21,31 +21,34 @@
 //! ```
 //!
 //! - [`conv2d`] is [`burn::tensor::module::conv2d`].
-//! - [`group_norm`] is [`burn::nn::GroupNorm`]. [`group_norm_silu`] and [`shifted_group_norm_silu`] fuse it
-//!   with what surrounds it in a residual block.
+//! - [`group_norm`] is [`burn::nn::GroupNorm`]. [`group_norm_silu`] and [`shifted_group_norm_silu`]
+//!   fuse it with what surrounds it in a residual block.
 //! - [`attention()`] is [`burn::tensor::module::attention`] between the pixels of an image.
-//! - [`adamw`], [`moving_average`] and [`sum_of_squares`] are an optimiser's work on each parameter.
+//! - [`adamw`], [`moving_average`] and [`sum_of_squares`] are an optimiser's work on each
+//!   parameter.
 //!
 //! Programs call [`keep_freed_memory()`] first.
 //!
 //! # Backends
 //!
-//! The `flex` CPU backend runs kernels of this crate for every operation. GPUs run them for convolution
-//! and normalisation. With `autotune` a GPU's convolution is Burn's, which chooses by measuring; with
-//! `fusion` all is Burn's. Elsewhere this crate composes Burn's operations. Each operation has a folder
-//! with one file or folder for each of these: `flex`, `cube` and `composed.rs`. Its `kernels.rs` is what a
-//! backend provides, and its `autodiff.rs` makes that differentiable; `dispatch.rs` chooses the backend.
+//! The `flex` CPU backend runs kernels of this crate for every operation. GPUs run them for
+//! convolution and normalisation. With `autotune` a GPU's convolution is Burn's, which chooses by
+//! measuring; with `fusion` all is Burn's. Elsewhere this crate composes Burn's operations. Each
+//! operation has a folder with one file or folder for each of these: `flex`, `cube` and
+//! `composed.rs`. Its `kernels.rs` is what a backend provides, and its `autodiff.rs` makes that
+//! differentiable; `dispatch.rs` chooses the backend.
 //!
 //! # Precision
 //!
-//! 16-bit inputs are multiplied in 16 bits. Sums outside of products (statistics, softmax, gradients of
-//! biases) are f32 and rounded once. On a GPU a convolution's bias is added to the rounded result.
+//! 16-bit inputs are multiplied in 16 bits. Sums outside of products (statistics, softmax,
+//! gradients of biases) are f32 and rounded once. On a GPU a convolution's bias is added to the
+//! rounded result.
 //!
 //! # Architecture invariant
 //!
-//! A result depends only on the inputs and on the processor's instruction set. The number of threads,
-//! their scheduling and the other images of the batch have no influence (on a weight gradient, the order
-//! of the images has one). Training runs therefore repeat bit for bit.
+//! A result depends only on the inputs and on the processor's instruction set. The number of
+//! threads, their scheduling and the other images of the batch have no influence (on a weight
+//! gradient, the order of the images has one). Training runs therefore repeat bit for bit.
 
 // Burn's ndarray backend is deprecated; it stays here as a third opinion for parity.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
@@ -55,6 +58,7 @@ mod autodiff;
 mod conv;
 #[cfg(feature = "flex")]
 mod cpu;
+pub mod device;
 mod dispatch;
 #[cfg(all(any(feature = "wgpu", feature = "cuda", feature = "rocm"), not(feature = "fusion")))]
 mod gpu;

@@ -9,10 +9,10 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{
     NoiseLevel, Prediction, PredictionType, ScheduleConfig, ScheduleName, TimePoint,
 };
-use halfstep_data::{Purpose, noise};
 use halfstep_sample::{
     AnalyticStatistics, GridKind, GridLayout, SamplerKind, SamplerOptions, draw_with,
 };

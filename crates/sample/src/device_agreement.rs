@@ -1,7 +1,7 @@
 //! Whether a device computes what the CPU computes.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use halfstep_data::{Purpose, noise};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::{
     ClassInput, DeviceBackend, ModelFolder, SelectedDevice, UNet, flat_params, with_flat_params,
 };

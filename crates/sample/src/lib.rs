@@ -6,7 +6,7 @@
 //! ```
 //! use burn::tensor::{Device, Tensor, TensorData};
 //! use halfstep_core::{GaussianOracle, ScheduleConfig, ScheduleName, TimestepSpacing};
-//! use halfstep_data::{Purpose, noise};
+//! use halfstep_core::rng::{Purpose, noise};
 //! use halfstep_sample::{DpmMultistep, draw_with, sampling_grid};
 //!
 //! // Images of 8x8 pixels, each normal with mean 0.5 and variance 0.04.
@@ -89,17 +89,3 @@ pub use output::{kept, picture};
 pub use plan::{PlanError, Planner, SamplingPlan, SamplingRequest};
 pub use registry::SamplerKind;
 pub use sampler::{Family, GridRule, Jump, Sampler, StepInfo, Trajectory, draw_with, walk};
-
-// Names of before, for callers that are not moved yet.
-pub use cli::{
-    check_drawing, load_dataset, load_noted, open_model, open_model_checked, say_passed_over,
-    say_unchecked,
-};
-pub use draw::RESULTS_VERSION as MAKING;
-pub use halfstep_core::{caught, counted, nearest_name, note_panics};
-pub use halfstep_files::check_room;
-pub use halfstep_terminal::{
-    ProgressLine as Watch, StopSignal as StopFlag, answer, bar_style, device_arg, name_or_path_arg,
-    path_arg, run_program, say, select_device, to_stderr, to_stdout,
-};
-pub use methods::SamplerOption as Takes;

@@ -23,6 +23,9 @@ pub fn run_program<A: Parser>(
         Ok(code) => code,
         Err(error) => {
             crate::say!("error: {error:#}");
+            if let Some(advice) = halfstep_data::cli::advice(error.as_ref()) {
+                crate::say!("{advice}");
+            }
             failed(&args)
         }
     }

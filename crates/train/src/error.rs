@@ -81,7 +81,7 @@ pub enum TrainError {
         step: u64,
         /// The last step whose state was saved; 0 if there is none.
         saved: u64,
-        /// Steps skipped in a row; 0 if the run does not skip steps.
+        /// Steps skipped in a row before the run gave up; 0 if this step was not skipped.
         skipped: u64,
         /// The images of the step, as positions in the dataset counted from 0.
         images: Vec<usize>,
@@ -130,7 +130,8 @@ pub enum TrainError {
         /// The cause.
         source: Box<TrainError>,
     },
-    /// The device computes other numbers than the CPU. The text is [`DeviceCheck::conclusion`](crate::DeviceCheck::conclusion).
+    /// The device computes other numbers than the CPU. The text is
+    /// [`DeviceCheck::conclusion`](crate::DeviceCheck::conclusion).
     #[error("{0}\nTraining was not started")]
     Disagrees(String),
     /// The device must be compared with the CPU first, but this build has no CPU backend.
@@ -156,7 +157,7 @@ fn diverged(skipped: u64) -> String {
 fn advice(skipped: u64) -> &'static str {
     match skipped {
         0 => {
-            "To skip such steps, continue with non_finite = \"skip\". To change learning_rate or grad_clip, start a \
+            "To skip such steps, continue with non_finite = \"skip\". To use a lower learning_rate or grad_clip, start a \
              new run in another run folder"
         }
         _ => {

@@ -10,8 +10,8 @@ use crate::{Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint};
 /// `x0 ~ N(mean, diag(var))`. Everything about its diffusion is a formula in `v_j = alpha^2 var_j +
 /// sigma^2`, the variance of z.
 ///
-/// On the host a point is a slice of d values; as a [`Denoiser`] it takes `[B, C, H, W]` with `C H
-/// W = d`, and answers with v.
+/// On the host a point is a slice of d values. As a [`Denoiser`] it takes `[B, C, H, W]` with `C H W = d` and predicts
+/// v.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GaussianOracle {
     mean: Vec<f64>,
@@ -124,8 +124,7 @@ impl GaussianOracle {
 impl Denoiser for GaussianOracle {
     /// # Panics
     ///
-    /// If `C H W` is not the number of dimensions: that is a mistake in the program, not in its
-    /// input.
+    /// If `C H W` is not the number of dimensions.
     fn predict(&self, z: Tensor<4>, at: &[TimePoint]) -> Prediction {
         let levels: Vec<_> = at.iter().map(|point| point.level).collect();
         let [_, channels, height, width] = z.dims();

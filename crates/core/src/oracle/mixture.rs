@@ -12,9 +12,8 @@ use crate::{Denoiser, NoiseLevel, Prediction, PredictionType, TimePoint};
 /// `x0 ~ sum_k w_k N(mu_k, tau_k^2 I)`. With all `tau_k = 0` it is the exact denoiser of a finite
 /// data set.
 ///
-/// On the host a point is a slice of d values; as a [`Denoiser`] it takes `[B, C, H, W]` with `C H
-/// W = d`, and answers with v. Needs sigma > 0 where a `tau_k` is 0. In the formulas `v_k = alpha^2
-/// tau_k^2 + sigma^2`.
+/// On the host a point is a slice of d values. As a [`Denoiser`] it takes `[B, C, H, W]` with `C H W = d` and predicts
+/// v. It needs sigma > 0 where a `tau_k` is 0. In the formulas `v_k = alpha^2 tau_k^2 + sigma^2`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MixtureOracle {
     log_weights: Vec<f64>,
@@ -98,7 +97,7 @@ impl MixtureOracle {
         v
     }
 
-    /// `tr Cov(x0 | z) / d`: what is still unknown once z is known.
+    /// `tr Cov(x0 | z) / d`: the remaining uncertainty about x0 given z.
     pub fn mean_posterior_var(&self, z: &[f64], level: NoiseLevel) -> f64 {
         let x0 = self.x0_hat(z, level);
         let d = z.len() as f64;
@@ -172,8 +171,7 @@ impl MixtureOracle {
 impl Denoiser for MixtureOracle {
     /// # Panics
     ///
-    /// If `C H W` is not the number of dimensions: that is a mistake in the program, not in its
-    /// input.
+    /// If `C H W` is not the number of dimensions.
     fn predict(&self, z: Tensor<4>, at: &[TimePoint]) -> Prediction {
         let levels: Vec<_> = at.iter().map(|point| point.level).collect();
         let (batch, d) = (z.dims()[0], self.means[0].len());

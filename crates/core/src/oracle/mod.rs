@@ -1,8 +1,7 @@
 //! Exact denoisers: distributions simple enough that the best possible network is a formula.
 //!
-//! They stand in for a UNet wherever a result is to be compared with the truth. Each gives its
-//! formulas on the host, in f64, and is a [`Denoiser`](crate::Denoiser) over tensors of any float
-//! type.
+//! They replace a UNet wherever a result is compared with the truth. Each has its formulas on the host in f64, and is
+//! a [`Denoiser`](crate::Denoiser) over tensors of any float type.
 
 mod gaussian;
 mod mixture;
@@ -10,7 +9,7 @@ mod mixture;
 pub use gaussian::GaussianOracle;
 pub use mixture::MixtureOracle;
 
-/// A distribution that is none.
+/// Parameters that make no distribution.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum OracleError {
     /// No dimensions, or no components.
@@ -19,7 +18,7 @@ pub enum OracleError {
         /// The argument.
         field: &'static str,
     },
-    /// Lists that should be of one length.
+    /// Lists of different lengths.
     #[error("`{field}` has length {found}, expected {expected}")]
     LengthMismatch {
         /// The argument.

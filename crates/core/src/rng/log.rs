@@ -1,4 +1,5 @@
-//! The natural logarithm, the same bits on every platform and in every lane of a vector.
+//! The natural logarithm, the same bits on every platform and in every lane of a vector. `libm`'s branches and its
+//! conversions to integers keep compilers from making vectors of it, so it is written here without them.
 //!
 //! The algorithm and its constants are those of FreeBSD's `e_log.c`, as in the crate `libm`, with
 //! which it agrees to the bit. Of that file:
@@ -24,8 +25,8 @@ const SERIES: [f64; 7] = [
 
 /// `ln x` of a positive, finite `x` that is not subnormal.
 ///
-/// There is no branch in it, nothing but IEEE 754 operations in a fixed order, and no conversion
-/// between numbers and integers, for which many processors have no vector instruction.
+/// It consists of IEEE 754 operations in a fixed order. It has no branch and no conversion between floats and
+/// integers, for which many processors have no vector instruction.
 #[inline(always)]
 pub(crate) fn log(x: f64) -> f64 {
     // x = 2^k m with m in [sqrt(2)/2, sqrt(2)): the exponents of all x in one such range are made
@@ -70,7 +71,7 @@ mod tests {
                 }
             }
         }
-        // And what is between them.
+        // Values between the borders.
         let mut state = 1_u64;
         for _ in 0..2_000_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

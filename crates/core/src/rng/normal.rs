@@ -1,9 +1,9 @@
 //! From random bits to a standard normal, by the inverse of its distribution function.
 //!
-//! One word in, one normal out: no rejection, no spare value to remember, nothing that depends on
-//! what was drawn before. The function is Wichura's PPND16 (M. J. Wichura, "Algorithm AS 241: the
-//! percentage points of the normal distribution", Applied Statistics 37(3), 1988,
-//! <https://doi.org/10.2307/2347330>), good to about 1e-16.
+//! Each normal takes exactly one word, whatever was drawn before. Libraries' normals (`rand_distr`) reject words or
+//! keep a spare value. The function is Wichura's PPND16 (M. J. Wichura, "Algorithm AS 241: the percentage points of
+//! the normal distribution", Applied Statistics 37(3), 1988, <https://doi.org/10.2307/2347330>), accurate to about
+//! 1e-16.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -73,18 +73,17 @@ const FAR_DEN: [f64; 8] = [
     1.0,
 ];
 
-/// The standard normal at the middle of one of 2^52 equally probable cells, the one that the upper
-/// 52 of `bits` number; so never infinite, symmetric, and at most 8.2 in absolute value.
+/// The standard normal at the middle of one of 2^52 equally probable cells, which the upper 52 bits of `bits` number.
+/// It is never infinite, is symmetric, and is at most 8.21 in absolute value.
 pub(crate) fn from_bits(bits: u64) -> f64 {
     quantile(probability(bits))
 }
 
-/// Values made at once: enough for vectors of tails, all in the fastest cache.
+/// Values computed at once: enough for vectors of tails, few enough for the fastest cache.
 pub(crate) const BLOCK: usize = 256;
 
-/// [`from_bits`] of each word of a block, the same to the bit: the centre, which is 85 % of all
-/// values, for the whole block; then the tails, brought together. What is done to a value is the same
-/// function; only many are done at once, with the widest vectors that the processor has.
+/// [`from_bits`] of each word of a block, the same to the bit, with the widest vectors that the processor has. The
+/// centre, 85 % of all values, is computed for the whole block; then the tails are gathered and computed together.
 pub(crate) fn fill_from_words(words: &[[u8; 8]; BLOCK], values: &mut [f32; BLOCK]) {
     Arch::new().dispatch(Fill { words, values });
 }
@@ -129,10 +128,10 @@ impl WithSimd for Fill<'_> {
     }
 }
 
-/// Up to this distance from the median the centre's formula holds.
+/// The centre's formula holds up to this distance from the median.
 const CENTRE: f64 = 0.425;
 
-/// Where less than this lies farther out, the middle formula may not hold: a little over e⁻²⁵.
+/// The middle formula holds where at least this probability, a little over e⁻²⁵, lies farther out.
 const SURELY_MIDDLE: f64 = 1.4e-11;
 
 /// The middle of one of 2^52 equally probable cells.

@@ -1,11 +1,20 @@
-//! In which order the images of a dataset are seen.
+//! The order in which a run sees the images of a dataset.
 
 use super::stream::{Purpose, Stream};
 
-/// An endless run of epochs, each a new permutation of the dataset.
+/// An endless sequence of epochs, each a new permutation of the dataset.
 ///
-/// A pure function of `(len, seed, position)`: to resume, ask for the next position. The
+/// The order is a pure function of `(len, seed, position)`: a run that resumes asks for the next position. The
 /// permutation of the current epoch is kept only for speed.
+///
+/// ```
+/// use halfstep_core::rng::EpochOrder;
+///
+/// let mut order = EpochOrder::new(3, 7);
+/// let mut epoch: Vec<usize> = (0..3).map(|position| order.index(position)).collect();
+/// epoch.sort_unstable();
+/// assert_eq!(epoch, [0, 1, 2]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct EpochOrder {
     len: u64,
@@ -33,7 +42,7 @@ impl EpochOrder {
         self.permutation[(position % self.len) as usize]
     }
 
-    /// Fisher and Yates, with the numbers of stream `(seed, BatchOrder, epoch)`.
+    /// The shuffle of Fisher and Yates with the numbers of stream `(seed, BatchOrder, epoch)`.
     fn shuffle(&mut self, epoch: u64) {
         let mut stream = Stream::new(self.seed, Purpose::BatchOrder, epoch);
         for (i, slot) in self.permutation.iter_mut().enumerate() {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::normal;
 
-/// What random numbers are for. Streams of different purposes are independent.
+/// The use of random numbers. Streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
@@ -31,7 +31,7 @@ pub enum Purpose {
     Dropout,
     /// Class labels to sample, or to drop; index: the image.
     Labels,
-    /// Whatever an evaluation draws; index: the image.
+    /// Random numbers of an evaluation; index: the image.
     Evaluation,
     /// The noise at which `E|eps_hat|^2` is measured (Analytic-DPM's Gamma); index: the image.
     Gamma {
@@ -40,15 +40,14 @@ pub enum Purpose {
     },
     /// The Brownian path that stochastic samplers are compared along; index: the image.
     NoisePath {
-        /// The node of the binary tree that the path is built by, from its root, 1; 0 is the path's
-        /// end.
+        /// The node of the binary tree that builds the path; the root is 1, and 0 is the path's end.
         node: u32,
     },
 }
 
 impl Purpose {
-    /// The code and the argument that enter the key. Never change or reuse a code: every noise
-    /// ever drawn under it would change.
+    /// The code and the argument that enter the key. Never change or reuse a code: it would change every noise
+    /// ever drawn under it.
     fn code(self) -> (u32, u32) {
         match self {
             Self::InitNoise => (1, 0),
@@ -69,13 +68,13 @@ impl Purpose {
 
 /// An endless stream of random numbers that depends on nothing but (seed, purpose, index).
 ///
-/// It is ChaCha8 with this layout, which is stable for ever:
+/// It is ChaCha8 with this layout, which never changes:
 ///
 /// | bytes of the key | content |
 /// |---|---|
 /// | 0..8 | seed, little-endian u64 |
 /// | 8..12 | code of the purpose, little-endian u32 |
-/// | 12..16 | the purpose's argument (the step of `SampleNoise`, the time of `Gamma`, the node of `NoisePath`; else 0), little-endian u32 |
+/// | 12..16 | the purpose's argument (the step of `SampleNoise`, the time of `Gamma`, the node of `NoisePath`; 0 for the others), little-endian u32 |
 /// | 16..32 | the ASCII text `halfstep stream1` |
 ///
 /// The 64-bit nonce is the index, the block counter starts at zero. Each [`uniform`](Self::uniform)
@@ -118,7 +117,7 @@ impl Stream {
     /// If `n` is zero.
     pub fn below(&mut self, n: u64) -> u64 {
         assert!(n > 0, "there is no number below 0");
-        // 2^64 mod n: how many of the low words would make some results more likely than others.
+        // 2^64 mod n: the number of low words that would make some results more likely than others.
         let excess = n.wrapping_neg() % n;
         loop {
             let product = u128::from(self.bits()) * u128::from(n);
@@ -152,8 +151,8 @@ impl Stream {
     }
 }
 
-/// Standard normals for several images, one after another: `[images, len_each]`. Image `k` takes
-/// its own from the stream `(seed, purpose, k)`, so it gets the same whatever the batch around it.
+/// Standard normals for several images, one after another: `[images, len_each]`. Image `k` takes them from the
+/// stream `(seed, purpose, k)`, so it gets the same in any batch.
 pub fn noise(
     seed: u64,
     purpose: Purpose,
@@ -176,9 +175,9 @@ mod tests {
 
     const SEED: u64 = 0x0123_4567_89ab_cdef;
 
-    // The literals of the next three tests come from an independent implementation in Python, of
-    // ChaCha8 after RFC 8439 (with 8 rounds and a 64-bit nonce) and of the layout documented above.
-    // They are promises: if one changes, every run ever recorded means something else.
+    // The literals of the next three tests come from an independent implementation in Python, of ChaCha8 after
+    // RFC 8439 (with 8 rounds and a 64-bit nonce) and of the layout documented above. They are promises: if one
+    // changes, no recorded run can be repeated.
 
     #[test]
     fn the_bits_are_pinned() {

@@ -1,4 +1,4 @@
-//! A schedule as a configuration names it.
+//! A schedule in a configuration.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::{CosineSchedule, DdpmContinuousSchedule, DiscreteSchedule, NoiseSched
 use super::{ScheduleError, SigmoidSchedule};
 use crate::NoiseLevel;
 
-/// The schedules there are; the first three spelled as in diffusers.
+/// The known schedules; the first three are spelled as in diffusers.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleName {
@@ -51,14 +51,14 @@ impl fmt::Display for ScheduleName {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleConfig {
-    /// Which schedule.
+    /// The schedule.
     pub name: ScheduleName,
     /// Number of levels T, at least 1. A power of two makes every halving of distillation exact.
     #[serde(default = "default_train_timesteps")]
     pub train_timesteps: usize,
-    /// Whether the last level is pure noise. The beta schedules and `ddpm_continuous` are rescaled
-    /// to it (arXiv:2305.08891); `cosine` and `sigmoid` get there by themselves, and are held off
-    /// it (log_snr -20, alpha_bar 1e-9) when false.
+    /// Whether the last level is pure noise. The beta schedules and `ddpm_continuous` are rescaled to it
+    /// (arXiv:2305.08891). `cosine` and `sigmoid` reach it by themselves; when this is false they stop short of it
+    /// (log_snr -20, alpha_bar 1e-9).
     #[serde(default)]
     pub zero_terminal_snr: bool,
     /// First beta of `linear` (default 1e-4) and `scaled_linear` (default 0.00085), in (0, 1).
@@ -82,7 +82,7 @@ fn default_train_timesteps() -> usize {
     1024
 }
 
-/// Floor on alpha_bar where the sigmoid schedule is not to reach 0 (`clip_min`, arXiv:2301.10972).
+/// Floor on alpha_bar that keeps the sigmoid schedule from 0 (`clip_min`, arXiv:2301.10972).
 const SIGMOID_ALPHA_BAR_MIN: f64 = 1e-9;
 
 impl ScheduleConfig {
@@ -137,7 +137,7 @@ impl ScheduleConfig {
         }
     }
 
-    /// A schedule that ends in pure noise, held at `end` unless zero terminal SNR is wanted.
+    /// A schedule that ends in pure noise, or at `end` without zero terminal SNR.
     fn discretise<S: NoiseSchedule>(
         &self,
         schedule: S,

@@ -16,8 +16,8 @@ pub struct DiscreteSchedule {
     betas: Vec<f64>,
 }
 
-/// The most levels a schedule may have: a thousand times what models are trained on, and few enough to
-/// hold, whatever number a file gives.
+/// The most levels of a schedule: a thousand times the number that models are trained on, and few enough to hold in
+/// memory whatever number a file has.
 pub const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
 
 fn check_count(levels: usize) -> Result<(), ScheduleError> {
@@ -172,9 +172,8 @@ impl DiscreteSchedule {
 
     /// The point whose level is the given one: the inverse of [`level`](NoiseSchedule::level).
     ///
-    /// `t` is fractional between two levels, in `[-1, T - 1]`: -1 for clean data, T - 1 for
-    /// anything noisier than the last level. What a sampler tells the network at a level of its own
-    /// choosing.
+    /// `t` is fractional between two levels, in `[-1, T - 1]`: -1 for clean data, T - 1 for anything noisier than the
+    /// last level. Samplers pass it to the network at levels of their own.
     pub fn point_at(&self, level: NoiseLevel) -> TimePoint {
         let phi = level.phi();
         let below = self.levels.partition_point(|grid| grid.phi() <= phi);
@@ -202,7 +201,7 @@ impl DiscreteSchedule {
         }
         let mut previous = 1.0;
         for (index, &value) in alphas_cumprod.iter().enumerate() {
-            // Written so that NaN is refused too.
+            // This form refuses NaN too.
             let falls = value >= 0.0 && value < previous;
             if !falls {
                 return Err(ScheduleError::AlphaBarOutOfRange { index, value });
@@ -220,8 +219,7 @@ impl NoiseSchedule for DiscreteSchedule {
     fn level(&self, u: f64) -> NoiseLevel {
         let position = u.clamp(0.0, 1.0) * self.len() as f64;
         let nearest = position.round();
-        // (t + 1) / T times T need not give t + 1 back: a few roundings away still means that grid
-        // point.
+        // (t + 1) / T times T need not give t + 1 back: a few roundings away is still that grid point.
         if (position - nearest).abs() <= 4.0 * f64::EPSILON * nearest {
             return self.on_grid(nearest as usize);
         }

@@ -1,4 +1,4 @@
-//! What can be wrong with a schedule.
+//! Errors of schedules.
 
 use super::{MAX_TRAIN_TIMESTEPS, ScheduleName};
 
@@ -11,7 +11,7 @@ pub enum ScheduleError {
     /// More levels than any model was trained on.
     #[error("train_timesteps is {found}: at most {MAX_TRAIN_TIMESTEPS} levels are possible")]
     TooLong {
-        /// Number of levels asked for.
+        /// Requested number of levels.
         found: usize,
     },
     /// A beta outside `(0, 1]`, or a 1 before the end.
@@ -43,7 +43,7 @@ pub enum ScheduleError {
     ForeignOption {
         /// The field.
         field: &'static str,
-        /// The schedule asked for.
+        /// The requested schedule.
         name: ScheduleName,
     },
     /// A field of the configuration outside its range.
@@ -53,7 +53,7 @@ pub enum ScheduleError {
         field: &'static str,
         /// The value found there.
         value: f64,
-        /// What it should be.
+        /// The values that are right.
         expected: &'static str,
     },
 }

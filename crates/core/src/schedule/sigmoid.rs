@@ -32,7 +32,7 @@ impl NoiseSchedule for SigmoidSchedule {
         let (start, end) = (self.start / self.tau, self.end / self.tau);
         let x = start + u * (end - start);
         let whole = rise(start, end, end - start);
-        // Each square is a difference of its own: neither is had as 1 minus the other.
+        // Each square is a difference of its own; neither is computed as 1 minus the other.
         let alpha2 = rise(x, end, (1.0 - u) * (end - start)) / whole;
         let sigma2 = rise(start, x, u * (end - start)) / whole;
         NoiseLevel::from_squares(alpha2, sigma2)

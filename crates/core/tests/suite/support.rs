@@ -165,7 +165,7 @@ pub fn ddim(oracle: &dyn Denoiser, z: Tensor<4>, levels: &[NoiseLevel]) -> Tenso
 /// Reproduces the DDIM rows of a golden convergence table with exact ODE end `exact`; returns how
 /// many numbers.
 ///
-/// The table's other rows (Heun, DPM-Solver++) belong to samplers, which this crate has none of.
+/// The table's other rows (Heun, DPM-Solver++) belong to samplers, which are not in this crate.
 pub fn check_ddim_convergence(golden: &Value, oracle: &dyn Denoiser, exact: &[f64]) -> usize {
     let start = numbers(&golden["x_T"]);
     let mut checked = 0;

@@ -1,4 +1,4 @@
-//! The classes of a dataset: which number means which.
+//! The classes of a dataset and their numbers.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use super::Dataset;
 use crate::DataError;
 
-/// Classes with their numbers, for people: `0 cat, 1 dog`. `0 to 9` where every class is called by its own
-/// number; of more than `most` classes the first are listed and the others counted. A name that would
-/// be misread is quoted.
+/// Lists classes with their numbers for people: `0 cat, 1 dog`, or `0 to 9` where every class has its own
+/// number as its name. Of more than `most` classes it lists the first and counts the others. It quotes a
+/// name that would be misread.
 pub fn list_classes(names: &[String], most: usize) -> String {
     let own_number = |(number, name): (usize, &String)| *name == number.to_string();
     if names.len() > 1 && names.iter().enumerate().all(own_number) {
@@ -26,7 +26,7 @@ pub fn list_classes(names: &[String], most: usize) -> String {
     text
 }
 
-/// A class's name as it is, or quoted where it holds a comma, a quote, or what no terminal shows.
+/// A class's name, quoted if it holds a comma, a quote, or what no terminal shows.
 fn quoted(name: &str) -> String {
     let plain = |c: char| !c.is_control() && !",\"`".contains(c);
     match !name.is_empty() && name.trim() == name && name.chars().all(plain) {
@@ -36,8 +36,8 @@ fn quoted(name: &str) -> String {
 }
 
 impl Dataset {
-    /// These images as they were numbered when `sha256` was their identity: as they are, or as
-    /// [`Dataset::earlier_order`] finds.
+    /// These images with the class numbers that they had when `sha256` was their identity: today's, or those
+    /// of [`Dataset::earlier_order`].
     #[must_use]
     pub fn known_as(self, sha256: &str) -> Self {
         match self.earlier(sha256) {
@@ -46,15 +46,15 @@ impl Dataset {
         }
     }
 
-    /// The classes' names in the order of their names' bytes (`10` before `2`), which earlier versions gave
-    /// to the classes of a folder, if `sha256` was the identity of these images then; `None` if it was not, or
-    /// if that order is today's.
+    /// The classes' names in the order of their bytes (`10` before `2`), if `sha256` was the identity of these
+    /// images in that order; `None` if it was not, or if that order is today's. Earlier versions numbered the
+    /// class folders in that order.
     pub fn earlier_order(&self, sha256: &str) -> Option<Vec<String>> {
         self.earlier(sha256).map(|(names, _)| names)
     }
 
-    /// The same images with the labels that a model gives them which calls its classes by `names`, in the
-    /// order of their numbers.
+    /// The same images with the labels of a model whose classes are called `names`, in the order of their
+    /// numbers.
     ///
     /// # Errors
     /// [`DataError::Dataset`] naming a class that is not among `names`, or if there are no classes.
@@ -93,7 +93,7 @@ impl Dataset {
         (self.hash_of(images, labels) == sha256).then_some((names, order))
     }
 
-    /// The images class after class, as `names` numbers their classes.
+    /// The images class after class, numbered in the order of `names`.
     fn in_order(&self, names: &[String]) -> Option<Order> {
         let numbers = numbers(&self.class_names, names).ok()?;
         let labels = self.labels.as_deref()?.iter().map(|&label| numbers[label as usize]);
@@ -102,7 +102,7 @@ impl Dataset {
         Some(order)
     }
 
-    /// The images in this order, with its labels; `sha256` is their identity then.
+    /// The images in this order with its labels; `sha256` is their identity in it.
     fn reordered(self, names: Vec<String>, order: Order, sha256: &str) -> Self {
         Self {
             pixels: order.iter().flat_map(|&(_, i)| self.image(i)).copied().collect(),
@@ -117,7 +117,10 @@ impl Dataset {
 /// Labels, and the positions of their images in a dataset.
 type Order = Vec<(u32, usize)>;
 
-/// The number of each of `classes` among `names`; the first that is not among them otherwise.
+/// The number of each of `classes` among `names`.
+///
+/// # Errors
+/// The first class that is not among them.
 fn numbers<'a>(classes: &'a [String], names: &[String]) -> Result<Vec<u32>, &'a str> {
     let number = |class: &'a String| {
         let found = names.iter().position(|name| name == class);

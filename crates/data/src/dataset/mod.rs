@@ -1,18 +1,28 @@
-//! Images as bytes, and batches of them as floats.
+//! Images held as bytes.
 
 mod classes;
-mod nearest;
 
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
+use halfstep_files::hex;
 use sha2::{Digest, Sha256};
 
 pub use self::classes::list_classes;
-pub use self::nearest::Nearest;
-use crate::{DataError, Outline, PassedOver, hash};
+use crate::source::{Batch, ImageSource, Nearest, Outline, Pick};
+use crate::{DataError, PassedOver};
 
 /// A set of images of one shape, held as bytes, with or without class labels.
+///
+/// Every dataset of [`DataConfig`](crate::DataConfig) is one; so are images of your own that are bytes.
+///
+/// ```
+/// use halfstep_data::{Dataset, Pick};
+///
+/// let pixels = vec![0, 255, 128, 64]; // one grey image of 2x2
+/// let data = Dataset::new("mine", [1, 2, 2], pixels, None, None)?;
+/// assert_eq!(data.batch(&[Pick::new(0)]).images[..2], [-1.0, 1.0]);
+/// # Ok::<(), halfstep_data::DataError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dataset {
     name: String,
@@ -23,50 +33,18 @@ pub struct Dataset {
     class_names: Vec<String>,
     allows_flip: bool,
     passed_over: PassedOver,
-    /// Of what does not change once the dataset is made: taken once, for all that ask.
+    /// Computed at the first call of [`Dataset::sha256`].
     sha256: OnceLock<String>,
-}
-
-/// Which image of a dataset to take, and whether mirrored left to right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pick {
-    /// Position in the dataset, from zero.
-    pub index: usize,
-    /// Mirror the image left to right.
-    pub flip: bool,
-}
-
-impl Pick {
-    /// The image as it is.
-    pub fn new(index: usize) -> Self {
-        Self { index, flip: false }
-    }
-
-    /// The image mirrored if `flip`.
-    pub fn flipped(self, flip: bool) -> Self {
-        Self { flip, ..self }
-    }
-}
-
-/// Images ready to become a tensor.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// `[B, C, H, W]`, row-major, in `[-1, 1]`: `pixel / 127.5 - 1`.
-    pub images: Vec<f32>,
-    /// `[B, C, H, W]`.
-    pub shape: [usize; 4],
-    /// `[B]`, each below the dataset's number of classes; `None` if it has none.
-    pub labels: Option<Vec<u32>>,
 }
 
 impl Dataset {
     /// Images of `shape = [C, H, W]`, one after another as `C` planes of `H` rows of `W` bytes.
-    /// Flipping is not allowed unless [`Dataset::with_flip`] says so.
+    /// [`Dataset::with_flip`] allows flipping.
     ///
     /// # Errors
     /// [`DataError::Dataset`] if there is no image, a dimension is zero, the bytes are not a whole
-    /// number of images, or labels and `num_classes` do not go together: one label an image, each
-    /// below `num_classes`; both or neither.
+    /// number of images, or labels and `num_classes` do not fit: either both or neither, one label per
+    /// image, each below `num_classes`.
     pub fn new(
         name: impl Into<String>,
         shape: [usize; 3],
@@ -91,14 +69,14 @@ impl Dataset {
         }
     }
 
-    /// Says whether mirrored images belong to the same distribution.
+    /// Sets whether mirrored images belong to the same distribution.
     #[must_use]
     pub fn with_flip(mut self, allowed: bool) -> Self {
         self.allows_flip = allowed;
         self
     }
 
-    /// Says what lay beside its pictures.
+    /// Records what lay beside its pictures.
     #[must_use]
     pub(crate) fn with_passed_over(mut self, passed_over: PassedOver) -> Self {
         self.passed_over = passed_over;
@@ -108,7 +86,7 @@ impl Dataset {
     /// Names the classes, in the order of their labels.
     ///
     /// # Errors
-    /// [`DataError::Dataset`] unless there is one name a class.
+    /// [`DataError::Dataset`] unless there is one name per class.
     pub fn with_class_names(mut self, names: Vec<String>) -> Result<Self, DataError> {
         let classes = self.num_classes.unwrap_or(0);
         if names.len() != classes {
@@ -119,20 +97,14 @@ impl Dataset {
         Ok(self)
     }
 
-    /// What the dataset is called, for messages and reports: `cifar10-train`, ...
+    /// The name in messages and reports, such as `cifar10-train`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its outside.
+    /// Everything that is known without looking at pixels.
     pub fn outline(&self) -> Outline {
-        Outline {
-            shape: self.shape,
-            len: self.len(),
-            num_classes: self.num_classes,
-            class_names: self.class_names.clone(),
-            allows_flip: self.allows_flip,
-        }
+        ImageSource::outline(self)
     }
 
     /// The number of images; never zero.
@@ -146,7 +118,7 @@ impl Dataset {
         self.shape
     }
 
-    /// One label an image, each below [`Dataset::num_classes`]; `None` for unlabelled data.
+    /// One label per image, each below [`Dataset::num_classes`]; `None` for unlabelled data.
     pub fn labels(&self) -> Option<&[u32]> {
         self.labels.as_deref()
     }
@@ -161,19 +133,19 @@ impl Dataset {
         &self.class_names
     }
 
-    /// Whether a mirrored image is as good as the image: so for photographs, not so for digits.
+    /// Whether a mirrored image belongs to the same distribution: true of photographs, false of digits.
     pub fn allows_flip(&self) -> bool {
         self.allows_flip
     }
 
-    /// What lay beside the pictures of a folder and is not part of it; of other datasets, nothing.
+    /// What lay beside the pictures of a folder and is not part of the dataset; nothing for other datasets.
     pub fn passed_over(&self) -> &PassedOver {
         &self.passed_over
     }
 
-    /// The identity of the content, in hexadecimal: SHA-256 over `"halfstep dataset 1\n"`; C, H, W
-    /// and the number of images as little-endian u64; the pixels; and one little-endian u32 a
-    /// label, if there are labels. Names and the flip setting do not enter. Taken when it is first asked for.
+    /// The identity of the content in lower-case hexadecimal: SHA-256 over `"halfstep dataset 1\n"`; C, H,
+    /// W and the number of images as little-endian u64; the pixels; and one little-endian u32 per label.
+    /// Names and the flip setting do not count. The first call computes it.
     pub fn sha256(&self) -> &str {
         self.sha256.get_or_init(|| self.hashed())
     }
@@ -196,7 +168,7 @@ impl Dataset {
         }
         pixels.for_each(|part| hasher.update(part));
         labels.for_each(|label| hasher.update(label.to_le_bytes()));
-        hash::hex(&hasher.finalize())
+        hex(&hasher.finalize())
     }
 
     /// The bytes of image `i`: `C` planes of `H` rows of `W`.
@@ -208,32 +180,22 @@ impl Dataset {
         &self.pixels[i * len..][..len]
     }
 
-    /// The picked images in the given order, as floats in `[-1, 1]`.
+    /// The picked images in the given order, as floats in `[-1, 1]`: `pixel / 127.5 - 1`.
     ///
     /// # Panics
     /// If an index is not below [`Dataset::len`].
     pub fn batch(&self, picks: &[Pick]) -> Batch {
-        let [channels, height, width] = self.shape;
-        let mut images = vec![0.0; picks.len() * self.image_len()];
-        images.par_chunks_exact_mut(self.image_len()).zip(picks).for_each(|(to, pick)| {
-            let rows = self.image(pick.index).chunks_exact(width);
-            for (to, row) in to.chunks_exact_mut(width).zip(rows) {
-                for (value, &byte) in to.iter_mut().zip(row) {
-                    *value = to_unit(byte);
-                }
-                if pick.flip {
-                    to.reverse();
-                }
-            }
-        });
-        Batch {
-            images,
-            shape: [picks.len(), channels, height, width],
-            labels: self
-                .labels
-                .as_ref()
-                .map(|labels| picks.iter().map(|pick| labels[pick.index]).collect()),
-        }
+        ImageSource::batch(self, picks)
+    }
+
+    /// The image nearest to `values`; see [`ImageSource::nearest`].
+    pub fn nearest(
+        &self,
+        values: &[f32],
+        except: Option<usize>,
+        mirrored: bool,
+    ) -> Option<Nearest> {
+        ImageSource::nearest(self, values, except, mirrored)
     }
 
     fn image_len(&self) -> usize {
@@ -241,7 +203,51 @@ impl Dataset {
     }
 }
 
-/// From a byte to `[-1, 1]`; 0 and 255 go to the ends exactly.
+impl ImageSource for Dataset {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn image_into(&self, index: usize, values: &mut [f32]) {
+        for (value, &byte) in values.iter_mut().zip(self.image(index)) {
+            *value = to_unit(byte);
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.labels.as_ref().map(|labels| labels[index])
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    fn num_classes(&self) -> Option<usize> {
+        self.num_classes
+    }
+
+    fn allows_flip(&self) -> bool {
+        self.allows_flip
+    }
+
+    fn sha256(&self) -> String {
+        self.sha256().to_owned()
+    }
+
+    fn earlier_order(&self, sha256: &str) -> Option<Vec<String>> {
+        self.earlier_order(sha256)
+    }
+}
+
+/// From a byte to `[-1, 1]`; 0 and 255 become the ends exactly.
 fn to_unit(byte: u8) -> f32 {
     f32::from(byte) / 127.5 - 1.0
 }
@@ -256,7 +262,7 @@ fn check(
         .iter()
         .try_fold(1_usize, |product, &side| product.checked_mul(side))
         .filter(|&len| len > 0)
-        .ok_or_else(|| format!("images of shape {shape:?} cannot be"))?;
+        .ok_or_else(|| format!("an image cannot have the shape {shape:?}"))?;
     if pixels.is_empty() {
         return Err("there are no images".into());
     }
@@ -359,7 +365,8 @@ mod tests {
     fn a_zero_or_overflowing_shape_is_refused() {
         for shape in [[0, 2, 2], [1, 0, 2], [usize::MAX, 2, 2]] {
             assert!(
-                problem(Dataset::new("x", shape, vec![0; 4], None, None)).contains("cannot be")
+                problem(Dataset::new("x", shape, vec![0; 4], None, None))
+                    .contains("cannot have the shape")
             );
         }
     }

@@ -1,11 +1,12 @@
-//! The order in which people count: `2` comes before `10`.
+//! The order in which people count: `2` comes before `10`. It numbers the classes of a folder and so is part of a
+//! dataset's identity: no release of a library may change it.
 
 use std::cmp::Ordering;
 
-/// Compares two names. Digits that stand together are one number; everything else is compared byte by
-/// byte. Names that differ in leading zeros alone are in the order of their bytes.
+/// Compares two names. Adjacent digits are one number; everything else is compared byte by byte. Names that
+/// differ in leading zeros alone are in the order of their bytes.
 ///
-/// Without numbers of different lengths this is the order of the bytes.
+/// Names whose numbers have equal lengths are in the order of their bytes.
 pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
     by_parts(a, b).then_with(|| a.cmp(b))
 }

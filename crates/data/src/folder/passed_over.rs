@@ -1,13 +1,13 @@
-//! What a folder of pictures holds besides them.
+//! Entries of a folder of pictures that are no pictures.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Entries that are told by name.
-const TOLD: usize = 3;
+/// How many entries a message names.
+const NAMED: usize = 3;
 
-/// Folders that systems and other programs leave beside pictures, with copies or parts of these in them.
+/// Folders that systems and other programs leave beside pictures, often with copies or parts of them inside.
 const LEFT_BY_SYSTEMS: [&str; 8] = [
     "__MACOSX",
     "@eaDir",
@@ -19,8 +19,8 @@ const LEFT_BY_SYSTEMS: [&str; 8] = [
     "__pycache__",
 ];
 
-/// What was passed over in a folder of pictures: files that hold none, names that begin with a dot, and
-/// folders that systems leave behind (`__MACOSX`, `@eaDir` and the like).
+/// The entries of a folder of pictures that were passed over: files without a picture, names that begin with
+/// a dot, and folders that systems leave behind (`__MACOSX`, `@eaDir` and the like).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PassedOver {
     files: usize,
@@ -29,12 +29,12 @@ pub struct PassedOver {
 }
 
 impl PassedOver {
-    /// How many files. Those within folders that were passed over are not counted.
+    /// The number of files, without those inside folders that were passed over.
     pub fn files(&self) -> usize {
         self.files
     }
 
-    /// How many folders.
+    /// The number of folders.
     pub fn folders(&self) -> usize {
         self.folders
     }
@@ -47,9 +47,9 @@ impl PassedOver {
     pub(super) fn add(&mut self, path: &Path, is_folder: bool) {
         *(if is_folder { &mut self.folders } else { &mut self.files }) += 1;
         self.first.push(path.to_path_buf());
-        // Folders are read in any order.
+        // Sorted, because folders are read in any order.
         self.first.sort();
-        self.first.truncate(TOLD);
+        self.first.truncate(NAMED);
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// Whether a folder of this name is a system's own.
+/// Whether systems leave folders of this name behind.
 pub(super) fn is_left_by_systems(name: &OsStr) -> bool {
     LEFT_BY_SYSTEMS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_and_the_first_names_are_told() {
+    fn a_message_has_counts_and_the_first_names() {
         let mut passed = PassedOver::default();
         assert!(passed.is_empty());
         passed.add("d.txt".as_ref(), false);

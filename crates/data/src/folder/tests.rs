@@ -18,7 +18,7 @@ fn folder(pictures: &[(&str, u8)]) -> tempfile::TempDir {
 }
 
 fn read(dir: &Path) -> Result<Dataset, DataError> {
-    read_folder(dir, 2, 1, Progress::Hidden)
+    read_folder(dir, 2, 1, &mut crate::silent)
 }
 
 fn greys(data: &Dataset) -> Vec<u8> {
@@ -77,7 +77,7 @@ fn the_identity_of_a_folder_whose_order_is_the_same_is_pinned() {
 #[test]
 fn rgb_and_resizing() {
     let dir = folder(&[("a.png", 9)]);
-    let data = read_folder(dir.path(), 5, 3, Progress::Hidden).unwrap();
+    let data = read_folder(dir.path(), 5, 3, &mut crate::silent).unwrap();
     assert_eq!(data.shape(), [3, 5, 5]);
     assert_eq!(data.image(0), [9; 75]);
 }
@@ -209,11 +209,11 @@ fn a_folder_with_the_name_of_a_picture_is_a_folder() {
 fn sizes_and_channels_that_cannot_be_are_refused_by_key() {
     let dir = folder(&[("a.png", 1)]);
     for size in [0, LARGEST_SIDE + 1, usize::MAX] {
-        let message = read_folder(dir.path(), size, 3, Progress::Hidden).unwrap_err().to_string();
+        let message = read_folder(dir.path(), size, 3, &mut crate::silent).unwrap_err().to_string();
         assert!(message.starts_with("data.size: "), "{message}");
     }
     for channels in [0, 2, 4] {
-        let error = read_folder(dir.path(), 2, channels, Progress::Hidden).unwrap_err();
+        let error = read_folder(dir.path(), 2, channels, &mut crate::silent).unwrap_err();
         assert!(error.to_string().starts_with("data.channels: "), "{error}");
     }
 }

@@ -1,25 +1,27 @@
-//! The format of a picture, told by its first bytes. File names are ignored: a PNG called `a.jpg` is a PNG.
+//! The format of a picture, from its first bytes. Names do not count: a PNG called `a.jpg` is a PNG.
+//!
+//! `image::guess_format` knows the readable ones by fewer bytes, and takes texts for BMP and PNM.
 
 use image::ImageFormat;
 
-/// The bytes at the beginning of a file that tell its format.
+/// The number of first bytes that tell a file's format.
 pub(crate) const TELLING: usize = 32;
 
 /// The formats that are read.
 pub(crate) const READ: &str = "PNG, JPEG, WebP, BMP or PNM";
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// A picture that can be read.
     Readable(ImageFormat),
-    /// A picture of this format, which is not read.
+    /// A picture of this format, which cannot be read.
     Unreadable(&'static str),
     /// Anything else.
     NoPicture,
 }
 
-/// Formats that are known and not read: where their signature stands, and what it is.
+/// Formats that are known and not read: name, place of the signature, and the signature.
 const UNREADABLE: [(&str, usize, &[u8]); 20] = [
     ("GIF", 0, b"GIF87a"),
     ("GIF", 0, b"GIF89a"),
@@ -43,7 +45,7 @@ const UNREADABLE: [(&str, usize, &[u8]); 20] = [
     ("QOI", 0, b"qoif"),
 ];
 
-/// Ends of names that pictures have, whether they are read or not.
+/// Extensions of pictures, readable or not.
 const ENDINGS: [&str; 36] = [
     "png", "apng", "jpg", "jpeg", "jpe", "jif", "jfif", "pjpeg", "pjp", "webp", "bmp", "dib",
     "pbm", "pgm", "ppm", "pnm", "pam", "gif", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2",
@@ -51,8 +53,8 @@ const ENDINGS: [&str; 36] = [
 ];
 
 impl Content {
-    /// Told by the first [`TELLING`] bytes of a file, or all of a shorter one.
-    pub(crate) fn of(head: &[u8]) -> Self {
+    /// From the first [`TELLING`] bytes of a file, or all bytes of a shorter one.
+    pub(crate) fn from_head(head: &[u8]) -> Self {
         if let Some(format) = readable(head) {
             return Self::Readable(format);
         }
@@ -75,15 +77,15 @@ fn readable(head: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-/// The signature of a BMP is two letters, which begin many a text. After them come the file's size,
-/// four bytes that are 0, an offset, and the length of a header of which there are few kinds.
+/// The signature of a BMP is two letters, which begin many texts too. After them come the file's size, four zero
+/// bytes, an offset, and the length of one of a few kinds of header.
 fn has_bmp_header(rest: &[u8]) -> bool {
     let kind = rest.get(12..16).map(|kind| [kind[0], kind[1], kind[2], kind[3]]);
     let known = [12, 16, 40, 52, 56, 64, 108, 124];
     rest.get(4..8) == Some(&[0; 4]) && kind.is_some_and(|k| known.contains(&u32::from_le_bytes(k)))
 }
 
-/// After the signature of a PNM come white space and then a number, a comment or, of a PAM, a word.
+/// White space follows the signature of a PNM, then a number, a comment or, in a PAM, a word.
 fn goes_on_as_pnm(rest: &[u8]) -> bool {
     let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let next = &rest[spaces..];
@@ -91,7 +93,7 @@ fn goes_on_as_pnm(rest: &[u8]) -> bool {
     spaces > 0 && (next.first().is_some_and(begins) || next.starts_with(b"WIDTH"))
 }
 
-/// Whether a file's name ends as those of pictures do.
+/// Whether a file has the extension of a picture.
 pub(crate) fn has_ending_of_picture(path: &std::path::Path) -> bool {
     path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end.eq_ignore_ascii_case(known)))
 }
@@ -115,14 +117,13 @@ mod tests {
             (b"\0\0\0\x0cjP  \r\n\x87\n", Content::Unreadable("JPEG 2000")),
             (b"MM\0*\0\0\0\x08", Content::Unreadable("TIFF")),
         ] {
-            assert_eq!(Content::of(head), expected, "{head:?}");
+            assert_eq!(Content::from_head(head), expected, "{head:?}");
         }
         let bmp = [&b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"[..], &[0; 14]].concat();
-        assert_eq!(Content::of(&bmp), Content::Readable(ImageFormat::Bmp));
+        assert_eq!(Content::from_head(&bmp), Content::Readable(ImageFormat::Bmp));
     }
 
-    /// A film has the box of an AVIF and a sound the RIFF of a WebP; text may begin with the letters of
-    /// a BMP or a PNM.
+    /// A film has the box of an AVIF, a sound the RIFF of a WebP, and text may begin like a BMP or a PNM.
     #[test]
     fn what_begins_like_a_picture_may_be_none() {
         for head in [
@@ -137,7 +138,7 @@ mod tests {
             b"\0\0\0\x18ftypmp42",
             b"label,file\n",
         ] {
-            assert_eq!(Content::of(head), Content::NoPicture, "{head:?}");
+            assert_eq!(Content::from_head(head), Content::NoPicture, "{head:?}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Every form that a picture can have, read; what is wrong, refused. The PNGs are put together here, chunk
-//! by chunk; all others are the fuzzer's seeds, nearly all written by Pillow.
+//! Every form that a picture can have is read, and wrong ones are refused. The PNGs are assembled here, chunk by
+//! chunk; all others are the fuzzer's seeds, nearly all written by Pillow.
 
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ fn zlib(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The kind of a chunk, and what it holds.
+/// The kind of a chunk, and its content.
 type Chunk<'a> = (&'a [u8; 4], &'a [u8]);
 
 fn png_of(chunks: &[Chunk<'_>]) -> Vec<u8> {
@@ -63,7 +63,7 @@ fn form(depth: u8, colour: u8, interlace: u8, chunks: &[Chunk<'_>], rows: &[u8])
     png_of(&[&[(b"IHDR", &header[..])], chunks, &[(b"IDAT", &rows), (b"IEND", &[])]].concat())
 }
 
-/// That a PNG of 2x2 has these pixels, row by row.
+/// Checks that a PNG of 2x2 has these pixels, row by row.
 #[track_caller]
 fn shows(png: &[u8], pixels: [[u8; 3]; 4]) {
     let planes: Vec<u8> = (0..3).flat_map(|c| pixels.map(|pixel| pixel[c])).collect();
@@ -74,14 +74,14 @@ fn grey(values: [u8; 4]) -> [[u8; 3]; 4] {
     values.map(|value| [value; 3])
 }
 
-/// A row begins with its filter, here and below 0 for none.
+/// Each row begins with its filter, which is 0 for none here and below.
 #[test]
 fn grey_pngs_of_every_depth() {
     shows(&form(1, 0, 0, &[], &[0, 0x40, 0, 0x80]), grey([0, 255, 255, 0]));
     shows(&form(2, 0, 0, &[], &[0, 0x10, 0, 0xb0]), grey([0, 85, 170, 255]));
     shows(&form(4, 0, 0, &[], &[0, 0x01, 0, 0xef]), grey([0, 17, 238, 255]));
     shows(&form(8, 0, 0, &[], &[0, 1, 2, 0, 3, 4]), grey([1, 2, 3, 4]));
-    // Of 16 bits, 257 n is n of 8.
+    // 257 n in 16 bits is n in 8 bits.
     shows(&form(16, 0, 0, &[], &[0, 1, 1, 2, 2, 0, 3, 3, 4, 4]), grey([1, 2, 3, 4]));
 }
 
@@ -287,7 +287,7 @@ fn exif_turns_a_picture() {
         webp_with_exif(&webp, tiff),
     ] {
         let red = &read_bytes(&bytes, 2).unwrap()[..4];
-        // The filter reaches over the edge, and JPEG rounds: dark above bright is all that counts.
+        // The filter reaches over the edge, and JPEG rounds. Only dark above bright counts.
         assert!(red[..2].iter().all(|&value| value < 50), "{red:?}");
         assert!(red[2..].iter().all(|&value| value > 205), "{red:?}");
     }
@@ -302,7 +302,7 @@ fn damaged_chunks_are_refused() {
         bytes[at] ^= 1;
         refused(&bytes, "not a readable");
     }
-    // A palette picture without a palette, an index beyond it, a depth that there is not.
+    // A palette picture without a palette, an index beyond it, a depth that does not exist.
     refused(&form(8, 3, 0, &[], &[0, 0, 0, 0, 0, 0]), "not a readable");
     refused(&form(3, 0, 0, &[], &[0, 0, 0, 0]), "not a readable");
     refused(&form(8, 7, 0, &[], &[0, 0, 0, 0]), "not a readable");

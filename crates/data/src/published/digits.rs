@@ -1,6 +1,6 @@
 //! The UCI handwritten digits, embedded: 1797 grey images of 8x8 (E. Alpaydin, C. Kaynak, "Optical
 //! recognition of handwritten digits", 1998, <https://doi.org/10.24432/C50P49>, CC BY 4.0).
-//! `assets/README.md` says where the copy comes from.
+//! `assets/README.md` names the origin of the copy.
 
 use std::io::Read;
 
@@ -27,7 +27,7 @@ pub(crate) fn load() -> Result<Dataset, DataError> {
     Dataset::new("digits", [1, SIDE, SIDE], pixels, Some(labels), Some(10))
 }
 
-/// One image a line: 64 pixels from 0 to 16, row by row, and the label. Pixels are scaled to
+/// Each line is an image: 64 pixels from 0 to 16, row by row, and the label. Pixels are scaled to
 /// `round(255 v / 16)`.
 fn parse(csv: &str) -> Result<(Vec<u8>, Vec<u32>), String> {
     let mut pixels = Vec::new();

@@ -8,7 +8,7 @@ const UNSIGNED_BYTE: u8 = 0x08;
 /// The dimensions and the elements of an idx file of bytes with `RANK` dimensions.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// What is wrong with the file, in words.
 pub(crate) fn parse<const RANK: usize>(bytes: &[u8]) -> Result<([usize; RANK], &[u8]), String> {
     let Some((magic, rest)) = bytes.split_first_chunk::<4>() else {
         return Err(format!("{} bytes are too few for an idx file", bytes.len()));
@@ -32,7 +32,7 @@ pub(crate) fn parse<const RANK: usize>(bytes: &[u8]) -> Result<([usize; RANK], &
     }
     let claimed = dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
     if claimed != Some(rest.len()) {
-        return Err(format!("{} elements, but the header says {dims:?}", rest.len()));
+        return Err(format!("{} elements, but the header has {dims:?}", rest.len()));
     }
     Ok((dims, rest))
 }
@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn too_few_and_too_many_elements() {
-        refused(&encode(&[2, 2], b"abc"), "3 elements, but the header says [2, 2]");
-        refused(&encode(&[2, 2], b"abcde"), "5 elements, but the header says [2, 2]");
+        refused(&encode(&[2, 2], b"abc"), "3 elements, but the header has [2, 2]");
+        refused(&encode(&[2, 2], b"abcde"), "5 elements, but the header has [2, 2]");
     }
 
     #[test]

@@ -1,40 +1,47 @@
-//! Files that may be gzipped, read into no more memory than they are allowed.
+//! Files that may be gzipped, read into bounded memory. Decoding is flate2's; the bound and the test of the
+//! first bytes are ours.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
 use crate::DataError;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// At most the first `limit` bytes of a file, with gzip removed if its first bytes say that it is
-/// gzipped; the name does not matter.
+/// At most the first `limit` bytes of a file, without gzip if its first bytes are gzip's. The name does not
+/// count.
 ///
 /// # Errors
-/// [`DataError::Io`] if the file cannot be read, [`DataError::Malformed`] if its gzip is cut short
-/// or damaged.
+/// [`DataError::Io`] if the file cannot be read, [`DataError::Malformed`] if its gzip is cut short or damaged.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let mut file = File::open(path).map_err(DataError::io("open", path))?;
     let mut magic = Vec::new();
-    let mut contents = Vec::new();
     (&mut file)
         .take(GZIP_MAGIC.len() as u64)
         .read_to_end(&mut magic)
         .and_then(|_| file.rewind())
         .map_err(DataError::io("read", path))?;
     if magic == GZIP_MAGIC {
-        MultiGzDecoder::new(BufReader::new(file)).take(limit).read_to_end(&mut contents).map_err(
-            |error| {
-                let problem = format!("not a whole gzip file ({error})");
-                DataError::malformed(path, problem, "delete it, and it is fetched again")
-            },
-        )?;
-    } else {
-        file.take(limit).read_to_end(&mut contents).map_err(DataError::io("read", path))?;
+        return gunzip(BufReader::new(file), limit).map_err(|error| {
+            let problem = format!("not a whole gzip file ({error})");
+            DataError::malformed(path, problem, "delete it, and it is fetched again")
+        });
     }
+    let mut contents = Vec::new();
+    file.take(limit).read_to_end(&mut contents).map_err(DataError::io("read", path))?;
+    Ok(contents)
+}
+
+/// At most the first `limit` bytes of gzipped bytes, all members of them.
+///
+/// # Errors
+/// Those of the reader; an error if the gzip is cut short or damaged.
+pub(super) fn gunzip(gzipped: impl BufRead, limit: u64) -> io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    MultiGzDecoder::new(gzipped).take(limit).read_to_end(&mut contents)?;
     Ok(contents)
 }
 

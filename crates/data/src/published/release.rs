@@ -1,34 +1,60 @@
-//! Published datasets: what their files are called and what they must contain.
+//! Published datasets: the names of their files, what these must contain, and where they are to be had.
 
 use std::path::{Path, PathBuf};
 
-use super::{fetch::fetch, inflate};
-use crate::{DataError, Progress, hash};
+use halfstep_files::sha256;
+
+use super::inflate;
+use super::origin::Origin;
+use crate::DataError;
 
 /// A dataset, or anything else that its authors publish as a fixed set of files.
 #[derive(Debug)]
 pub struct Release {
-    /// What people call it.
+    /// The name in commands and configuration files, such as `cifar10`.
+    pub name: &'static str,
+    /// The name for people, such as `CIFAR-10`.
     pub title: &'static str,
-    /// What else fetches it: a script of this repository, with a choice of sources, or a person.
-    pub script: &'static str,
-    /// The official address that [`fetch`](crate::fetch()) asks, without a slash at its end.
-    pub base_url: &'static str,
-    /// How the files travel.
-    pub packing: Packing,
     /// The files, as they are without compression.
     pub files: &'static [PublishedFile],
+    /// Where the files can be fetched, the official address first.
+    pub sources: &'static [ReleaseSource],
 }
 
-/// How the files of a [`Release`] travel.
+/// A place that the files of a [`Release`] can be fetched from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Packing {
-    /// All in one gzipped tar archive of this name; on disk unpacked.
-    Archive(&'static str),
-    /// Each by itself, gzipped, with `.gz` after its name; on disk gzipped or not.
-    Gzip,
+pub struct ReleaseSource {
+    /// The kind of place.
+    pub origin: Origin,
+    /// Its address, without a slash at the end.
+    pub base_url: &'static str,
+    /// How the files travel from there.
+    pub packing: FilePacking,
+}
+
+/// How the files of a [`Release`] travel. Paths are those below the source's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilePacking {
     /// Each by itself, as it is.
     Plain,
+    /// The release's only file, as it is, under this path.
+    PlainAt(&'static str),
+    /// Each by itself, gzipped, with `.gz` after its name; on disk gzipped or not.
+    Gzip,
+    /// All in one gzipped tar archive at this path; on disk unpacked.
+    Archive(&'static str),
+    /// All in one Debian package at this path, each gzipped; on disk gzipped or not.
+    Deb(&'static str),
+    /// CIFAR-10's images as one PNG per file, with labels as JSON, in a gzipped tar archive at this path; on
+    /// disk in the official binary form.
+    CifarSprites(&'static str),
+}
+
+impl FilePacking {
+    /// Whether files that travel like this stay gzipped on disk.
+    fn stays_gzipped(self) -> bool {
+        matches!(self, Self::Gzip | Self::Deb(_))
+    }
 }
 
 /// One file of a [`Release`], without compression.
@@ -54,18 +80,23 @@ pub(crate) enum Mismatch {
 }
 
 impl PublishedFile {
-    /// Whether `bytes` are this file. One byte more than published is enough to tell "longer".
+    /// Checks that `bytes` are this file. One byte more than published is enough to detect a longer one.
     pub(crate) fn check(&self, bytes: &[u8]) -> Result<(), Mismatch> {
         match (bytes.len() as u64).cmp(&self.bytes) {
             std::cmp::Ordering::Less => return Err(Mismatch::Shorter(bytes.len())),
             std::cmp::Ordering::Greater => return Err(Mismatch::Longer),
             std::cmp::Ordering::Equal => {}
         }
-        let found = hash::sha256(bytes);
+        let found = sha256(bytes);
         if found == self.sha256 { Ok(()) } else { Err(Mismatch::Hash(found)) }
     }
 
-    /// What is wrong, in words.
+    /// The most bytes that the gzipped file can have: gzip adds a few bytes per block at worst.
+    pub(crate) fn gzipped_limit(&self) -> u64 {
+        self.bytes + self.bytes / 8 + 1024
+    }
+
+    /// Describes the difference.
     pub(crate) fn explain(&self, mismatch: &Mismatch) -> String {
         match mismatch {
             Mismatch::Shorter(len) => {
@@ -82,31 +113,14 @@ impl PublishedFile {
 }
 
 impl Release {
-    /// Fetches what is missing in `dir` from the official address.
-    ///
-    /// # Errors
-    /// [`DataError::Busy`] if another process is doing so; [`DataError::Unavailable`] if that does
-    /// not succeed.
-    pub fn ensure(&self, dir: &Path, progress: Progress) -> Result<(), DataError> {
-        self.ensure_from(self.base_url, dir, progress)
+    /// The place of this origin, if the release can be fetched from one.
+    pub fn source(&self, origin: Origin) -> Option<&'static ReleaseSource> {
+        self.sources.iter().find(|source| source.origin == origin)
     }
 
-    pub(crate) fn ensure_from(
-        &self,
-        base_url: &str,
-        dir: &Path,
-        progress: Progress,
-    ) -> Result<(), DataError> {
-        fetch(self, dir, base_url, progress).map_err(|error| match error {
-            DataError::Busy { .. } => error,
-            error => DataError::Unavailable {
-                title: self.title,
-                dir: dir.to_owned(),
-                missing: self.missing(dir).iter().map(|file| file.name.to_owned()).collect(),
-                script: self.script,
-                source: Box::new(error),
-            },
-        })
+    /// The origins that the release can be fetched from, the official one first.
+    pub fn origins(&self) -> Vec<Origin> {
+        self.sources.iter().map(|source| source.origin).collect()
     }
 
     /// The files that are not in `dir`.
@@ -114,16 +128,14 @@ impl Release {
         self.files.iter().filter(|file| self.locate(dir, file).is_none()).collect()
     }
 
-    /// Where in `dir` a file lies. Something there that cannot be read counts as there: it is the
-    /// reader who says what is wrong, and nothing is ever overwritten.
+    /// Where in `dir` a file lies. An entry that cannot be read counts as the file: reading it reports the
+    /// problem, and nothing is ever overwritten.
     fn locate(&self, dir: &Path, file: &PublishedFile) -> Option<PathBuf> {
         let plain = dir.join(file.name);
         let gzipped = dir.join(format!("{}.gz", file.name));
-        let candidates = match self.packing {
-            Packing::Archive(_) | Packing::Plain => vec![plain],
-            Packing::Gzip => vec![plain, gzipped],
-        };
-        candidates.into_iter().find(|path| path.symlink_metadata().is_ok())
+        let may_be_gzipped = self.sources.iter().any(|source| source.packing.stays_gzipped());
+        let candidates = [Some(plain), may_be_gzipped.then_some(gzipped)];
+        candidates.into_iter().flatten().find(|path| path.symlink_metadata().is_ok())
     }
 
     /// The content of a file of `dir`, if it is the published one.
@@ -147,12 +159,9 @@ impl Release {
         let bytes = inflate::read(&path, file.bytes + 1)?;
         match file.check(&bytes) {
             Ok(()) => Ok((path, bytes)),
-            Err(Mismatch::Hash(found)) => Err(DataError::WrongHash {
-                path,
-                expected: file.sha256,
-                found,
-                script: self.script,
-            }),
+            Err(Mismatch::Hash(found)) => {
+                Err(DataError::WrongHash { path, expected: file.sha256, found, release: self.name })
+            }
             Err(length) => {
                 let remedy = "delete it, and it is fetched again";
                 Err(DataError::malformed(path, file.explain(&length), remedy))
@@ -168,13 +177,13 @@ mod tests {
 
     const CONTENT: &[u8] = b"published content";
 
-    fn one_file(packing: Packing) -> Release {
+    fn one_file(packing: FilePacking) -> Release {
         release(packing, &[("file", CONTENT)])
     }
 
     #[test]
     fn gzipped_files_are_found_and_read_by_either_name() {
-        let gz = one_file(Packing::Gzip);
+        let gz = one_file(FilePacking::Gzip);
         for (name, bytes) in
             [("file", CONTENT.to_vec()), ("file.gz", gzip(CONTENT)), ("file.gz", CONTENT.to_vec())]
         {
@@ -187,21 +196,21 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_hash_names_file_hashes_and_script() {
+    fn a_wrong_hash_names_file_and_hashes() {
         let dir = tempfile::tempdir().unwrap();
         let path = write(dir.path(), "file", b"publisheD content");
-        let plain = one_file(Packing::Archive("a.tar.gz"));
+        let plain = one_file(FilePacking::Archive("a.tar.gz"));
         let message = plain.read(dir.path(), &plain.files[0]).unwrap_err().to_string();
-        let found = hash::sha256(b"publisheD content");
+        let found = sha256(b"publisheD content");
         let path = path.display().to_string();
-        for part in [path.as_str(), &found, plain.files[0].sha256, "delete it", plain.script] {
+        for part in [path.as_str(), &found, plain.files[0].sha256, "delete it"] {
             assert!(message.contains(part), "{part} is not in: {message}");
         }
     }
 
     #[test]
     fn wrong_lengths_are_told_apart() {
-        let plain = one_file(Packing::Archive("a.tar.gz"));
+        let plain = one_file(FilePacking::Archive("a.tar.gz"));
         for (bytes, said) in [
             (&CONTENT[..5], "is 5 bytes long, not 17"),
             (b"published content and more", "is longer than the 17 bytes"),
@@ -220,7 +229,7 @@ mod tests {
         let mut damaged = whole.clone();
         let crc = damaged.len() - 8;
         damaged[crc] ^= 1;
-        let gz = one_file(Packing::Gzip);
+        let gz = one_file(FilePacking::Gzip);
         for (bytes, said) in [
             (&whole[..whole.len() - 1], "not a whole gzip file"),
             (&whole[..3], "not a whole gzip file"),
@@ -242,7 +251,7 @@ mod tests {
     fn a_folder_in_the_place_of_a_file_is_an_error_and_stays() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("file")).unwrap();
-        let plain = one_file(Packing::Archive("a.tar.gz"));
+        let plain = one_file(FilePacking::Archive("a.tar.gz"));
         assert!(matches!(plain.read(dir.path(), &plain.files[0]), Err(DataError::Io { .. })));
         assert!(dir.path().join("file").is_dir());
     }

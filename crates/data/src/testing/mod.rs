@@ -1,4 +1,4 @@
-//! What the tests of several modules need: files, published files, a server.
+//! Files, published files and a server for the tests of several modules.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
 
-use crate::{Packing, PublishedFile, Release, hash};
+use halfstep_files::sha256;
+
+use crate::{FilePacking, Origin, PublishedFile, Release, ReleaseSource};
 
 mod server;
 pub(crate) use server::{Reply, Server};
@@ -52,19 +54,20 @@ pub(crate) fn tarball(files: &[(&str, &[u8])]) -> Vec<u8> {
     gzip(&entries.chain([vec![0; 1024]]).collect::<Vec<_>>().concat())
 }
 
-/// What is published of a file.
+/// A published file of these bytes.
 pub(crate) fn published(name: &'static str, bytes: &[u8]) -> PublishedFile {
-    PublishedFile { name, bytes: bytes.len() as u64, sha256: hash::sha256(bytes).leak() }
+    PublishedFile { name, bytes: bytes.len() as u64, sha256: sha256(bytes).leak() }
 }
 
-/// A release of these files; like the real ones it lives for ever.
-pub(crate) fn release(packing: Packing, files: &[(&'static str, &[u8])]) -> Release {
+/// A release of these files. It is never freed, like the real ones.
+pub(crate) fn release(packing: FilePacking, files: &[(&'static str, &[u8])]) -> Release {
     let files = files.iter().map(|(name, bytes)| published(name, bytes));
+    let source =
+        ReleaseSource { origin: Origin::Official, base_url: "http://127.0.0.1:1", packing };
     Release {
+        name: "tiny",
         title: "Tiny",
-        script: "scripts/fetch_tiny.sh",
-        base_url: "http://127.0.0.1:1",
-        packing,
         files: files.collect::<Vec<_>>().leak(),
+        sources: vec![source].leak(),
     }
 }

@@ -1,51 +1,54 @@
-//! `--as-trained`: folders read as training reads them, at the size of the images on the other side.
+//! `--as-trained`: folders are read as training reads them, at the size of the images on the other side.
 
-use crate::Pictures;
 use anyhow::{Context, bail};
 
-use crate::evaluation::images::Reference;
+use crate::evaluation::ReferenceData;
+use crate::images::ImageSet;
 
-/// Generated images whose folder, if they are of one, may be read again.
-pub enum Generated<'a> {
-    Kept(&'a mut Pictures),
-    /// That a model draws, of shape C, H, W.
-    Drawn([usize; 3]),
+/// The generated side, as far as its size matters.
+pub(super) enum GeneratedSide<'a> {
+    /// `--samples`. If it is a folder, it may be read again at another size.
+    Stored(&'a mut ImageSet),
+    /// Samples of a model, of shape C, H, W.
+    Sampled([usize; 3]),
 }
 
-/// Has the folder of one side read at the shape of the other: the reference's if it is a folder, otherwise
-/// that of `--samples`.
-pub fn read_as_trained(generated: Generated<'_>, real: &mut Reference) -> anyhow::Result<()> {
+/// Reads the folder of one side at the shape of the other: the reference if it is a folder, otherwise
+/// `--samples`.
+pub(super) fn read_as_trained(
+    generated: GeneratedSide<'_>,
+    real: &mut ReferenceData,
+) -> anyhow::Result<()> {
     match (generated, real) {
-        (Generated::Drawn(shape), Reference::Pictures(real)) if real.is_folder() => {
+        (GeneratedSide::Sampled(shape), ReferenceData::Images(real)) if real.is_folder() => {
             read_at(shape, real)
         }
-        (Generated::Kept(samples), Reference::Pictures(real)) if real.is_folder() => {
+        (GeneratedSide::Stored(samples), ReferenceData::Images(real)) if real.is_folder() => {
             read_at(shape_of(samples)?, real)
         }
-        (Generated::Kept(samples), Reference::Pictures(real)) if samples.is_folder() => {
+        (GeneratedSide::Stored(samples), ReferenceData::Images(real)) if samples.is_folder() => {
             read_at(shape_of(real)?, samples)
         }
-        (Generated::Kept(samples), Reference::Statistics(_)) if samples.is_folder() => {
-            bail!("--as-trained: --reference has statistics, which do not tell the size of images")
+        (GeneratedSide::Stored(samples), ReferenceData::Statistics(_)) if samples.is_folder() => {
+            bail!("--as-trained: --reference has statistics, which have no image size")
         }
         _ => bail!("--as-trained: neither side is a folder of pictures; leave it out"),
     }
 }
 
-fn read_at(shape: [usize; 3], folder: &mut Pictures) -> anyhow::Result<()> {
+fn read_at(shape: [usize; 3], folder: &mut ImageSet) -> anyhow::Result<()> {
     *folder = folder.clone().as_trained_on(shape).context("--as-trained")?;
     Ok(())
 }
 
-/// C, H and W of images that are all of one size.
-fn shape_of(pictures: &Pictures) -> anyhow::Result<[usize; 3]> {
-    let sizes = pictures.sizes()?;
+/// C, H and W of images that all have one size.
+fn shape_of(images: &ImageSet) -> anyhow::Result<[usize; 3]> {
+    let sizes = images.sizes()?;
     let Some([height, width]) = sizes.only() else {
         bail!(
-            "--as-trained: {} has images of {sizes}; the pictures of the other side are read at the size of \
-             these, which must be one",
-            pictures.name()
+            "--as-trained: {} has images of {sizes}; the other side is read at their size, which must be one",
+            images.name()
         );
     };
-    Ok([pictures.channels()?, height, width])
+    Ok([images.channels()?, height, width])
 }

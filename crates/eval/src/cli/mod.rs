@@ -1,54 +1,64 @@
-//! The program `eval`: what it does, in the order it does it.
+//! The program `eval`: its command line, what it prints, and which flag mends an error.
 
-pub(crate) mod args;
-pub(crate) mod as_trained;
-pub(crate) mod compare;
-pub(crate) mod course;
-pub(crate) mod device_check;
-pub(crate) mod job;
+mod advice;
+mod args;
+mod as_trained;
+mod compare;
+mod extractor;
+mod inputs;
+mod likelihood;
+mod notes;
+mod output;
+mod progress;
+mod session;
+mod sweep;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use halfstep_model::ModelFiles;
-use halfstep_sample::{check_ending, output, writes_over};
+use halfstep_sample::output::check_file;
+use halfstep_sample::{check_ending, writes_over};
 
-pub use crate::cli::args::Args;
-use crate::cli::job::{Job, Stopped};
-use crate::likelihood::model;
-use crate::sweep;
+pub use args::{Args, LikelihoodMethod, SplitArg};
 
-/// Runs the program.
+use crate::EvalError;
+use progress::TerminalObserver;
+use session::Session;
+
+/// Runs the program and returns its exit code: 0 when it is done, 128 plus the signal when it was stopped.
 ///
 /// # Errors
-/// Whatever keeps it from doing what the command line asks for.
+/// Everything that keeps it from doing what the command line asks for, with the flag that mends it.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.json {
         check_json(args, path)?;
     }
-    let job = Job::of(args)?;
+    let observer = TerminalObserver::install()?;
+    let (context, cache_dir) = session::context(args, &observer)?;
+    let session = Session::new(args, &context, cache_dir.clone());
     let outcome = match (&args.sweep, args.likelihood) {
-        (Some(run), _) => sweep::run(args, run, &job),
-        (None, Some(how)) => model::run(args, how, &job),
-        (None, None) => compare::run(args, &job),
+        (Some(run), _) => sweep::run(&session, run),
+        (None, Some(method)) => likelihood::run(&session, method),
+        (None, None) => compare::run(&session),
     };
     match outcome {
-        Err(error) if error.is::<Stopped>() => {
-            halfstep_sample::say!(
-                "stopped; what was made is kept in {}. Run the same command again to continue.",
-                job.cache.dir().display()
+        Err(error) if matches!(error.downcast_ref(), Some(EvalError::Stopped)) => {
+            halfstep_terminal::say!(
+                "stopped; intermediate results are kept in {}. Run the same command again to continue.",
+                cache_dir.display()
             );
-            Ok(ExitCode::from(job.stop.exit_code()))
+            Ok(ExitCode::from(observer.exit_code()))
         }
         outcome => outcome.map(|()| ExitCode::SUCCESS).map_err(halfstep_sample::cli::advised),
     }
 }
 
-/// Finds out before any work what would fail after it, and keeps what is read from being written over.
+/// Refuses, before any work, a JSON file that cannot be written or would replace an input.
 fn check_json(args: &Args, path: &Path) -> anyhow::Result<()> {
     check_ending(path, "json").context("--json")?;
-    output::check_file(path).context("--json")?;
+    check_file(path).context("--json")?;
     let flags = [
         ("--samples", args.samples.as_deref()),
         ("--reference", args.reference.as_deref().map(Path::new)),
@@ -56,20 +66,17 @@ fn check_json(args: &Args, path: &Path) -> anyhow::Result<()> {
         ("--features", args.features.as_deref()),
     ];
     let named = flags.into_iter().filter_map(|(flag, read)| Some((flag, read?.to_path_buf())));
-    let mut read = named.chain(of_model(args));
-    match read.find(|(_, read)| writes_over(path, read)) {
+    let mut inputs = named.chain(model_files(args));
+    match inputs.find(|(_, input)| writes_over(path, input)) {
         Some((flag, _)) => {
-            bail!(
-                "--json {}: would be written over what {flag} reads; name another file",
-                path.display()
-            )
+            bail!("--json {}: {flag} reads this file; name another one", path.display())
         }
         None => Ok(()),
     }
 }
 
-/// The files of `--model`. One that is none has none: loading it says so.
-fn of_model(args: &Args) -> impl Iterator<Item = (&'static str, PathBuf)> {
+/// The files of `--model`; none if it is not a model folder, which loading it reports.
+fn model_files(args: &Args) -> impl Iterator<Item = (&'static str, PathBuf)> {
     let files = args.model.as_deref().and_then(|model| ModelFiles::of(model).ok());
     let files =
         files.into_iter().flat_map(|files| files.weights.into_iter().chain(files.scheduler));

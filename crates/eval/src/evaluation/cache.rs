@@ -1,116 +1,104 @@
-//! What took long to make, kept: drawn images, and what networks say of images.
+//! A cache of what takes long to compute: sampled images, features, likelihoods.
 //!
-//! A chunk is a file named after all that its content depends on. It appears whole or not at all, so
-//! that whatever was stopped goes on where it was, and what was measured once is there the next time. It
-//! carries a checksum: what the disk did to it is noticed, and the chunk is made again.
+//! Results are kept in chunks. A chunk is a file named after everything that its content depends on. It is written
+//! whole or not at all, so a stopped evaluation continues where it was, and nothing is computed twice. Each chunk
+//! has a checksum; a damaged chunk is computed again.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use etcetera::BaseStrategy;
 use halfstep_data::hash::{hex, sha256};
-use halfstep_sample::output::{check_dir, write_file};
+use halfstep_sample::output::write_file;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
 
-/// Images of a chunk.
-pub const CHUNK: usize = 500;
+use crate::error::EvalError;
 
-/// A folder of chunks.
-pub struct Cache {
+/// Images per chunk.
+const CHUNK: usize = 500;
+
+/// A folder of intermediate results. It may be deleted at any time.
+#[derive(Clone, Debug)]
+pub struct EvalCache {
     dir: PathBuf,
 }
 
-/// The content of a chunk: named tensors.
-pub type Arrays = Vec<(&'static str, Array)>;
+/// The content of a chunk: named arrays.
+pub(crate) type ChunkArrays = Vec<(&'static str, ChunkArray)>;
 
-/// Bytes or numbers, row-major, a row an image.
+/// A row-major array with one row per image.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Array {
+pub(crate) struct ChunkArray {
     pub shape: Vec<usize>,
-    pub values: Values,
+    pub values: ChunkValues,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Values {
+pub(crate) enum ChunkValues {
     Bytes(Vec<u8>),
     Numbers(Vec<f32>),
 }
 
-impl Cache {
-    /// In `dir`, or by default in the user's cache folder.
-    pub fn open(dir: Option<&Path>) -> anyhow::Result<Self> {
-        let dir = match dir {
-            Some(dir) => dir.to_path_buf(),
-            None => default_dir().context(
-                "no folder for what is kept between calls: this system names none; add --cache DIR",
-            )?,
-        };
-        check_dir(&dir).context("--cache")?;
-        Ok(Self { dir })
+impl EvalCache {
+    /// A cache in the folder `dir`, which need not exist yet.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
     }
 
-    /// Where it is.
+    /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The chunk of images `which` of what `key` describes, from its file or made now.
-    pub fn chunk(
+    /// The chunk of images `which` for `key`, read from its file or computed by `make` and written.
+    pub(crate) fn chunk(
         &self,
         key: &str,
         which: &Range<usize>,
         names: &[&'static str],
-        make: impl FnOnce() -> anyhow::Result<Arrays>,
-    ) -> anyhow::Result<Arrays> {
+        make: impl FnOnce() -> Result<ChunkArrays, EvalError>,
+    ) -> Result<ChunkArrays, EvalError> {
         let name = format!("{:08}-{:08}.safetensors", which.start, which.end);
         let path = self.dir.join(&sha256(key.as_bytes())[..32]).join(name);
         if let Some(arrays) = read(&path, key, which.len(), names) {
             return Ok(arrays);
         }
         let arrays = make()?;
-        write_file(&path, &serialized(&arrays, key)?)
-            .context("cannot keep what was made; free some space, or add --cache DIR")?;
+        let bytes = serialized(&arrays, key).map_err(|error| EvalError::images(&path, error))?;
+        write_file(&path, &bytes).map_err(EvalError::Cache)?;
         Ok(arrays)
     }
 }
 
-/// `halfstep/eval` in the user's cache folder.
-fn default_dir() -> Option<PathBuf> {
-    let places = etcetera::choose_base_strategy().ok()?;
-    Some(places.cache_dir().join("halfstep").join("eval"))
-}
-
-/// Images 0 to `count` in parts.
-pub fn chunks(count: usize) -> impl Iterator<Item = Range<usize>> {
+/// Images 0 to `count` in chunks.
+pub(crate) fn chunks(count: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).step_by(CHUNK).map(move |first| first..(first + CHUNK).min(count))
 }
 
-fn serialized(arrays: &Arrays, key: &str) -> anyhow::Result<Vec<u8>> {
+fn serialized(arrays: &ChunkArrays, key: &str) -> Result<Vec<u8>, safetensors::SafeTensorError> {
     let bytes: Vec<Vec<u8>> = arrays
         .iter()
         .map(|(_, array)| match &array.values {
-            Values::Bytes(bytes) => bytes.clone(),
-            Values::Numbers(numbers) => numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            ChunkValues::Bytes(bytes) => bytes.clone(),
+            ChunkValues::Numbers(numbers) => numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
         })
         .collect();
     let views = arrays.iter().zip(&bytes).map(|((name, array), bytes)| {
         let dtype = match array.values {
-            Values::Bytes(_) => Dtype::U8,
-            Values::Numbers(_) => Dtype::F32,
+            ChunkValues::Bytes(_) => Dtype::U8,
+            ChunkValues::Numbers(_) => Dtype::F32,
         };
         Ok((*name, TensorView::new(dtype, array.shape.clone(), bytes)?))
     });
     let views: Vec<_> = views.collect::<Result<_, safetensors::SafeTensorError>>()?;
     let about = [("of".to_owned(), key.to_owned()), (CHECKSUM.to_owned(), checksum(&bytes))].into();
-    Ok(safetensors::serialize(views, Some(about))?)
+    safetensors::serialize(views, Some(about))
 }
 
 const CHECKSUM: &str = "sha256";
 
-/// Of the arrays' bytes, one array after another.
+/// SHA-256 of the arrays' bytes, one array after another.
 fn checksum(arrays: &[impl AsRef<[u8]>]) -> String {
     let mut hash = Sha256::new();
     for bytes in arrays {
@@ -119,8 +107,8 @@ fn checksum(arrays: &[impl AsRef<[u8]>]) -> String {
     hex(&hash.finalize())
 }
 
-/// `None` for what is not there, or is not what was written: it is made again.
-fn read(path: &Path, key: &str, images: usize, names: &[&'static str]) -> Option<Arrays> {
+/// The content of a chunk's file; `None` if the file is missing, damaged or another chunk's.
+fn read(path: &Path, key: &str, images: usize, names: &[&'static str]) -> Option<ChunkArrays> {
     let bytes = std::fs::read(path).ok()?;
     let file = SafeTensors::deserialize(&bytes).ok()?;
     let (_, header) = SafeTensors::read_metadata(&bytes).ok()?;
@@ -134,12 +122,12 @@ fn read(path: &Path, key: &str, images: usize, names: &[&'static str]) -> Option
     let array = |(name, view): (&&'static str, &TensorView<'_>)| {
         let four = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let values = match view.dtype() {
-            Dtype::U8 => Values::Bytes(view.data().to_vec()),
-            Dtype::F32 => Values::Numbers(view.data().chunks_exact(4).map(four).collect()),
+            Dtype::U8 => ChunkValues::Bytes(view.data().to_vec()),
+            Dtype::F32 => ChunkValues::Numbers(view.data().chunks_exact(4).map(four).collect()),
             _ => return None,
         };
         let shape = view.shape().to_vec();
-        (shape.first() == Some(&images)).then_some((*name, Array { shape, values }))
+        (shape.first() == Some(&images)).then_some((*name, ChunkArray { shape, values }))
     };
     names.iter().zip(&views).map(array).collect()
 }
@@ -148,17 +136,19 @@ fn read(path: &Path, key: &str, images: usize, names: &[&'static str]) -> Option
 mod tests {
     use super::*;
 
-    fn arrays(of: u8) -> Arrays {
-        let bytes = Array { shape: vec![2, 3], values: Values::Bytes(vec![of; 6]) };
-        let numbers =
-            Array { shape: vec![2, 1], values: Values::Numbers(vec![0.5, f32::from(of)]) };
+    fn arrays(of: u8) -> ChunkArrays {
+        let bytes = ChunkArray { shape: vec![2, 3], values: ChunkValues::Bytes(vec![of; 6]) };
+        let numbers = ChunkArray {
+            shape: vec![2, 1],
+            values: ChunkValues::Numbers(vec![0.5, f32::from(of)]),
+        };
         vec![("bytes", bytes), ("numbers", numbers)]
     }
 
     #[test]
-    fn a_chunk_is_made_once_and_again_if_its_file_is_damaged() {
+    fn a_chunk_is_computed_once_and_again_if_its_file_is_damaged() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::open(Some(dir.path())).unwrap();
+        let cache = EvalCache::new(dir.path().to_path_buf());
         let names = ["bytes", "numbers"];
         let ask = |key: &str, of: u8| cache.chunk(key, &(0..2), &names, || Ok(arrays(of))).unwrap();
         assert_eq!(ask("a", 1), arrays(1));
@@ -181,10 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_made_is_not_kept() {
+    fn a_chunk_that_fails_is_not_written() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::open(Some(dir.path())).unwrap();
-        let failed = cache.chunk("a", &(0..2), &[], || anyhow::bail!("stopped"));
+        let cache = EvalCache::new(dir.path().to_path_buf());
+        let failed = cache.chunk("a", &(0..2), &[], || Err(EvalError::Stopped));
         assert!(failed.is_err() && std::fs::read_dir(dir.path()).unwrap().next().is_none());
     }
 

@@ -1,130 +1,160 @@
-//! Images drawn of a model, to be measured.
+//! Sampling images from a model, to be evaluated.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::Pictures;
-use anyhow::{Context, bail};
+use burn::tensor::Device;
+use halfstep_core::counted;
 use halfstep_core::{TimePoint, TimestepSpacing};
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, SchedulerConfig};
 use halfstep_sample::{
-    AnalyticStatistics, Draw, DrawProgress, GammaError, GammaTable, Sampler, SamplerKind,
-    SamplerOptions, StepNoise, Takes, counted, student_grid,
+    AnalyticStatistics, Draw, DrawProgress, GammaTable, SampleError, Sampler, SamplerKind,
+    SamplerOption, SamplerOptions, StepNoise, student_grid,
 };
 use serde_json::{Value, json};
 
-use crate::cli::job::{Job, Stopped};
-use crate::evaluation::cache::{Array, Values};
+use crate::error::{EvalError, UnsuitableModel};
+use crate::evaluation::cache::{ChunkArray, ChunkValues};
+use crate::evaluation::context::EvalContext;
 
-/// Steps of a model that was not distilled.
-const STEPS: usize = 50;
+/// Default steps of a model that was not distilled.
+const DEFAULT_STEPS: usize = 50;
 
-/// A model that images are drawn of.
-pub struct Drawn {
+/// A model folder whose samples are evaluated: grey or RGB, with a plain DDIM scheduler on trailing timesteps.
+pub struct SampledModel {
     dir: PathBuf,
-    pub model: ModelFolder,
+    model: ModelFolder,
     sha256: String,
-    /// C, H, W.
-    pub shape: [usize; 3],
+    shape: [usize; 3],
+    /// Classes that images are sampled of in turn; empty for an unconditional model.
     classes: Vec<u32>,
 }
 
-/// A sampler on a grid.
-pub struct Way {
-    /// `ddim, 8 steps`
-    pub name: String,
-    pub kind: SamplerKind,
-    pub num_steps: usize,
+/// A sampler on a grid of timesteps.
+pub struct SamplingSetup {
+    kind: SamplerKind,
+    num_steps: usize,
     sampler: Box<dyn Sampler>,
     grid: Vec<TimePoint>,
-    /// The numbers of Gamma that it draws by.
+    /// The numbers of Gamma that the sampler uses, for the cache.
     gamma: Value,
 }
 
-impl Way {
-    /// Network calls an image.
+impl SamplingSetup {
+    /// Sampler and steps in words: `ddim, 8 steps`.
+    pub fn name(&self) -> String {
+        format!("{}, {}", self.kind, counted(self.num_steps, "step"))
+    }
+
+    /// The sampler.
+    pub fn kind(&self) -> SamplerKind {
+        self.kind
+    }
+
+    /// Sampling steps.
+    pub fn num_steps(&self) -> usize {
+        self.num_steps
+    }
+
+    /// Network calls per image.
     pub fn calls(&self) -> usize {
         self.sampler.calls(&self.grid).unwrap_or(self.num_steps)
     }
 }
 
-impl Drawn {
-    /// Reads a model folder whose images can be measured.
-    pub fn load(dir: &Path, job: &Job) -> anyhow::Result<Self> {
+impl SampledModel {
+    /// Reads a model folder onto a device.
+    ///
+    /// # Errors
+    /// [`EvalError::Model`] if the folder cannot be read; [`EvalError::Unsuitable`] if this crate does not sample
+    /// such models.
+    pub fn load(dir: &Path, device: &Device) -> Result<Self, EvalError> {
         let outline = ModelOutline::read(dir)?;
-        let model = job.open(dir, &outline)?;
+        Self::new(dir, outline.load(device)?, outline.sha256()?)
+    }
+
+    /// A model that was read from `dir`. `sha256` identifies everything that its predictions depend on
+    /// ([`ModelOutline::sha256`]).
+    ///
+    /// # Errors
+    /// [`EvalError::Unsuitable`] if this crate does not sample such models.
+    pub fn new(dir: &Path, model: ModelFolder, sha256: String) -> Result<Self, EvalError> {
+        let refuse = |problem| Err(EvalError::unsuitable(dir, problem));
         let config = model.unet.config();
         let Some([height, width]) = config.sample_size.map(|size| size.sides()) else {
-            bail!("{}: the network's config.json has no `sample_size`", dir.display());
+            return refuse(UnsuitableModel::NoSampleSize);
         };
         let classes = match config.class_input() {
             ClassInput::None => Vec::new(),
             ClassInput::Table(classes) => (0..classes as u32).collect(),
-            ClassInput::Number => bail!(
-                "{}: takes any number for a class; draw with `sample --class --npz` and give the file to \
-                 --samples",
-                dir.display()
-            ),
+            ClassInput::Number => return refuse(UnsuitableModel::AnyClass),
         };
         if !is_plain(&model.scheduler) {
-            bail!(
-                "{0}: its scheduler config asks for more than plain DDIM (clipping, thresholding, other \
-                 times or another solver); draw with `sample --model {0} --npz FILE`, which heeds it, and \
-                 give the file to --samples",
-                dir.display()
-            );
+            return refuse(UnsuitableModel::Scheduler);
         }
         if ![1, 3].contains(&config.in_channels) {
-            bail!(
-                "{}: draws images of {}; grey (1) and RGB (3) can be measured",
-                dir.display(),
-                counted(config.in_channels, "channel")
-            );
+            return refuse(UnsuitableModel::Channels(config.in_channels));
         }
         let shape = [config.in_channels, height, width];
-        let sha256 = outline.sha256()?;
         Ok(Self { dir: dir.to_path_buf(), model, sha256, shape, classes })
     }
 
-    /// How to draw: a student on its own grid with DDIM; any other model in `steps` steps, evenly
-    /// spaced.
-    pub fn way(&self, kind: Option<SamplerKind>, steps: Option<usize>) -> anyhow::Result<Way> {
+    /// The folder, as text.
+    pub fn name(&self) -> String {
+        self.dir.display().to_string()
+    }
+
+    /// C, H, W of the model's images.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// A sampler and its grid. The defaults are the student's own steps, or DDIM in 50 steps for other models.
+    /// Timesteps are evenly spaced, trailing.
+    ///
+    /// # Errors
+    /// [`EvalError::Unsuitable`] if a student is asked for with other settings than its own, or the model has no
+    /// such grid; [`EvalError::Gamma`] if the sampler needs statistics that are missing.
+    pub fn setup(
+        &self,
+        sampler: Option<SamplerKind>,
+        steps: Option<usize>,
+    ) -> Result<SamplingSetup, EvalError> {
+        let unsuitable = |problem| EvalError::unsuitable(&self.dir, problem);
         let own = self.model.halfstep.distilled.as_ref().map(|own| own.num_steps);
-        let kind = match (kind, own) {
-            (Some(kind), Some(_)) if kind != SamplerKind::default() => bail!(
-                "--sampler {kind}: {} is a student, distilled for ddim; leave it out",
-                self.dir.display()
-            ),
+        let kind = match (sampler, own) {
+            (Some(kind), Some(_)) if kind != SamplerKind::default() => {
+                let sampler = kind.to_string();
+                return Err(unsuitable(UnsuitableModel::StudentSampler { sampler }));
+            }
             (kind, _) => kind.unwrap_or_default(),
         };
         let num_steps = match (steps, own) {
-            (Some(steps), Some(own)) if steps != own => bail!(
-                "--steps {steps}: {} is a student of {}; leave it out",
-                self.dir.display(),
-                counted(own, "step")
-            ),
-            (steps, own) => steps.or(own).unwrap_or(STEPS.min(self.model.schedule.len())),
+            (Some(steps), Some(own)) if steps != own => {
+                return Err(unsuitable(UnsuitableModel::StudentSteps { steps, own }));
+            }
+            (steps, own) => steps.or(own).unwrap_or(DEFAULT_STEPS.min(self.model.schedule.len())),
         };
         if !kind.entry().grid.takes_any() {
-            bail!(
-                "--sampler {kind}: lays out its own times; draw with `sample --sampler {kind} --npz`"
-            );
+            let sampler = kind.to_string();
+            return Err(unsuitable(UnsuitableModel::OwnTimesteps { sampler }));
         }
         let grid = match self.model.distilled_grid() {
             Some(own) => own,
-            None => student_grid(&self.model.schedule, num_steps)
-                .with_context(|| format!("--steps {num_steps}"))?,
+            None => student_grid(&self.model.schedule, num_steps).map_err(|error| {
+                let problem = error.to_string();
+                unsuitable(UnsuitableModel::Steps { steps: num_steps, problem })
+            })?,
         };
-        let table = kind.takes(Takes::Gamma).then(|| self.gamma()).transpose()?;
+        let table = kind.takes(SamplerOption::Gamma).then(|| self.gamma()).transpose()?;
         let gamma = json!(table.as_ref().map(|table| (table.data_variance, &table.eps_norm2)));
-        let analytic = table.map(|table| self.statistics(table));
+        let analytic = table.map(|table| self.analytic_statistics(table));
         let options = SamplerOptions { num_steps, analytic, ..SamplerOptions::default() };
-        let name = format!("{kind}, {}", counted(num_steps, "step"));
-        Ok(Way { name, kind, num_steps, sampler: kind.build(&options)?, grid, gamma })
+        Ok(SamplingSetup { kind, num_steps, sampler: kind.build(&options)?, grid, gamma })
     }
 
-    fn statistics(&self, table: GammaTable) -> AnalyticStatistics {
+    fn analytic_statistics(&self, table: GammaTable) -> AnalyticStatistics {
         AnalyticStatistics {
             posterior_data_variance: Arc::new(move |at| table.posterior_data_variance(at)),
             linear_betas: self.model.scheduler.has_linear_betas(),
@@ -132,79 +162,67 @@ impl Drawn {
         }
     }
 
-    /// Analytic-DPM's statistics, if they are there and of these weights.
-    pub fn gamma(&self) -> Result<GammaTable, GammaError> {
-        GammaTable::load(&self.dir, &self.model.schedule)
+    /// Analytic-DPM's statistics from the model folder.
+    ///
+    /// # Errors
+    /// [`EvalError::Gamma`] if they are missing or were estimated for other weights.
+    pub fn gamma(&self) -> Result<GammaTable, EvalError> {
+        Ok(GammaTable::load(&self.dir, &self.model.schedule)?)
     }
 
-    /// All that the images of a way depend on. Devices round differently.
-    pub fn key(&self, way: &Way, job: &Job) -> String {
-        let times: Vec<f64> = way.grid.iter().map(|point| point.t).collect();
+    /// Everything that the images of a setup depend on; devices round differently.
+    pub(crate) fn cache_key(&self, setup: &SamplingSetup, context: &EvalContext<'_>) -> String {
+        let times: Vec<f64> = setup.grid.iter().map(|point| point.t).collect();
         json!({
-            "images": "drawn", "made_by": halfstep_sample::MAKING, "model": self.sha256,
-            "sampler": way.kind.name(), "times": times, "seed": job.seed,
-            "device": job.device.kind(), "gamma": way.gamma,
+            "images": "drawn", "made_by": halfstep_sample::RESULTS_VERSION, "model": self.sha256,
+            "sampler": setup.kind.name(), "times": times, "seed": context.seed,
+            "device": context.device.kind(), "gamma": setup.gamma,
         })
         .to_string()
     }
 
-    /// Images `which`, as they would be written to files: bytes `[n, H, W, C]`.
-    pub fn chunk(
+    /// Images `which`, rounded to bytes `[n, H, W, C]`. Image k depends on the seed and k alone. `on_images` is
+    /// called with the number of images that the finished steps amount to.
+    pub(crate) fn sample(
         &self,
-        way: &Way,
+        setup: &SamplingSetup,
         which: Range<usize>,
-        job: &Job,
-        progress: &mut dyn FnMut(u64),
-    ) -> anyhow::Result<Array> {
+        context: &EvalContext<'_>,
+        on_images: &mut dyn FnMut(u64),
+    ) -> Result<ChunkArray, EvalError> {
         let draw = Draw {
             network: &self.model.unet,
             prediction_type: self.model.prediction_type(),
-            sampler: way.sampler.as_ref(),
-            grid: &way.grid,
+            sampler: setup.sampler.as_ref(),
+            grid: &setup.grid,
             schedule: &self.model.schedule,
-            seed: job.seed,
+            seed: context.seed,
             step_noise: StepNoise::Fresh,
-            batch_size: job.batch_size,
+            batch_size: context.batch_size,
             shape: self.shape,
             classes: &self.classes,
-            device: &job.device.device,
+            device: &context.device.device,
         };
         let count = which.len();
-        let mut told = |done: u64, total: u64| {
-            progress(done * count as u64 / total.max(1));
-            job.flow()
+        let on_steps: &mut DrawProgress<'_> = &mut |done: u64, total: u64| {
+            on_images(done * count as u64 / total.max(1));
+            context.flow()
         };
-        let told: &mut DrawProgress<'_> = &mut told;
-        let images = match draw.images(which.start as u64..which.end as u64, told) {
-            Err(halfstep_sample::SampleError::Stopped) => bail!(Stopped),
+        let images = match draw.images(which.start as u64..which.end as u64, on_steps) {
+            Err(SampleError::Stopped) => return Err(EvalError::Stopped),
             images => images?,
         };
         let [n, c, h, w] = images.shape;
-        Ok(Array { shape: vec![n, h, w, c], values: Values::Bytes(images.to_pixels()) })
-    }
-
-    /// Where it lies.
-    pub fn name(&self) -> String {
-        self.dir.display().to_string()
+        Ok(ChunkArray { shape: vec![n, h, w, c], values: ChunkValues::Bytes(images.to_pixels()) })
     }
 }
 
-/// Whether a model is sampled as those that are trained here: trailing times, to the clean image, nothing
-/// clipped.
+/// Whether a model is sampled as models trained here are: DDIM on trailing timesteps to the clean image, without
+/// clipping.
 fn is_plain(scheduler: &SchedulerConfig) -> bool {
     scheduler.class_name == "DDIMScheduler"
         && scheduler.timestep_spacing == TimestepSpacing::Trailing
         && scheduler.set_alpha_to_one
         && !scheduler.clip_sample
         && scheduler.thresholding().0.is_none()
-}
-
-/// Bytes `[n, H, W, C]` as pictures.
-pub fn pictures(name: String, array: Array) -> anyhow::Result<Pictures> {
-    match (array.values, array.shape.as_slice()) {
-        (Values::Bytes(bytes), &[_, height, width, channels]) => {
-            Ok(Pictures::from_bytes(name, bytes, [height, width, channels])?)
-        }
-        _ => bail!("{name}: not images"),
-    }
 }

@@ -1,25 +1,30 @@
-//! Comparing small images without any network.
+//! Pixels as features: what can be compared of small images without a network.
 
 use crate::error::EvalError;
 use crate::features::matrix::Features;
-use crate::images::Pictures;
+use crate::images::ImageSet;
 
-/// Values of an image: 32x32 pixels of three channels. A covariance of more takes minutes, and says little.
-pub(crate) const MOST_PIXELS: usize = 3 * 32 * 32;
+/// Largest number of values per image: 32x32 RGB pixels. A larger covariance takes minutes and tells little.
+const MAX_VALUES: usize = 3 * 32 * 32;
 
-/// The pixels of each image as its features, in `[0, 1]`: RGB, or for `channels` = 1 grey, each pixel
-/// once. Distances of these tell blur and noise from sharpness; of what a picture shows they know nothing.
+/// The pixels of each image as its features, in `[0, 1]`, row by row: RGB planes for `channels` = 3, one grey
+/// plane for `channels` = 1.
+///
+/// Distances between pixels tell blur and noise from sharpness. They tell nothing about what a picture shows.
 ///
 /// # Errors
-/// [`EvalError::Pixels`] for images that are large, of several sizes, or coloured where `channels` is 1;
-/// what reading them returns.
-pub fn pixel_features(pictures: &Pictures, channels: usize) -> Result<Features, EvalError> {
-    let wrong = |what: String| EvalError::Pixels(format!("{} has {what}", pictures.name()));
+/// [`EvalError::Pixels`] for images above 3072 values, of several sizes, or coloured where `channels` is 1;
+/// [`EvalError::Data`] naming a picture that cannot be read.
+pub fn pixel_features(images: &ImageSet, channels: usize) -> Result<Features, EvalError> {
+    let wrong = |what: String| EvalError::Pixels {
+        problem: format!("{} has {what}", images.name()),
+        most: MAX_VALUES,
+    };
     let (mut all, mut done): (Option<(Features, [usize; 2])>, usize) = (None, 0);
-    while let Some(batch) = pictures.batch(done, 256)? {
+    while let Some(batch) = images.batch(done, 256)? {
         let [height, width] = batch.sides;
         let dim = channels * height * width;
-        if dim > MOST_PIXELS {
+        if dim > MAX_VALUES {
             return Err(wrong(format!("{height}x{width} images")));
         }
         done += batch.len();
@@ -38,7 +43,7 @@ pub fn pixel_features(pictures: &Pictures, channels: usize) -> Result<Features, 
     all.map(|(features, _)| features).ok_or_else(|| wrong("no images".to_owned()))
 }
 
-/// One of three equal planes of each image; `None` if they are not equal.
+/// The first of three equal planes of each image; `None` if the planes differ.
 fn grey(values: &[f32], plane: usize) -> Option<Vec<f32>> {
     let mut grey = Vec::with_capacity(values.len() / 3);
     for image in values.chunks_exact(3 * plane) {
@@ -58,7 +63,7 @@ mod tests {
     #[test]
     fn grey_pixels_count_once_and_colours_are_not_taken_for_grey() {
         let of = |bytes: &[u8], channels| {
-            Pictures::from_bytes("some".to_owned(), bytes.to_vec(), [1, 2, channels]).unwrap()
+            ImageSet::from_bytes("some".to_owned(), bytes.to_vec(), [1, 2, channels]).unwrap()
         };
         let features = pixel_features(&of(&[0, 51], 1), 1).unwrap();
         assert_eq!(features.row(0), [0.0, 0.2]);

@@ -1,8 +1,9 @@
-//! Bilinear interpolation as torch has it.
+//! Bilinear interpolation, equal to PyTorch's.
 
-/// Resizes one plane of `height * width` values to `to_height * to_width`:
-/// `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)`, without smoothing when the
-/// picture gets smaller, in f32 and torch's order.
+/// Resizes one plane of `height * width` values to `to_height * to_width` values, row-major.
+///
+/// Equals `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)` in f32, operation by
+/// operation. It does not smooth when the picture gets smaller.
 ///
 /// # Panics
 /// If `plane` does not have `height * width` values, or a side is 0.
@@ -12,8 +13,10 @@ pub fn resize_bilinear(
     [to_height, to_width]: [usize; 2],
 ) -> Vec<f32> {
     assert!(plane.len() == height * width && !plane.is_empty(), "a plane of {height}x{width}");
-    let rows: Vec<Between> = (0..to_height).map(|y| Between::of(y, to_height, height)).collect();
-    let columns: Vec<Between> = (0..to_width).map(|x| Between::of(x, to_width, width)).collect();
+    let rows: Vec<Neighbours> =
+        (0..to_height).map(|y| Neighbours::new(y, to_height, height)).collect();
+    let columns: Vec<Neighbours> =
+        (0..to_width).map(|x| Neighbours::new(x, to_width, width)).collect();
     let mut resized = Vec::with_capacity(to_height * to_width);
     for row in &rows {
         let (upper, lower) = (&plane[row.low * width..], &plane[row.high * width..]);
@@ -27,15 +30,15 @@ pub fn resize_bilinear(
     resized
 }
 
-/// Where a sample lies between two others.
-struct Between {
+/// The two neighbours of a resized pixel along one axis, and its place between them.
+struct Neighbours {
     low: usize,
     high: usize,
     part: f32,
 }
 
-impl Between {
-    fn of(at: usize, to: usize, from: usize) -> Self {
+impl Neighbours {
+    fn new(at: usize, to: usize, from: usize) -> Self {
         let scale = from as f32 / to as f32;
         let position = ((at as f32 + 0.5) * scale - 0.5).max(0.0);
         let low = (position as usize).min(from - 1);
@@ -54,7 +57,7 @@ mod tests {
         assert!(resize_bilinear(&[0.5], [1, 1], [5, 4]).iter().all(|&value| value == 0.5));
     }
 
-    /// Twice as wide: a quarter and three quarters between neighbours, edges held.
+    /// Doubling the width puts pixels at quarters between neighbours and repeats the edges.
     #[test]
     fn doubling_is_by_quarters() {
         let wide = resize_bilinear(&[0.0, 1.0], [1, 2], [1, 4]);

@@ -1,4 +1,4 @@
-//! The tensors of a weights file.
+//! Reading the tensors of a weights file.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -10,30 +10,30 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::error::EvalError;
 
-/// Tensors by name: f32, finite.
+/// The tensors of a file by name; those that are read are finite f32.
 pub(crate) struct Weights {
-    tensors: HashMap<String, Values>,
+    tensors: HashMap<String, WeightValues>,
     path: PathBuf,
     device: Device,
-    /// Of what, for messages.
+    /// What the weights belong to, for messages.
     network: String,
-    /// Names of tensors by their names without PyTorch's wrappers, where these differ.
+    /// From names without PyTorch's wrappers to the names in the file, where they differ.
     plain: BTreeMap<String, String>,
 }
 
-struct Values {
+struct WeightValues {
     shape: Vec<usize>,
     values: Result<Vec<f32>, String>,
 }
 
 impl Weights {
-    /// Of a safetensors file, or of one that `torch.save` wrote: the latter is read as data, and none of
-    /// it is run.
+    /// Reads a safetensors file, or one that `torch.save` wrote. The latter is read as data; nothing in it is
+    /// executed.
     pub fn read(path: &Path, network: &str, device: &Device) -> Result<Self, EvalError> {
         let tensors = std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| {
             match bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
-                true => of_torch(path),
-                false => of_safetensors(&bytes),
+                true => read_torch(path),
+                false => read_safetensors(&bytes),
             }
         });
         let wrong = |problem| EvalError::Weights { path: path.to_path_buf(), problem };
@@ -43,15 +43,15 @@ impl Weights {
         Ok(Self { tensors, path, device: device.clone(), network, plain })
     }
 
-    /// What a user should know of the file; it continues a sentence that begins with the file's name.
+    /// What a user should know about the file, as a phrase that follows its name.
     pub fn note(&self) -> Option<String> {
         let (plain, name) = self.plain.first_key_value()?;
         let (name, plain) = (name.clone(), plain.clone());
         Some(ModelNote::Wrapped { name, plain }.to_string())
     }
 
-    /// A tensor by its name in the file, or by that without wrappers.
-    fn find(&self, name: &str) -> Option<&Values> {
+    /// A tensor by its name in the file, or by its name without wrappers.
+    fn find(&self, name: &str) -> Option<&WeightValues> {
         self.tensors.get(name).or_else(|| self.tensors.get(self.plain.get(name)?))
     }
 
@@ -70,7 +70,7 @@ impl Weights {
         }
     }
 
-    /// f32 of exactly this shape.
+    /// The values of a tensor, which must be f32 of exactly this shape and finite.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EvalError> {
         let found = self.shape(name)?;
         let values = match self.find(name).map(|tensor| &tensor.values) {
@@ -88,11 +88,11 @@ impl Weights {
         };
         match values.iter().all(|value| value.is_finite()) {
             true => Ok(values.clone()),
-            false => Err(self.wrong(format!("tensor `{name}` holds NaN or infinity"))),
+            false => Err(self.wrong(format!("tensor `{name}` contains NaN or infinity"))),
         }
     }
 
-    /// A tensor of exactly this shape.
+    /// A tensor of exactly this shape, on the device.
     pub fn tensor<const D: usize>(
         &self,
         name: &str,
@@ -107,15 +107,17 @@ impl Weights {
     }
 }
 
-/// From names without PyTorch's wrappers to those of the file, where these differ.
-fn plain_names(tensors: &HashMap<String, Values>) -> Result<BTreeMap<String, String>, NamedTwice> {
+/// From names without PyTorch's wrappers to the names in the file, where they differ.
+fn plain_names(
+    tensors: &HashMap<String, WeightValues>,
+) -> Result<BTreeMap<String, String>, NamedTwice> {
     let mut names: Vec<String> = tensors.keys().cloned().collect();
     names.sort_unstable(); // one file, one message
     let wrapped = unwrapped_once(names)?.into_iter().filter(|(name, plain)| name != plain);
     Ok(wrapped.map(|(name, plain)| (plain, name)).collect())
 }
 
-fn of_safetensors(bytes: &[u8]) -> Result<HashMap<String, Values>, String> {
+fn read_safetensors(bytes: &[u8]) -> Result<HashMap<String, WeightValues>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| {
         format!("not a readable safetensors file, nor one of torch.save: {error}")
     })?;
@@ -124,12 +126,12 @@ fn of_safetensors(bytes: &[u8]) -> Result<HashMap<String, Values>, String> {
             Dtype::F32 => Ok(floats(view.data())),
             dtype => Err(format!("{dtype:?}")),
         };
-        (name, Values { shape: view.shape().to_vec(), values })
+        (name, WeightValues { shape: view.shape().to_vec(), values })
     });
     Ok(tensors.collect())
 }
 
-fn of_torch(path: &Path) -> Result<HashMap<String, Values>, String> {
+fn read_torch(path: &Path) -> Result<HashMap<String, WeightValues>, String> {
     let wrong = |error: String| format!("not a readable file of torch.save: {error}");
     let file = PytorchReader::new(path).map_err(|error| wrong(error.to_string()))?;
     file.into_tensors()
@@ -139,7 +141,7 @@ fn of_torch(path: &Path) -> Result<HashMap<String, Values>, String> {
                 DType::F32 => Ok(floats(&tensor.read().map_err(|error| wrong(error.to_string()))?)),
                 dtype => Err(format!("{dtype:?}")),
             };
-            Ok((name, Values { shape: tensor.shape().to_vec(), values }))
+            Ok((name, WeightValues { shape: tensor.shape().to_vec(), values }))
         })
         .collect()
 }

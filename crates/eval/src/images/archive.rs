@@ -1,4 +1,4 @@
-//! npz files: archives of arrays with names.
+//! npz files: archives of named arrays.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -9,20 +9,20 @@ use npyz::{DType, TypeChar};
 
 use crate::error::EvalError;
 
-/// Of the names of arrays, those that are told.
-const TOLD: usize = 8;
+/// Number of array names that a message lists.
+const LISTED: usize = 8;
 
-/// Names of the arrays that an npz file holds.
+/// Sorted names of the arrays in an npz file.
 ///
 /// # Errors
-/// [`EvalError::Pictures`] for a file that is none.
+/// [`EvalError::Images`] if the file is not an npz file.
 pub fn npz_arrays(path: &Path) -> Result<Vec<String>, EvalError> {
     Ok(names(&open(path)?))
 }
 
-/// Opens an npz file. What is none is refused with what it looks like.
+/// Opens an npz file. A file of another format is refused with a hint at what it is.
 pub(crate) fn open(path: &Path) -> Result<NpzArchive<BufReader<File>>, EvalError> {
-    let wrong = |problem: String| EvalError::pictures(path, problem);
+    let wrong = |problem: String| EvalError::images(path, problem);
     let unreadable = |error: std::io::Error| wrong(error.to_string());
     let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut head = Vec::new();
@@ -38,7 +38,7 @@ pub(crate) fn open(path: &Path) -> Result<NpzArchive<BufReader<File>>, EvalError
     if !head.starts_with(b"PK") {
         return Err(wrong("is neither a folder nor an npz file".to_owned()));
     }
-    NpzArchive::new(file).map_err(|error| wrong(format!("is no whole npz file: {error}")))
+    NpzArchive::new(file).map_err(|error| wrong(format!("is not a complete npz file: {error}")))
 }
 
 fn names<R: Read + Seek>(archive: &NpzArchive<R>) -> Vec<String> {
@@ -47,22 +47,22 @@ fn names<R: Read + Seek>(archive: &NpzArchive<R>) -> Vec<String> {
     names
 }
 
-/// ``has no array `a`; it has `b` and `c` ``
-pub(crate) fn lacks(path: &Path, array: &str, names: &[String]) -> EvalError {
-    EvalError::pictures(path, format!("has no array {array}; {}", listed_arrays(names)))
+/// The error for a missing array, which lists the arrays that exist.
+pub(crate) fn missing_array(path: &Path, array: &str, names: &[String]) -> EvalError {
+    EvalError::images(path, format!("has no array {array}; {}", listed_arrays(names)))
 }
 
-/// The arrays that an npz file has, in words: ``it has `a`, `b` ``.
+/// The names of an npz file's arrays in a phrase: ``it has `a`, `b` ``.
 pub fn listed_arrays(names: &[String]) -> String {
-    let told: Vec<String> = names.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
+    let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
     match names.len() {
-        0 => "it has none at all".to_owned(),
-        many if many > TOLD => format!("it has {} and {} more", told.join(", "), many - TOLD),
-        _ => format!("it has {}", told.join(", ")),
+        0 => "it has no arrays".to_owned(),
+        many if many > LISTED => format!("it has {} and {} more", listed.join(", "), many - LISTED),
+        _ => format!("it has {}", listed.join(", ")),
     }
 }
 
-/// A type as numpy names it.
+/// numpy's name of an element type.
 pub(crate) fn type_name(dtype: &DType) -> String {
     let DType::Plain(plain) = dtype else { return "records".to_owned() };
     let bits = 8 * plain.size_field();

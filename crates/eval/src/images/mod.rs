@@ -1,4 +1,4 @@
-//! Images to be measured, wherever they come from.
+//! Image sets: 8-bit images from a folder, an npz file, a dataset or memory.
 
 pub(crate) mod archive;
 mod folder;
@@ -13,52 +13,102 @@ use halfstep_data::{Dataset, PassedOver};
 use sha2::{Digest, Sha256};
 
 use crate::error::EvalError;
-use crate::features::matrix::spread;
-use folder::Files;
+use crate::subset::evenly_spaced;
+use folder::FolderFiles;
 
+pub use archive::{listed_arrays, npz_arrays};
 pub use sizes::ImageSizes;
 
-/// A set of images of 8 bits a channel. Grey ones are measured as RGB with three equal channels.
+/// A set of images with 8 bits per channel, grey or RGB. Grey images count as RGB with three equal channels.
+///
+/// ```
+/// use halfstep_eval::ImageSet;
+///
+/// // Two grey images of 1x2 pixels.
+/// let images = ImageSet::from_bytes("two".to_owned(), vec![0, 255, 51, 102], [1, 2, 1])?;
+/// let batch = images.batch(1, 8)?.unwrap();
+/// assert_eq!(batch.values, [0.2, 0.4, 0.2, 0.4, 0.2, 0.4]);
+/// # Ok::<(), halfstep_eval::EvalError>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Pictures {
+pub struct ImageSet {
     name: String,
-    kept: Kept,
+    storage: ImageStorage,
 }
 
 #[derive(Clone, Debug)]
-enum Kept {
-    /// Read when they are measured; of any size each.
-    Files(Files),
-    /// Bytes `[N, H, W, C]`, C 1 or 3.
-    Memory { bytes: Vec<u8>, height: usize, width: usize, channels: usize },
+enum ImageStorage {
+    /// Files of any size each, read when they are needed.
+    Files(FolderFiles),
+    /// Images of one size in memory.
+    Memory(PixelBytes),
 }
 
-/// Images of one size.
+/// Bytes `[N, H, W, C]`, C = 1 or 3.
+#[derive(Clone, Debug)]
+struct PixelBytes {
+    bytes: Vec<u8>,
+    height: usize,
+    width: usize,
+    channels: usize,
+}
+
+/// Consecutive images of one size.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// Row-major `[n, 3, H, W]` in `[0, 1]`: bytes over 255.
+pub struct ImageBatch {
+    /// `[n, 3, H, W]`, row-major, in `[0, 1]`: bytes divided by 255.
     pub values: Vec<f32>,
     /// H, W.
     pub sides: [usize; 2],
 }
 
-impl Batch {
-    /// How many images.
+impl ImageBatch {
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.values.len() / (3 * self.sides[0] * self.sides[1]).max(1)
     }
 
-    /// Whether there is none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 }
 
-impl Pictures {
-    /// Bytes `[N, H, W, C]` of images that were drawn, C 1 or 3.
+impl PixelBytes {
+    /// Bytes per image.
+    fn each(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len() / self.each()
+    }
+
+    fn pick(&self, which: impl Iterator<Item = usize>) -> Self {
+        let (each, mut bytes) = (self.each(), Vec::new());
+        for k in which {
+            bytes.extend_from_slice(&self.bytes[k * each..(k + 1) * each]);
+        }
+        Self { bytes, ..*self }
+    }
+
+    fn batch(&self, first: usize, most: usize) -> Option<ImageBatch> {
+        let first = first.min(self.len());
+        let end = (first + most.max(1)).min(self.len());
+        let bytes = &self.bytes[first * self.each()..end * self.each()];
+        let mut values = Vec::with_capacity(bytes.len() * 3 / self.channels);
+        for image in bytes.chunks_exact(self.each()) {
+            push_rgb(&mut values, image, self.channels);
+        }
+        (!values.is_empty()).then_some(ImageBatch { values, sides: [self.height, self.width] })
+    }
+}
+
+impl ImageSet {
+    /// Images in memory, as bytes `[N, H, W, C]` with C = 1 or 3.
     ///
     /// # Errors
-    /// [`EvalError::Pictures`] for other channels, or bytes that are no whole number of images.
+    /// [`EvalError::Images`] for other channels, no images, or bytes that are not a whole number of images.
     pub fn from_bytes(
         name: String,
         bytes: Vec<u8>,
@@ -71,10 +121,10 @@ impl Pictures {
             || !bytes.len().is_multiple_of(each)
         {
             let problem =
-                format!("images of {height}x{width} with {channels} channels cannot be measured");
-            return Err(EvalError::pictures(Path::new(&name), problem));
+                format!("images of {height}x{width} with {channels} channels cannot be evaluated");
+            return Err(EvalError::images(Path::new(&name), problem));
         }
-        Ok(Self { name, kept: Kept::Memory { bytes, height, width, channels } })
+        Ok(Self::in_memory(name, PixelBytes { bytes, height, width, channels }))
     }
 
     /// The images of a dataset, in its order.
@@ -89,31 +139,33 @@ impl Pictures {
             );
         }
         let name = dataset.name().to_owned();
-        Self { name, kept: Kept::Memory { bytes, height, width, channels } }
+        Self::in_memory(name, PixelBytes { bytes, height, width, channels })
     }
 
-    /// Where they come from.
+    fn in_memory(name: String, pixels: PixelBytes) -> Self {
+        Self { name, storage: ImageStorage::Memory(pixels) }
+    }
+
+    /// Where the images come from: a path, or the dataset's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many; never 0.
+    /// Number of images, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
-        match &self.kept {
-            Kept::Files(files) => files.len(),
-            Kept::Memory { bytes, height, width, channels } => {
-                bytes.len() / (height * width * channels)
-            }
+        match &self.storage {
+            ImageStorage::Files(files) => files.len(),
+            ImageStorage::Memory(pixels) => pixels.len(),
         }
     }
 
-    /// 1 if every pixel of every image is grey, 3 otherwise.
+    /// 1 if every pixel of every image is grey, otherwise 3. Reads all images of a folder.
     ///
     /// # Errors
     /// [`EvalError::Data`] naming a file that cannot be read.
     pub fn channels(&self) -> Result<usize, EvalError> {
-        if let Kept::Memory { channels: 1, .. } = self.kept {
+        if let ImageStorage::Memory(PixelBytes { channels: 1, .. }) = self.storage {
             return Ok(1);
         }
         let mut done = 0;
@@ -130,73 +182,66 @@ impl Pictures {
         Ok(1)
     }
 
-    /// Heights and widths of all images.
+    /// The heights and widths that occur. Reads the header of every file of a folder.
     ///
     /// # Errors
     /// [`EvalError::Data`] naming a file that cannot be read.
     pub fn sizes(&self) -> Result<ImageSizes, EvalError> {
-        Ok(ImageSizes::new(match &self.kept {
-            Kept::Memory { height, width, .. } => [[*height, *width]].into(),
-            Kept::Files(files) => files.sizes()?,
+        Ok(ImageSizes::new(match &self.storage {
+            ImageStorage::Memory(pixels) => [[pixels.height, pixels.width]].into(),
+            ImageStorage::Files(files) => files.sizes()?,
         }))
     }
 
-    /// Whether they are the files of a folder.
+    /// Whether the images are the files of a folder.
     pub fn is_folder(&self) -> bool {
-        matches!(self.kept, Kept::Files(_))
+        matches!(self.storage, ImageStorage::Files(_))
     }
 
-    /// What lay beside the pictures of a folder.
+    /// The files and folders beside the pictures of a folder that were skipped; `None` if the set is not a
+    /// folder.
     pub fn passed_over(&self) -> Option<&PassedOver> {
-        match &self.kept {
-            Kept::Files(files) => Some(&files.passed_over),
-            Kept::Memory { .. } => None,
+        match &self.storage {
+            ImageStorage::Files(files) => Some(&files.passed_over),
+            ImageStorage::Memory(_) => None,
         }
     }
 
-    /// `count` of them, evenly spread over all: sets may be sorted. All if there are fewer.
+    /// `count` images, evenly spaced, so that a sorted set is represented as a whole. All images if there are
+    /// fewer.
     #[must_use]
-    pub fn spread(&self, count: usize) -> Self {
-        let which = spread(self.len(), count);
-        let kept = match &self.kept {
-            Kept::Files(files) => Kept::Files(files.pick(which)),
-            Kept::Memory { bytes, height, width, channels } => {
-                let each = height * width * channels;
-                let bytes = which.flat_map(|k| &bytes[k * each..(k + 1) * each]).copied().collect();
-                Kept::Memory { bytes, height: *height, width: *width, channels: *channels }
-            }
-        };
-        Self { name: self.name.clone(), kept }
+    pub fn evenly_spaced(&self, count: usize) -> Self {
+        self.pick(evenly_spaced(self.len(), count))
     }
 
-    /// Images `which` of them.
+    /// The images with the numbers `which`.
     ///
     /// # Panics
-    /// If there are not that many, or it is none.
+    /// If `which` is empty or ends after the last image.
     #[must_use]
     pub fn slice(&self, which: Range<usize>) -> Self {
         assert!(!which.is_empty() && which.end <= self.len(), "{which:?} of {}", self.len());
-        let kept = match &self.kept {
-            Kept::Files(files) => Kept::Files(files.pick(which)),
-            Kept::Memory { bytes, height, width, channels } => {
-                let each = height * width * channels;
-                let bytes = bytes[which.start * each..which.end * each].to_vec();
-                Kept::Memory { bytes, height: *height, width: *width, channels: *channels }
-            }
-        };
-        Self { name: self.name.clone(), kept }
+        self.pick(which)
     }
 
-    /// Mean squared difference of pixels in `[-1, 1]` to other images, one by one. It is the *teacher
-    /// agreement* if both were drawn from the same start noises.
+    fn pick(&self, which: impl Iterator<Item = usize>) -> Self {
+        let storage = match &self.storage {
+            ImageStorage::Files(files) => ImageStorage::Files(files.pick(which)),
+            ImageStorage::Memory(pixels) => ImageStorage::Memory(pixels.pick(which)),
+        };
+        Self { name: self.name.clone(), storage }
+    }
+
+    /// Mean squared difference to the images of another set, pair by pair, with pixels in `[-1, 1]`. It is the
+    /// *teacher agreement* if both sets were sampled from the same start noises.
     ///
     /// # Errors
-    /// [`EvalError::Data`] for a file that cannot be read; [`EvalError::Pixels`] unless both are as
-    /// many images of the same sizes.
+    /// [`EvalError::Images`] unless both sets have the same number of images of the same sizes;
+    /// [`EvalError::Data`] naming a file that cannot be read.
     pub fn mean_squared_difference(&self, other: &Self) -> Result<f64, EvalError> {
         let differ = || {
-            let names = (self.name(), other.name());
-            EvalError::Pixels(format!("{} and {} are images of other sizes", names.0, names.1))
+            let problem = format!("its images cannot be paired with those of {}", other.name());
+            EvalError::images(Path::new(self.name()), problem)
         };
         let (mut done, mut sum, mut count) = (0, 0.0, 0);
         while let Some(ours) = self.batch(done, 256)? {
@@ -210,45 +255,35 @@ impl Pictures {
         if done == other.len() { Ok(sum / count as f64) } else { Err(differ()) }
     }
 
-    /// SHA-256 of all that is measured of them, in hexadecimal.
+    /// SHA-256 of everything that features of the images depend on, in lower-case hexadecimal.
     ///
     /// # Errors
-    /// [`EvalError::Data`] naming a file that cannot be read.
+    /// [`EvalError::Images`] naming a file that cannot be read.
     pub fn sha256(&self) -> Result<String, EvalError> {
         let mut hash = Sha256::new();
-        match &self.kept {
-            Kept::Memory { bytes, height, width, channels } => {
+        match &self.storage {
+            ImageStorage::Memory(PixelBytes { bytes, height, width, channels }) => {
                 hash.update(format!("{height} {width} {channels} "));
                 hash.update(bytes);
             }
-            Kept::Files(files) => files.hash(&mut hash)?,
+            ImageStorage::Files(files) => files.hash(&mut hash)?,
         }
         Ok(hex(&hash.finalize()))
     }
 
-    /// Images from number `first` on, up to `most` of one size; none after the last.
+    /// At most `most` consecutive images of one size from number `first` on. `None` after the last image.
     ///
     /// # Errors
     /// [`EvalError::Data`] naming a file that cannot be read.
-    pub fn batch(&self, first: usize, most: usize) -> Result<Option<Batch>, EvalError> {
-        match &self.kept {
-            Kept::Memory { bytes, height, width, channels } => {
-                let each = height * width * channels;
-                let first = first.min(self.len());
-                let end = (first + most.max(1)).min(self.len());
-                let bytes = &bytes[first * each..end * each];
-                let mut values = Vec::with_capacity(bytes.len() * 3 / channels);
-                for image in bytes.chunks_exact(each) {
-                    push_rgb(&mut values, image, *channels);
-                }
-                Ok((!values.is_empty()).then_some(Batch { values, sides: [*height, *width] }))
-            }
-            Kept::Files(files) => Ok(files.batch(first, most)?),
+    pub fn batch(&self, first: usize, most: usize) -> Result<Option<ImageBatch>, EvalError> {
+        match &self.storage {
+            ImageStorage::Memory(pixels) => Ok(pixels.batch(first, most)),
+            ImageStorage::Files(files) => Ok(files.batch(first, most)?),
         }
     }
 }
 
-/// Bytes `[H, W, C]` as three planes over 255.
+/// Appends an image, bytes `[H, W, C]`, as three planes divided by 255.
 fn push_rgb(values: &mut Vec<f32>, image: &[u8], channels: usize) {
     for plane in 0..3 {
         let bytes = image.iter().skip(plane % channels).step_by(channels);

@@ -1,20 +1,20 @@
-//! Of which sizes images are.
+//! The sizes of the images of a set.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Heights and widths of a set of images.
+/// The heights and widths that occur in an image set, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageSizes(BTreeSet<[usize; 2]>);
 
 impl ImageSizes {
-    /// Of these heights and widths, of which there is at least one.
+    /// From heights and widths, of which there must be at least one.
     pub(super) fn new(sizes: BTreeSet<[usize; 2]>) -> Self {
         Self(sizes)
     }
 
-    /// That all images have.
-    pub fn one(size: [usize; 2]) -> Self {
+    /// One size that all images have.
+    pub fn single(size: [usize; 2]) -> Self {
         Self([size].into())
     }
 
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_size_is_told_as_such_and_many_by_their_ends() {
+    fn one_size_is_printed_alone_and_several_by_their_extremes() {
         let of = |sizes: &[[usize; 2]]| ImageSizes::new(sizes.iter().copied().collect());
         assert_eq!((of(&[[2, 3]]).only(), of(&[[2, 3]]).to_string()), (Some([2, 3]), "2x3".into()));
         let many = of(&[[60, 80], [8, 8], [1, 90]]);

@@ -5,21 +5,21 @@ fn a_dataset_and_its_batches_are_planes() {
     // Two images of 1x2 pixels, RGB, as planes.
     let pixels = vec![0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6];
     let dataset = Dataset::new("two", [3, 1, 2], pixels, None, None).unwrap();
-    let pictures = Pictures::from_dataset(&dataset);
-    assert_eq!((pictures.len(), pictures.name()), (2, "two"));
-    let batch = pictures.batch(0, 1).unwrap().unwrap();
+    let images = ImageSet::from_dataset(&dataset);
+    assert_eq!((images.len(), images.name()), (2, "two"));
+    let batch = images.batch(0, 1).unwrap().unwrap();
     assert_eq!((batch.len(), batch.sides), (1, [1, 2]));
     assert_eq!(batch.values, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
-    assert_eq!(pictures.batch(1, 9).unwrap().unwrap().len(), 1);
-    assert_eq!(pictures.batch(2, 9).unwrap(), None);
-    assert_eq!(pictures.slice(0..1).len(), 1);
-    assert_eq!(pictures.slice(1..2).batch(0, 9).unwrap(), pictures.batch(1, 9).unwrap());
+    assert_eq!(images.batch(1, 9).unwrap().unwrap().len(), 1);
+    assert_eq!(images.batch(2, 9).unwrap(), None);
+    assert_eq!(images.slice(0..1).len(), 1);
+    assert_eq!(images.slice(1..2).batch(0, 9).unwrap(), images.batch(1, 9).unwrap());
 }
 
 #[test]
 fn grey_is_three_equal_channels() {
     let dataset = Dataset::new("grey", [1, 1, 2], vec![0, 255], None, None).unwrap();
-    let batch = Pictures::from_dataset(&dataset).batch(0, 1).unwrap().unwrap();
+    let batch = ImageSet::from_dataset(&dataset).batch(0, 1).unwrap().unwrap();
     assert_eq!(batch.values, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
 }
 
@@ -37,18 +37,18 @@ fn files_of_different_sizes_come_in_batches_of_one() {
     let class = dir.path().join("class");
     std::fs::create_dir(&class).unwrap();
     std::fs::rename(dir.path().join("c.png"), class.join("a.png")).unwrap();
-    let pictures = Pictures::from_folder(dir.path()).unwrap();
-    assert_eq!(pictures.len(), 3);
-    assert_eq!(pictures.passed_over().map(|passed| passed.files()), Some(2));
-    assert_eq!(pictures.sizes().unwrap().to_string(), "2 sizes from 1x2 to 1x3");
-    assert_eq!(pictures.slice(0..2).sizes().unwrap().only(), Some([1, 2]));
-    let sizes = |first| pictures.batch(first, 8).unwrap().map(|batch| (batch.len(), batch.sides));
+    let images = ImageSet::from_folder(dir.path()).unwrap();
+    assert_eq!(images.len(), 3);
+    assert_eq!(images.passed_over().map(|passed| passed.files()), Some(2));
+    assert_eq!(images.sizes().unwrap().to_string(), "2 sizes from 1x2 to 1x3");
+    assert_eq!(images.slice(0..2).sizes().unwrap().only(), Some([1, 2]));
+    let sizes = |first| images.batch(first, 8).unwrap().map(|batch| (batch.len(), batch.sides));
     assert_eq!(sizes(0), Some((2, [1, 2])));
     assert_eq!(sizes(2), Some((1, [1, 3])));
     assert_eq!(sizes(3), None);
 }
 
-/// A PNG of 8x8 pixels, half of them half transparent, whose EXIF says how it is to be turned.
+/// A PNG of 8x8 pixels, half of them half transparent, with an EXIF orientation.
 fn turned_png(k: u8, orientation: u8) -> Vec<u8> {
     let pixel = |x: u32, y: u32| {
         image::Rgba([30 * x as u8, 30 * y as u8, 10 * k, if x < y { 128 } else { 255 }])
@@ -68,7 +68,7 @@ fn turned_png(k: u8, orientation: u8) -> Vec<u8> {
     [head, &length, &exif, &crc.sum().to_be_bytes(), rest].concat()
 }
 
-/// Whatever a picture is called, its EXIF says and shines through: measuring and training see the same.
+/// Evaluation and training get the same pixels, for any file name, EXIF orientation and transparency.
 #[test]
 fn pictures_are_read_as_training_reads_them() {
     let dir = tempfile::tempdir().unwrap();
@@ -78,55 +78,55 @@ fn pictures_are_read_as_training_reads_them() {
     let folder = dir.path().to_path_buf();
     let train = |size, channels| {
         let config = halfstep_data::DataConfig::Folder { dir: folder.clone(), size, channels };
-        let dataset = config.load(halfstep_data::Progress::Hidden).unwrap();
-        Pictures::from_dataset(&dataset).batch(0, 8).unwrap().unwrap()
+        let dataset = config.load().unwrap();
+        ImageSet::from_dataset(&dataset).batch(0, 8).unwrap().unwrap()
     };
-    let whole = Pictures::from_folder(dir.path()).unwrap();
+    let whole = ImageSet::from_folder(dir.path()).unwrap();
     assert_eq!(whole.batch(0, 8).unwrap().unwrap(), train(8, 3));
     for shape in [[3, 5, 5], [1, 5, 5]] {
         let squares = whole.clone().as_trained_on(shape).unwrap();
         assert_eq!(squares.batch(0, 8).unwrap().unwrap(), train(5, shape[0]), "{shape:?}");
         assert_eq!(squares.sizes().unwrap().only(), Some([5, 5]));
-        // What is kept of one reading is not taken for another.
+        // Cached features of one way of reading are not used for another.
         assert_ne!(squares.sha256().unwrap(), whole.sha256().unwrap());
     }
 }
 
 #[test]
-fn squares_are_of_folders_and_of_shapes_that_can_be() {
+fn only_folders_are_read_as_squares_and_only_of_possible_shapes() {
     let dir = tempfile::tempdir().unwrap();
     image::GrayImage::new(2, 2).save(dir.path().join("a.png")).unwrap();
-    let folder = Pictures::from_folder(dir.path()).unwrap();
+    let folder = ImageSet::from_folder(dir.path()).unwrap();
     for shape in [[2, 4, 4], [3, 4, 5], [3, 0, 0]] {
         let message = folder.clone().as_trained_on(shape).unwrap_err().to_string();
         assert!(message.contains("cannot be read as squares"), "{message}");
     }
-    let drawn = Pictures::from_bytes("drawn".to_owned(), vec![0; 4], [2, 2, 1]).unwrap();
+    let drawn = ImageSet::from_bytes("drawn".to_owned(), vec![0; 4], [2, 2, 1]).unwrap();
     assert!(drawn.as_trained_on([1, 2, 2]).unwrap_err().to_string().contains("drawn: its images"));
 }
 
 #[cfg(unix)]
 #[test]
-fn links_are_followed_and_circles_end() {
+fn links_are_followed_and_cycles_end() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     image::GrayImage::new(2, 2).save(other.path().join("a.png")).unwrap();
     let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, dir.path().join(name));
     link(other.path(), "class").unwrap();
     link(dir.path(), "circle").unwrap();
-    assert_eq!(Pictures::from_folder(dir.path()).unwrap().len(), 1);
+    assert_eq!(ImageSet::from_folder(dir.path()).unwrap().len(), 1);
     link(Path::new("nowhere"), "b.png").unwrap();
-    let message = Pictures::from_folder(dir.path()).unwrap_err().to_string();
+    let message = ImageSet::from_folder(dir.path()).unwrap_err().to_string();
     assert!(message.contains("b.png"), "{message}");
 }
 
 #[test]
-fn what_is_no_set_of_pictures_is_refused_by_name() {
+fn a_path_without_images_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
-    let message = Pictures::from_folder(dir.path()).unwrap_err().to_string();
+    let message = ImageSet::from_folder(dir.path()).unwrap_err().to_string();
     assert!(message.contains("no pictures (PNG, JPEG, WebP, BMP or PNM)"), "{message}");
     let path = dir.path().join("a.npz");
-    let message = Pictures::from_npz(&path).unwrap_err().to_string();
+    let message = ImageSet::from_npz(&path).unwrap_err().to_string();
     assert!(message.contains("a.npz"), "{message}");
     std::fs::write(&path, b"PK nothing").unwrap();
-    assert!(Pictures::from_npz(&path).is_err());
+    assert!(ImageSet::from_npz(&path).is_err());
 }

@@ -1,129 +1,90 @@
-//! `--likelihood`: bits per dimension of a model.
+//! The likelihood that a model folder gives to the images of a dataset.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
 
-use crate::{ProbabilityFlow, bits_per_dim};
-use anyhow::{Context, bail};
-use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::PredictionType;
-use halfstep_data::{DataConfig, Dataset, Pick, Progress, Purpose, Split, Stream};
-use halfstep_model::{ClassInput, ModelFolder, ModelOutline, NetworkDenoiser, UNet};
-use halfstep_sample::{ClassNames, GammaTable, counted, load_dataset, output};
-use serde_json::{Map, Value, json};
+use halfstep_data::{Dataset, Pick};
+use halfstep_model::{ClassInput, ModelFolder, NetworkDenoiser, UNet};
+use halfstep_sample::ClassNames;
+use serde_json::{Value, json};
 
-use crate::cli::args::{Args, Likelihood};
-use crate::cli::course::{Course, or_stopped};
-use crate::cli::job::Job;
-use crate::evaluation::cache::{Array, Values};
-use crate::evaluation::images::dataset;
+use crate::error::{EvalError, UnsuitableModel};
+use crate::evaluation::{ChunkArray, ChunkValues, CountedWork, EvalContext};
+use crate::progress::{EvalEvent, LikelihoodPart, LikelihoodWork, WorkUnit};
 
-/// Images if nobody says how many.
-const IMAGES: usize = 100;
-/// Steps of the two ways if nobody says how many.
-const BOUND_STEPS: usize = 128;
-const ODE_STEPS: usize = 64;
-/// Images that the network's errors are measured on.
-pub const CALIBRATION: usize = 256;
-
-/// What one way found.
-pub struct Found {
-    /// In JSON.
-    pub key: &'static str,
-    /// For people.
-    pub words: &'static str,
-    /// Bits per dimension of each image.
-    pub bits: Vec<f64>,
-}
-
-pub fn run(args: &Args, how: Likelihood, job: &Job) -> anyhow::Result<()> {
-    let dir = args.model.as_deref().context("--model is missing")?;
-    let name = args.reference.as_deref().context("--reference is missing")?;
-    let outline = ModelOutline::read(dir)?;
-    let model = job.open(dir, &outline)?;
-    if model.halfstep.distilled.is_some() {
-        bail!(
-            "--likelihood: {} is a student, which knows the times of its own grid only; name its teacher",
-            dir.display()
-        );
-    }
-    let Some(mut data) = dataset(args, name)? else {
-        let known = DataConfig::NAMES.join(", ");
-        bail!("--reference {name}: a likelihood is of one of {known}");
-    };
-    if args.split.is_none() {
-        data = data.clone().of_split(Split::Test).unwrap_or(data);
-    }
-    // The bound's variances are measured on images that are not judged.
-    let (calibration, kept) = match (how, data.split()) {
-        (Likelihood::Bound, Some(Split::Test)) => (data.clone().of_split(Split::Train), 0),
-        (Likelihood::Bound, _) => (None, CALIBRATION),
-        (Likelihood::Ode, _) => (None, 0),
-    };
-    let calibration = calibration.map(|train| load_dataset(&train, Progress::Shown)).transpose()?;
-    let sha256 = outline.sha256()?;
-    let subject = Subject::new(&model, sha256, load_dataset(&data, Progress::Shown)?, calibration)?;
-    let most = subject.dataset.len().saturating_sub(kept).max(1);
-    let count = match args.count.map(|count| count as usize) {
-        Some(count) if count > most => {
-            bail!("--count {count}: the dataset has {}", counted(most, "image"))
-        }
-        count => count.unwrap_or(IMAGES.min(most)),
-    };
-    let steps = args.steps.map(|steps| steps as usize);
-    let found = match how {
-        Likelihood::Bound => {
-            let steps = steps.unwrap_or(BOUND_STEPS.min(model.schedule.len()));
-            let table = GammaTable::load(dir, &model.schedule)?;
-            subject.bounds(&table, steps, count, job)?
-        }
-        Likelihood::Ode => subject.densities(steps.unwrap_or(ODE_STEPS), count, job)?,
-    };
-    tell(args, &subject, &found)
-}
-
-/// A model and the images that are put to it.
-pub struct Subject<'a> {
-    pub model: &'a ModelFolder,
-    /// Of all that the model's answers depend on.
+/// A model and the images whose likelihood it gives.
+pub struct ModelLikelihood<'a> {
+    pub(super) dir: PathBuf,
+    pub(super) model: &'a ModelFolder,
     sha256: String,
-    pub dataset: Dataset,
-    /// Where the network's errors are measured: images of the training split if others are judged. The
-    /// last of them in any case.
-    pub calibration: Option<Dataset>,
-    /// Whether the model is told the classes.
-    labels: bool,
+    pub(super) dataset: Dataset,
+    pub(super) calibration: Option<Dataset>,
+    /// Whether the network takes classes.
+    has_classes: bool,
+    pub(super) context: &'a EvalContext<'a>,
 }
 
-impl<'a> Subject<'a> {
-    fn new(
+/// The likelihood of images by one method.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LikelihoodEstimate {
+    /// The method's name in JSON: `bound`, `bound_measured` or `ode`.
+    pub key: &'static str,
+    /// The method's name in tables.
+    pub title: &'static str,
+    /// Bits per dimension of each image.
+    pub bits_per_dim: Vec<f64>,
+}
+
+impl LikelihoodEstimate {
+    /// Mean over the images.
+    pub fn mean(&self) -> f64 {
+        self.bits_per_dim.iter().sum::<f64>() / self.bits_per_dim.len() as f64
+    }
+
+    /// Standard error of the mean.
+    pub fn standard_error(&self) -> f64 {
+        let (mean, count) = (self.mean(), self.bits_per_dim.len() as f64);
+        let squares: f64 = self.bits_per_dim.iter().map(|bits| (bits - mean).powi(2)).sum();
+        (squares / (count - 1.0).max(1.0) / count).sqrt()
+    }
+}
+
+impl<'a> ModelLikelihood<'a> {
+    /// Number of images on which the bound measures the network's errors.
+    pub const CALIBRATION_IMAGES: usize = 256;
+
+    /// Refuses a model without a likelihood: a student.
+    ///
+    /// # Errors
+    /// [`EvalError::Unsuitable`].
+    pub fn check_model(dir: &Path, model: &ModelFolder) -> Result<(), EvalError> {
+        match model.halfstep.distilled {
+            Some(_) => Err(EvalError::unsuitable(dir, UnsuitableModel::StudentLikelihood)),
+            None => Ok(()),
+        }
+    }
+
+    /// The model of folder `dir` and the images of `dataset`. `sha256` identifies everything that the model's
+    /// predictions depend on ([`halfstep_model::ModelOutline::sha256`]).
+    ///
+    /// The bound measures the network's errors on the last images of `calibration`, or of `dataset` if there is
+    /// none. Its images must not be among those whose likelihood is computed.
+    ///
+    /// # Errors
+    /// [`EvalError::Unsuitable`] for a student, a model that predicts epsilon from pure noise, images of another
+    /// shape, or missing classes; [`EvalError::Data`] for classes that the model does not know.
+    pub fn new(
+        dir: &Path,
         model: &'a ModelFolder,
         sha256: String,
         dataset: Dataset,
         calibration: Option<Dataset>,
-    ) -> anyhow::Result<Self> {
-        let config = model.unet.config();
-        let sides = config.sample_size.map(|size| size.sides());
-        let [channels, height, width] = dataset.shape();
-        if channels != config.in_channels || sides.is_some_and(|sides| sides != [height, width]) {
-            bail!(
-                "--reference: {} has images of {:?}, the model draws {} channels of {sides:?}",
-                dataset.name(),
-                dataset.shape(),
-                config.in_channels
-            );
-        }
-        let noisiest = model.schedule.at(model.schedule.len() - 1);
-        if model.prediction_type() == PredictionType::Epsilon && noisiest.alpha() == 0.0 {
-            bail!(
-                "--model: predicts epsilon and starts from pure noise, where that says nothing of an image; \
-                 likelihoods take models of v or x0, or schedules that end before"
-            );
-        }
-        let labels = config.class_input() != ClassInput::None;
-        if labels && dataset.labels().is_none() {
-            bail!("--reference: {} has no classes, but the model needs them", dataset.name());
-        }
+        context: &'a EvalContext<'a>,
+    ) -> Result<Self, EvalError> {
+        Self::check_model(dir, model)?;
+        let has_classes = check_images(dir, model, &dataset)?;
         let (dataset, calibration) = match ClassNames::from_model(model) {
             Some(classes) => {
                 let calibration = calibration.map(|images| classes.label(images)).transpose()?;
@@ -131,148 +92,149 @@ impl<'a> Subject<'a> {
             }
             None => (dataset, calibration),
         };
-        Ok(Self { model, sha256, dataset, calibration, labels })
+        let dir = dir.to_path_buf();
+        Ok(Self { dir, model, sha256, dataset, calibration, has_classes, context })
     }
 
-    pub fn dim(&self) -> usize {
+    /// The images whose likelihood is computed.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Values per image.
+    pub(super) fn dim(&self) -> usize {
         self.dataset.shape().iter().product()
     }
 
-    pub fn denoiser<'b>(
+    /// The network, conditioned on the classes of images `which`.
+    pub(super) fn denoiser<'b>(
         &self,
         unet: &'b UNet,
         dataset: &Dataset,
         which: &Range<usize>,
-    ) -> anyhow::Result<NetworkDenoiser<'b, UNet>> {
-        let labels = dataset.labels().filter(|_| self.labels);
+    ) -> Result<NetworkDenoiser<'b, UNet>, EvalError> {
+        let labels = dataset.labels().filter(|_| self.has_classes);
         let labels = labels.map(|labels| labels[which.clone()].to_vec());
         Ok(NetworkDenoiser::new(unet, self.model.prediction_type(), labels)?)
     }
 
-    pub fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
+    /// `[B, C, H, W]` from the values of B images.
+    pub(super) fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
         let [channels, height, width] = self.dataset.shape();
         let images = values.len() / self.dim();
         Tensor::from_data(TensorData::new(values, [images, channels, height, width]), device)
     }
 
-    /// Numbers of each of the images `which`, image by image: of each batch what is kept, or measured now.
+    /// Reports that a part of the work begins.
+    pub(super) fn report(
+        &self,
+        kind: LikelihoodWork,
+        steps: usize,
+        images: usize,
+        dataset: &Dataset,
+    ) {
+        let dataset = dataset.name().to_owned();
+        let part = LikelihoodPart { kind, steps, images, dataset };
+        self.context.report(EvalEvent::Likelihood(part));
+    }
+
+    /// Equally many numbers for each of the images `which`, image by image. Every batch comes from the cache or is
+    /// computed by `measure`, in `steps` steps.
     ///
-    /// `what` is all that they depend on beyond the model, the images, the seed and the device, which
-    /// rounds as no other does.
-    pub fn rows(
+    /// `what` is everything that the numbers depend on besides the model, the images, the seed and the device;
+    /// devices round differently.
+    pub(super) fn rows(
         &self,
         what: Value,
         dataset: &Dataset,
         which: Range<usize>,
         steps: usize,
-        job: &Job,
-        mut measure: impl FnMut(Range<usize>, &mut Course<'_>) -> anyhow::Result<Vec<f64>>,
-    ) -> anyhow::Result<Vec<f64>> {
+        mut measure: impl FnMut(Range<usize>, &StepProgress<'_>) -> Result<Vec<f64>, EvalError>,
+    ) -> Result<Vec<f64>, EvalError> {
         let key = json!({
-            "likelihood": what, "made_by": halfstep_sample::MAKING, "model": self.sha256,
-            "images": dataset.sha256(), "seed": job.seed, "device": job.device.kind(),
+            "likelihood": what, "made_by": halfstep_sample::RESULTS_VERSION, "model": self.sha256,
+            "images": dataset.sha256(), "seed": self.context.seed,
+            "device": self.context.device.kind(),
         })
         .to_string();
-        let mut course = Course::new(which.clone(), steps, job);
+        let progress = StepProgress::new(which.clone(), steps, self.context);
         let mut rows = Vec::new();
-        for which in batches(which, job) {
+        for which in batches(which, self.context.batch_size) {
             let make = || {
-                let values = measure(which.clone(), &mut course)?;
+                let values = measure(which.clone(), &progress)?;
                 let shape = vec![which.len(), values.len() / which.len()];
-                // Rounded before they are used for the first time too: what goes on ends the same.
+                // Rounded before the first use too, so that a continued evaluation ends with the same numbers.
                 let values = values.into_iter().map(|value| value as f32).collect();
-                Ok(vec![("rows", Array { shape, values: Values::Numbers(values) })])
+                Ok(vec![("rows", ChunkArray { shape, values: ChunkValues::Numbers(values) })])
             };
-            let kept = job.cache.chunk(&key, &which, &["rows"], make)?;
-            for (_, Array { values, .. }) in kept {
-                let Values::Numbers(values) = values else { bail!("likelihoods as bytes") };
-                rows.extend(values.into_iter().map(f64::from));
+            for (_, array) in self.context.chunk(&key, &which, &["rows"], make)? {
+                match array.values {
+                    ChunkValues::Numbers(values) => rows.extend(values.into_iter().map(f64::from)),
+                    ChunkValues::Bytes(_) => {
+                        return Err(EvalError::images(Path::new(dataset.name()), "not numbers"));
+                    }
+                }
             }
         }
         Ok(rows)
     }
+}
 
-    /// Bits per dimension of each image, by the ODE, with noise of a byte's width added: what a density
-    /// says of bytes.
-    fn densities(&self, steps: usize, count: usize, job: &Job) -> anyhow::Result<Vec<Found>> {
-        let schedule = &self.model.schedule;
-        let (from, to) = (schedule.at(0), schedule.at(schedule.len() - 1));
-        halfstep_sample::say!(
-            "density of {} of {} by the probability-flow ODE, {}, {} there and back",
-            counted(count, "image"),
-            self.dataset.name(),
-            counted(steps, "step"),
-            counted(4 * steps, "network call")
-        );
-        let flow = ProbabilityFlow {
-            from,
-            to,
-            locate: &|level| schedule.point_at(level),
-            num_steps: steps,
-        };
-        let device = job.device.device.clone().autodiff();
-        let unet = self.model.unet.clone().train().no_grad();
-        let what = json!({ "bits": "ode", "steps": steps });
-        let bits = self.rows(what, &self.dataset, 0..count, steps, job, |which, course| {
-            let denoiser = self.denoiser(&unet, &self.dataset, &which)?;
-            let (z, probes) = self.spread(&which, from.alpha() as f32, job.seed);
-            let (z, probes) = (self.tensor(z, &device), self.tensor(probes, &device));
-            let mut on_step = course.batch(&which);
-            let densities = or_stopped(flow.log_density(&denoiser, z, probes, &mut on_step))?;
-            let dim = self.dim() as f64;
-            // From z = alpha x to x, and from a density to the probability of a byte's width.
-            let width = dim * (f64::from(from.alpha() as f32).ln() + (2.0f64 / 255.0).ln());
-            Ok(densities.iter().map(|nats| bits_per_dim(-nats - width, self.dim())).collect())
-        })?;
-        Ok(vec![Found { key: "ode", words: "probability-flow ODE", bits }])
+/// Refuses images that the model cannot take. Returns whether the model takes classes.
+fn check_images(dir: &Path, model: &ModelFolder, dataset: &Dataset) -> Result<bool, EvalError> {
+    let refuse = |problem| Err(EvalError::unsuitable(dir, problem));
+    let config = model.unet.config();
+    let sides = config.sample_size.map(|size| size.sides());
+    let (shape, channels) = (dataset.shape(), config.in_channels);
+    let name = || dataset.name().to_owned();
+    if channels != shape[0] || sides.is_some_and(|sides| sides != shape[1..]) {
+        return refuse(UnsuitableModel::ImageShape { dataset: name(), shape, channels, sides });
+    }
+    let noisiest = model.schedule.at(model.schedule.len() - 1);
+    if model.prediction_type() == PredictionType::Epsilon && noisiest.alpha() == 0.0 {
+        return refuse(UnsuitableModel::EpsilonOfNoise);
+    }
+    let has_classes = config.class_input() != ClassInput::None;
+    if has_classes && dataset.labels().is_none() {
+        return refuse(UnsuitableModel::NoClasses { dataset: name() });
+    }
+    Ok(has_classes)
+}
+
+/// Reports the steps of batches that each take the same number of steps per image.
+pub(super) struct StepProgress<'a> {
+    work: CountedWork<'a>,
+    context: &'a EvalContext<'a>,
+    images: Range<usize>,
+    steps: usize,
+}
+
+impl<'a> StepProgress<'a> {
+    fn new(images: Range<usize>, steps: usize, context: &'a EvalContext<'a>) -> Self {
+        Self { work: context.begin(WorkUnit::Steps), context, images, steps }
     }
 
-    /// Images with uniform noise of a byte's width, times alpha; and probes of -1 and 1.
-    fn spread(&self, which: &Range<usize>, alpha: f32, seed: u64) -> (Vec<f32>, Vec<f32>) {
-        let mut images = values(&self.dataset, which);
-        let mut probes = vec![0.0; images.len()];
-        let each = self.dim();
-        for (k, (image, probes)) in
-            images.chunks_exact_mut(each).zip(probes.chunks_exact_mut(each)).enumerate()
-        {
-            let mut stream = Stream::new(seed, Purpose::Evaluation, (which.start + k) as u64);
-            for (value, probe) in image.iter_mut().zip(probes) {
-                *value = alpha * (*value + (2.0 * stream.uniform() as f32 - 1.0) / 255.0);
-                *probe = if stream.uniform() < 0.5 { -1.0 } else { 1.0 };
-            }
+    /// A callback for the finished steps of the batch `which`. All images before it are done.
+    pub fn batch(&self, which: &Range<usize>) -> impl FnMut(usize) -> ControlFlow<()> {
+        let total = (self.images.len() * self.steps) as u64;
+        let before = ((which.start - self.images.start) * self.steps) as u64;
+        let images = which.len();
+        self.work.report(before, total);
+        move |step| {
+            self.work.report(before + (images * step) as u64, total);
+            self.context.flow()
         }
-        (images, probes)
     }
 }
 
-/// `images` in parts of the batch size.
-fn batches(images: Range<usize>, job: &Job) -> impl Iterator<Item = Range<usize>> {
-    let (size, end) = (job.batch_size, images.end);
+/// `images` in parts of `size`.
+fn batches(images: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = images.end;
     images.step_by(size).map(move |first| first..(first + size).min(end))
 }
 
-/// Values in `[-1, 1]` of images `which`.
-pub fn values(dataset: &Dataset, which: &Range<usize>) -> Vec<f32> {
+/// The values in `[-1, 1]` of images `which`.
+pub(super) fn values(dataset: &Dataset, which: &Range<usize>) -> Vec<f32> {
     let picks: Vec<Pick> = which.clone().map(Pick::new).collect();
     dataset.batch(&picks).images
-}
-
-fn tell(args: &Args, of: &Subject<'_>, found: &[Found]) -> anyhow::Result<()> {
-    let name = of.dataset.name();
-    halfstep_sample::answer!("| bits per dimension | {name} |\n|---|---:|");
-    let mut fields = Map::new();
-    for Found { key, words, bits } in found {
-        let count = bits.len() as f64;
-        let mean = bits.iter().sum::<f64>() / count;
-        let squares: f64 = bits.iter().map(|bits| (bits - mean).powi(2)).sum();
-        let error = (squares / (count - 1.0).max(1.0) / count).sqrt();
-        halfstep_sample::answer!("| {words} | {mean:.4} +- {error:.4} |");
-        let numbers = json!({ "bits_per_dim": mean, "standard_error": error });
-        fields.insert((*key).to_owned(), numbers);
-    }
-    fields.insert("images".to_owned(), json!(found.first().map_or(0, |found| found.bits.len())));
-    if let Some(path) = &args.json {
-        output::write_file(path, Value::Object(fields).to_string().as_bytes())?;
-    }
-    Ok(())
 }

@@ -1,58 +1,71 @@
-//! How many images each measure takes: known before anything is drawn.
+//! How many images each metric needs. It is known before anything is sampled.
 
-use anyhow::bail;
-use halfstep_run::SweepMeasure;
+use crate::error::{ComparedSide, EvalError};
+use crate::features::FeatureKind;
 
-use crate::metrics::score::names;
+/// k of precision and recall, as in the paper.
+pub(super) const NEIGHBOURS: usize = 3;
+/// Parts of an Inception score, as in the paper.
+pub(super) const PARTS: usize = 10;
+/// Images per side that any distance needs.
+const DISTANCE_IMAGES: usize = 2;
 
-/// Neighbours of precision and recall, and parts of an Inception score, as in their papers.
-pub const NEIGHBOURS: usize = 3;
-pub const PARTS: usize = 10;
-/// Images of each side that any distance takes.
-const OF_A_DISTANCE: usize = 2;
-
-/// Whether so many images of each side are enough for precision and recall.
-pub fn is_enough_for_neighbours(count: usize) -> bool {
+/// Whether `count` images per side are enough for precision and recall.
+pub(super) fn is_enough_for_neighbours(count: usize) -> bool {
     count > NEIGHBOURS
 }
 
-/// Whether so many generated images are enough for an Inception score.
-pub fn is_enough_for_score(generated: usize) -> bool {
+/// Whether `generated` images are enough for an Inception score.
+pub(super) fn is_enough_for_score(generated: usize) -> bool {
     generated >= PARTS
 }
 
-/// What will be missing among the measures of `generated` images against `real` ones, and why, a sentence
-/// each. `real` is `None` if only statistics are given.
+/// A metric that cannot be computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingScore {
+    /// Kernel distance, precision and recall need real images, and only their statistics are known.
+    NeedsRealImages,
+    /// Precision and recall need more images.
+    PrecisionRecall {
+        /// The least number of images per side.
+        needed: usize,
+        /// The smaller side.
+        side: ComparedSide,
+        /// Its images.
+        found: usize,
+    },
+    /// The Inception score needs more generated images.
+    InceptionScore {
+        /// The least number.
+        needed: usize,
+        /// The generated images.
+        found: usize,
+    },
+}
+
+/// The metrics that cannot be computed for `generated` images against `real` ones. `real` is `None` if only
+/// statistics of the real images are known.
 ///
 /// # Errors
-/// If there is no distance at all.
-pub fn missing(
-    measure: SweepMeasure,
+/// [`EvalError::TooFewImages`] if not even a distance can be computed.
+pub fn missing_scores(
+    kind: FeatureKind,
     generated: usize,
     real: Option<usize>,
-) -> anyhow::Result<Vec<String>> {
-    let fewest = generated.min(real.unwrap_or(usize::MAX));
-    let side = if fewest < generated { "--reference" } else { "the generated side" };
-    let have = if fewest == 1 { "1 image".to_owned() } else { format!("{fewest} images") };
-    if fewest < OF_A_DISTANCE {
-        bail!("a distance takes at least {OF_A_DISTANCE} images of each side; {side} has {have}");
+) -> Result<Vec<MissingScore>, EvalError> {
+    let found = generated.min(real.unwrap_or(usize::MAX));
+    let side = if found < generated { ComparedSide::Real } else { ComparedSide::Generated };
+    if found < DISTANCE_IMAGES {
+        return Err(EvalError::TooFewImages { needed: DISTANCE_IMAGES, side, found });
     }
-    let [_, (_, kernel), (_, precision), (_, recall)] = names(measure);
     let mut missing = Vec::new();
     if real.is_none() {
-        missing.push(format!(
-            "no {kernel}, {precision} and {recall}: they take images, and --reference has statistics"
-        ));
-    } else if !is_enough_for_neighbours(fewest) {
-        missing.push(format!(
-            "no {precision} and {recall}: they take at least {} images of each side; {side} has {have}",
-            NEIGHBOURS + 1
-        ));
+        missing.push(MissingScore::NeedsRealImages);
+    } else if !is_enough_for_neighbours(found) {
+        missing.push(MissingScore::PrecisionRecall { needed: NEIGHBOURS + 1, side, found });
     }
-    if measure == SweepMeasure::Fid && !is_enough_for_score(generated) {
-        missing.push(format!(
-            "no Inception score: it takes at least {PARTS} generated images; there are {generated}"
-        ));
+    if kind == FeatureKind::Inception && !is_enough_for_score(generated) {
+        missing.push(MissingScore::InceptionScore { needed: PARTS, found: generated });
     }
     Ok(missing)
 }
@@ -62,27 +75,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_had_is_said_with_the_side_that_lacks_images() {
-        let of = |measure, generated, real| missing(measure, generated, real).unwrap().join("\n");
-        let pixels = SweepMeasure::PixelFrechet;
-        assert_eq!(of(pixels, 2000, Some(4)), "");
-        assert_eq!(
-            of(pixels, 2000, Some(3)),
-            "no precision by pixels and recall by pixels: they take at least 4 images of each side; \
-             --reference has 3 images"
-        );
-        assert!(of(pixels, 3, Some(5)).ends_with("the generated side has 3 images"));
-        assert_eq!(of(SweepMeasure::Fid, 10, Some(10)), "");
-        assert!(of(SweepMeasure::Fid, 9, Some(10)).contains("no Inception score"));
-        assert_eq!(
-            of(SweepMeasure::Fid, 10, None),
-            "no KID, precision and recall: they take images, and --reference has statistics"
-        );
+    fn missing_scores_name_the_side_that_lacks_images() {
+        let missing = |kind, generated, real| missing_scores(kind, generated, real).unwrap();
+        let pixels = FeatureKind::Pixels;
+        assert_eq!(missing(pixels, 2000, Some(4)), []);
+        let real = MissingScore::PrecisionRecall { needed: 4, side: ComparedSide::Real, found: 3 };
+        assert_eq!(missing(pixels, 2000, Some(3)), [real]);
+        let generated =
+            MissingScore::PrecisionRecall { needed: 4, side: ComparedSide::Generated, found: 3 };
+        assert_eq!(missing(pixels, 3, Some(5)), [generated]);
+        let inception = FeatureKind::Inception;
+        assert_eq!(missing(inception, 10, Some(10)), []);
+        let score = MissingScore::InceptionScore { needed: 10, found: 9 };
+        assert_eq!(missing(inception, 9, Some(10)), [score]);
+        assert_eq!(missing(inception, 10, None), [MissingScore::NeedsRealImages]);
         for (generated, real) in [(1, Some(9)), (9, Some(1)), (1, None)] {
-            let message = missing(pixels, generated, real).unwrap_err().to_string();
+            let error = missing_scores(pixels, generated, real).unwrap_err();
             assert!(
-                message.contains("at least 2 images") && message.ends_with("1 image"),
-                "{message}"
+                matches!(error, EvalError::TooFewImages { needed: 2, found: 1, .. }),
+                "{error}"
             );
         }
     }

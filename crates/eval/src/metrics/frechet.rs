@@ -1,4 +1,5 @@
-//! The Frechet distance between two Gaussians (Heusel et al. 2017, <https://arxiv.org/abs/1706.08500>).
+//! The Frechet distance between two Gaussians, which is the FID for Inception's features (Heusel et al. 2017,
+//! <https://arxiv.org/abs/1706.08500>, equation 6).
 
 use std::io::Read;
 use std::path::Path;
@@ -7,37 +8,36 @@ use faer::{Mat, MatRef, Side};
 use npyz::NpyFile;
 
 use crate::error::EvalError;
-use crate::features::matrix::Features;
+use crate::features::Features;
 use crate::images::archive;
 
-/// Mean and covariance of features.
+/// Mean and covariance of features: what the Frechet distance compares, and what FID tools publish of datasets.
 #[derive(Clone, Debug)]
-pub struct Statistics {
-    /// `[D]`
+pub struct FeatureStatistics {
+    /// Mean, `[D]`.
     pub mean: Vec<f64>,
-    /// `[D, D]`, divided by N - 1 as `numpy.cov` divides.
+    /// Covariance, `[D, D]`, with the divisor N - 1 of `numpy.cov`.
     pub covariance: Mat<f64>,
 }
 
-/// Of published statistics: more than any network that they are made with has.
-const MOST_FEATURES: u64 = 16_384;
+/// Largest D of published statistics: more than any feature network has.
+const MAX_FEATURES: u64 = 16_384;
 
-/// How far the two halves of a covariance may differ, in parts of its largest entry: some programs sum
-/// products in f32.
+/// Largest asymmetry of a covariance, relative to its largest entry: some programs sum products in f32.
 const ASYMMETRY: f64 = 1e-5;
 
-/// How far below 0 rounding may leave a distance, in parts of its terms.
+/// How far below 0 rounding may push a distance, relative to the sum of its terms.
 const ROUNDING: f64 = 1e-6;
 
-/// Samples whose products are summed at once: 64 MiB at D = 2048.
+/// Samples whose products are summed in one matrix product: 64 MiB at D = 2048.
 const CHUNK: usize = 4096;
 
-impl Statistics {
-    /// Of features, in f64: the mean first, then the products of what is left.
+impl FeatureStatistics {
+    /// Mean and covariance of features, in f64. The mean is subtracted before products are summed.
     ///
     /// # Errors
-    /// [`EvalError::TooFew`] for less than two samples.
-    pub fn of(features: &Features) -> Result<Self, EvalError> {
+    /// [`EvalError::TooFew`] for fewer than two samples.
+    pub fn from_features(features: &Features) -> Result<Self, EvalError> {
         features.check(features, "a covariance", 2)?;
         let (count, dim) = (features.len(), features.dim());
         let mut mean = vec![0.0; dim];
@@ -56,13 +56,12 @@ impl Statistics {
         Ok(Self { mean, covariance: covariance * faer::Scale(scale) })
     }
 
-    /// Arrays `mu` `[D]` and `sigma` `[D, D]` of an npz file, float64 or float32, as FID's tools publish
-    /// them.
+    /// Arrays `mu` `[D]` and `sigma` `[D, D]` of an npz file, float64 or float32, as FID tools publish them.
     ///
     /// # Errors
-    /// [`EvalError::Pictures`] naming the file and what it lacks.
+    /// [`EvalError::Images`] naming the file and what is wrong with it.
     pub fn from_npz(path: &Path) -> Result<Self, EvalError> {
-        let wrong = |problem: String| EvalError::pictures(path, problem);
+        let wrong = |problem: String| EvalError::images(path, problem);
         let mut archive = archive::open(path)?;
         let mut array = |name: &str, most: u64| -> Result<Vec<f64>, EvalError> {
             let array = archive.by_name(name).map_err(|error| wrong(error.to_string()))?;
@@ -70,22 +69,23 @@ impl Statistics {
                 Some(array) => {
                     numbers(array, most).map_err(|problem| wrong(format!("`{name}` {problem}")))
                 }
-                None => {
-                    Err(archive::lacks(path, &format!("`{name}`"), &archive::npz_arrays(path)?))
-                }
+                None => Err(archive::missing_array(
+                    path,
+                    &format!("`{name}`"),
+                    &archive::npz_arrays(path)?,
+                )),
             }
         };
-        // Symmetric: row-major or not is all the same.
-        let (mean, covariance) =
-            (array("mu", MOST_FEATURES)?, array("sigma", MOST_FEATURES.pow(2))?);
+        // `sigma` is symmetric: its storage order does not matter.
+        let (mean, covariance) = (array("mu", MAX_FEATURES)?, array("sigma", MAX_FEATURES.pow(2))?);
         Self::from_parts(mean, &covariance).map_err(|error| wrong(error.to_string()))
     }
 
-    /// Of statistics that another program made: `mean` of length D, `covariance` row-major `[D, D]`.
+    /// Statistics that another program computed: `mean` of length D and `covariance` `[D, D]`.
     ///
     /// # Errors
-    /// [`EvalError::Dimensions`] if they do not fit; [`EvalError::NotFinite`]; [`EvalError::NoCovariance`]
-    /// if the matrix is not symmetric.
+    /// [`EvalError::Dimensions`] if their sizes do not fit; [`EvalError::NotFinite`];
+    /// [`EvalError::NotACovariance`] if the matrix is not symmetric.
     pub fn from_parts(mean: Vec<f64>, covariance: &[f64]) -> Result<Self, EvalError> {
         let dim = mean.len();
         if covariance.len() != dim * dim {
@@ -99,7 +99,7 @@ impl Statistics {
         Ok(Self { mean, covariance })
     }
 
-    /// The `count` directions `[D, count]` in which samples differ most, or all D if there are fewer.
+    /// The `count` directions `[D, count]` of largest variance, or all D if there are fewer.
     ///
     /// # Errors
     /// [`EvalError::NotFinite`] if the eigenvalues cannot be found.
@@ -111,10 +111,10 @@ impl Statistics {
         Ok(Mat::from_fn(dim, count, |row, column| vectors[(row, dim - 1 - column)]))
     }
 
-    /// Of the samples' coordinates along `axes` `[D, K]`.
+    /// The statistics of the samples' coordinates along `axes` `[D, K]`.
     ///
     /// # Panics
-    /// If the axes are of another number of features.
+    /// If the axes have another D.
     #[must_use]
     pub fn along(&self, axes: &Mat<f64>) -> Self {
         let mean = Mat::from_fn(1, self.mean.len(), |_, d| self.mean[d]) * axes;
@@ -123,7 +123,7 @@ impl Statistics {
     }
 }
 
-/// Whether a matrix equals its transpose, as far as f32 shows.
+/// Refuses a matrix that differs from its transpose by more than rounding in f32.
 fn check_symmetry(matrix: &Mat<f64>) -> Result<(), EvalError> {
     let dim = matrix.nrows();
     let entries = || (0..dim).flat_map(|column| (0..dim).map(move |row| (row, column)));
@@ -133,7 +133,7 @@ fn check_symmetry(matrix: &Mat<f64>) -> Result<(), EvalError> {
     };
     match entries().find(differs) {
         None => Ok(()),
-        Some((row, column)) => Err(EvalError::NoCovariance(format!(
+        Some((row, column)) => Err(EvalError::NotACovariance(format!(
             "entry [{row}, {column}] is {}, and [{column}, {row}] is {}",
             matrix[(row, column)],
             matrix[(column, row)]
@@ -141,12 +141,15 @@ fn check_symmetry(matrix: &Mat<f64>) -> Result<(), EvalError> {
     }
 }
 
-/// All values of an array of at most `most` floats, or what is wrong with it.
+/// All values of an array of at most `most` floats.
+///
+/// # Errors
+/// What is wrong with the array, in words.
 fn numbers<R: Read>(array: NpyFile<R>, most: u64) -> Result<Vec<f64>, String> {
     let count = array.shape().iter().try_fold(1u64, |all, &n| all.checked_mul(n));
     if count.is_none_or(|count| count > most) {
         let shape = array.shape();
-        return Err(format!("has shape {shape:?}; at most {MOST_FEATURES} features are taken"));
+        return Err(format!("has shape {shape:?}; at most {MAX_FEATURES} features are taken"));
     }
     let values: std::io::Result<Vec<f64>> = match array.try_data::<f64>() {
         Ok(values) => values.collect(),
@@ -161,17 +164,34 @@ fn numbers<R: Read>(array: NpyFile<R>, most: u64) -> Result<Vec<f64>, String> {
     values.map_err(|error| error.to_string())
 }
 
-/// `|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^(1/2) C2 C1^(1/2))^(1/2))`, never below 0: what rounding leaves
-/// there is 0, and more than rounding is an error. With the features of [`Inception`](crate::Inception) it is the FID.
+/// The Frechet distance between two Gaussians with means m and covariances C:
+/// `|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^(1/2) C2 C1^(1/2))^(1/2))`.
 ///
-/// The product under the root is symmetric and has the eigenvalues of C1 C2, whose square root other
-/// programs take of an unsymmetric matrix: no complex parts, and nothing has to be added to covariances
-/// of fewer samples than features. Both roots are of eigenvalues; those below 0 are rounding, and are 0.
+/// With the features of [`Inception`](crate::Inception) it is the FID. The result is at least 0; a value that
+/// rounding pushed below 0 becomes 0.
+///
+/// The product under the root is symmetric and has the eigenvalues of C1 C2, of which other programs take an
+/// unsymmetric square root. So there are no complex parts, and covariances of fewer samples than features need
+/// no correction. Both roots are computed from eigenvalues, of which negative ones (rounding) count as 0.
+///
+/// ```
+/// use halfstep_eval::{FeatureStatistics, frechet_distance};
+///
+/// // One feature: (m1 - m2)^2 + (s1 - s2)^2.
+/// let one = FeatureStatistics::from_parts(vec![0.0], &[1.0])?;
+/// let other = FeatureStatistics::from_parts(vec![3.0], &[4.0])?;
+/// assert!((frechet_distance(&one, &other)? - 10.0).abs() < 1e-12);
+/// # Ok::<(), halfstep_eval::EvalError>(())
+/// ```
 ///
 /// # Errors
-/// [`EvalError::Dimensions`]; [`EvalError::NotFinite`] if the eigenvalues cannot be found;
-/// [`EvalError::NoCovariance`] if the distance is clearly negative, which that of two covariances is not.
-pub fn frechet_distance(one: &Statistics, other: &Statistics) -> Result<f64, EvalError> {
+/// [`EvalError::Dimensions`]; [`EvalError::NotFinite`] if the eigenvalues cannot be computed;
+/// [`EvalError::NotACovariance`] if the distance is clearly negative, which no two covariances have.
+#[doc(alias = "FID")]
+pub fn frechet_distance(
+    one: &FeatureStatistics,
+    other: &FeatureStatistics,
+) -> Result<f64, EvalError> {
     if one.mean.len() != other.mean.len() {
         return Err(EvalError::Dimensions(one.mean.len(), other.mean.len()));
     }
@@ -188,18 +208,19 @@ pub fn frechet_distance(one: &Statistics, other: &Statistics) -> Result<f64, Eva
     let terms = means + traces[0].abs() + traces[1].abs();
     if distance < -rounding(one.mean.len()) * terms {
         let problem = format!("the Frechet distance to it would be {distance:.3e}, below 0");
-        return Err(EvalError::NoCovariance(problem));
+        return Err(EvalError::NotACovariance(problem));
     }
     Ok(if distance <= 0.0 { 0.0 } else { distance })
 }
 
-/// Of `dim` features. An eigenvalue that is 0 is found within the precision of f64, and its root within
-/// the root of that: with many features and few samples these add up to more than [`ROUNDING`].
+/// The largest relative rounding error of a distance with `dim` features. An eigenvalue of 0 is computed within
+/// the precision of f64, its root within the root of that precision; with many features and few samples these
+/// errors add up to more than [`ROUNDING`].
 fn rounding(dim: usize) -> f64 {
     ROUNDING.max(dim as f64 * f64::EPSILON.sqrt())
 }
 
-/// Of a symmetric matrix without negative eigenvalues.
+/// The square root of a symmetric matrix without negative eigenvalues.
 fn square_root(matrix: MatRef<'_, f64>) -> Result<Mat<f64>, EvalError> {
     let eigen =
         matrix.self_adjoint_eigen(Side::Lower).map_err(|_| EvalError::NotFinite("covariances"))?;

@@ -1,26 +1,29 @@
 //! The Inception score (Salimans et al. 2016, <https://arxiv.org/abs/1606.03498>).
 
 use crate::error::EvalError;
-use crate::features::matrix::Features;
+use crate::features::Features;
 
-/// Mean and deviation over parts of the samples.
+/// An Inception score, computed over parts of the samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InceptionScore {
-    /// Over the parts.
+    /// Mean over the parts, at least 1; higher is better.
     pub mean: f64,
-    /// Standard deviation among them, of all there are (not of one less).
+    /// Standard deviation over the parts (divisor: their number).
     pub deviation: f64,
 }
 
-/// `exp(mean KL(p(class | image) || p(class)))` in each of `splits` equal parts, from the logits of N
-/// images in the order they are in; 10 parts in the field. Of sorted images each part has its own classes:
-/// shuffle them first ([`Features::shuffled`]), as torch-fidelity does.
+/// `exp(mean KL(p(class | image) || p(class)))`, computed in each of `splits` equal parts of the images; the
+/// usual number is 10. `logits` are the class logits of N images ([`InceptionOutput`](crate::InceptionOutput)).
+///
+/// Parts are consecutive images. Shuffle sorted images first ([`Features::shuffled`]), as torch-fidelity does:
+/// otherwise each part has its own classes.
 ///
 /// # Errors
 /// [`EvalError::TooFew`] for fewer images than parts.
+#[doc(alias = "IS")]
 pub fn inception_score(logits: &Features, splits: usize) -> Result<InceptionScore, EvalError> {
     let splits = splits.max(1);
-    logits.check(logits, "an Inception score", splits)?;
+    logits.check(logits, "the Inception score", splits)?;
     let count = logits.len();
     let scores: Vec<f64> = (0..splits)
         .map(|part| score(logits, part * count / splits..(part + 1) * count / splits))

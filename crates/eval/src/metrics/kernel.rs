@@ -1,52 +1,60 @@
-//! The kernel distance (Binkowski et al. 2018, <https://arxiv.org/abs/1801.01401>).
+//! The kernel distance, which is the KID for Inception's features (Binkowski et al. 2018,
+//! <https://arxiv.org/abs/1801.01401>).
 
 use faer::Mat;
-use halfstep_data::{Purpose, Stream};
+use halfstep_core::rng::{Purpose, Stream};
 
 use crate::error::EvalError;
-use crate::features::matrix::{Features, OnDone, draw};
+use crate::features::Features;
+use crate::progress::OnProgress;
+use crate::subset::random;
 
-/// How it is estimated.
+/// How a kernel distance is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelOptions {
-    /// Subsets that are drawn of each side.
+    /// Number of random subsets per side.
     pub subsets: usize,
-    /// Samples a subset.
+    /// Samples per subset.
     pub subset_size: usize,
-    /// Of the choice of subsets.
+    /// Seed of the random subsets.
     pub seed: u64,
 }
 
 impl Default for KernelOptions {
-    /// As the authors and torch-fidelity have it: 100 subsets of 1000.
+    /// 100 subsets of 1000 samples, as in the paper and in torch-fidelity.
     fn default() -> Self {
         Self { subsets: 100, subset_size: 1000, seed: 0 }
     }
 }
 
-/// Mean and deviation over subsets.
+/// A kernel distance, estimated over subsets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KernelDistance {
-    /// Of the subsets' estimates: the KID, with Inception features.
+    /// Mean over the subsets. It is the KID for Inception's features.
     pub mean: f64,
-    /// Standard deviation among them, of all there are (not of one less). How far the mean itself is off is
-    /// another number: subsets overlap.
+    /// Standard deviation over the subsets (divisor: their number). It is not the error of the mean, because
+    /// subsets overlap.
     pub deviation: f64,
 }
 
-/// The squared maximum mean discrepancy under the kernel `(x.y/D + 1)^3`, unbiased, averaged over
-/// subsets. `on_subset` is told how many of them are done.
+/// The unbiased estimate of the squared maximum mean discrepancy under the kernel `k(x, y) = (x.y / D + 1)^3`,
+/// averaged over random subsets:
+/// `mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`, x and y from either side, x' and y' other samples.
+///
+/// `on_subset` is called with the number of finished subsets.
 ///
 /// # Errors
 /// [`EvalError::TooFew`] for sides smaller than a subset; [`EvalError::Dimensions`];
 /// [`EvalError::Stopped`].
+#[doc(alias = "KID")]
+#[doc(alias = "MMD")]
 pub fn kernel_distance(
     one: &Features,
     other: &Features,
     options: KernelOptions,
-    on_subset: &mut OnDone<'_>,
+    on_subset: &mut OnProgress<'_>,
 ) -> Result<KernelDistance, EvalError> {
-    one.check(other, "a kernel distance", options.subset_size.max(2))?;
+    one.check(other, "the kernel distance", options.subset_size.max(2))?;
     let mut estimates = Vec::with_capacity(options.subsets);
     for k in 0..options.subsets.max(1) {
         let mut draws = Stream::new(options.seed, Purpose::Evaluation, k as u64);
@@ -63,13 +71,13 @@ pub fn kernel_distance(
     Ok(KernelDistance { mean, deviation: (squares.sum::<f64>() / count).sqrt() })
 }
 
-/// `[size, D]` of distinct samples.
+/// `size` distinct samples, `[size, D]`.
 fn subset(features: &Features, size: usize, draws: &mut Stream) -> Mat<f64> {
-    let order = draw(features.len(), size, draws);
+    let order = random(features.len(), size, draws);
     Mat::from_fn(size, features.dim(), |k, d| f64::from(features.row(order[k])[d]))
 }
 
-/// Unbiased: without the diagonals of a side with itself.
+/// The unbiased estimate: pairs of a sample with itself do not count.
 fn discrepancy(ours: &Mat<f64>, theirs: &Mat<f64>) -> f64 {
     let count = ours.nrows() as f64;
     let within = |side: &Mat<f64>| {
@@ -80,7 +88,7 @@ fn discrepancy(ours: &Mat<f64>, theirs: &Mat<f64>) -> f64 {
     within(ours) + within(theirs) - 2.0 * between / (count * count)
 }
 
-/// Sum of all the kernel's values and of those on the diagonal.
+/// The sum of all kernel values, and of those on the diagonal.
 fn kernel_sums(one: &Mat<f64>, other: &Mat<f64>) -> (f64, f64) {
     let products = one * other.transpose();
     let scale = 1.0 / one.ncols() as f64;

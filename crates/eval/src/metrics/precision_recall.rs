@@ -1,61 +1,66 @@
-//! Precision and recall (Kynkäänniemi et al. 2019, <https://arxiv.org/abs/1904.06991>).
+//! Improved precision and recall (Kynkäänniemi et al. 2019, <https://arxiv.org/abs/1904.06991>).
 
 use std::ops::ControlFlow;
 
 use faer::Mat;
 
 use crate::error::EvalError;
-use crate::features::matrix::{Features, OnDone};
+use crate::features::Features;
+use crate::progress::OnProgress;
 
-/// Both in `[0, 1]`.
+/// Precision and recall, each in `[0, 1]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PrecisionRecall {
-    /// Part of the generated samples that lie near real ones: how good they are.
+    /// Fraction of the generated samples inside the real manifold: sample quality.
     pub precision: f64,
-    /// Part of the real samples that lie near generated ones: how much of the data is drawn.
+    /// Fraction of the real samples inside the generated manifold: coverage of the data.
     pub recall: f64,
 }
 
-/// Rows compared at once.
+/// Rows of distances per matrix product.
 const CHUNK: usize = 1024;
 
-/// What a side covers: around each of its samples the ball that reaches to that sample's k-th neighbour.
+/// The manifold of a set of samples: around each sample the ball that reaches its k-th nearest neighbour.
 pub struct Manifold {
     features: Features,
-    /// Squared.
+    /// Squared radius per sample.
     radii: Vec<f64>,
     k: usize,
 }
 
 impl Manifold {
-    /// Of samples; k = 3 in the paper. It takes the distances of all pairs of them; `on_rows` is told of how
-    /// many samples they are known.
+    /// The manifold of `features`, with the k-th neighbour; the paper takes k = 3. It computes the distances of
+    /// all pairs; `on_rows` is called with the number of finished samples.
     ///
     /// # Errors
     /// [`EvalError::TooFew`] for k samples or fewer; [`EvalError::Stopped`].
-    pub fn of(features: Features, k: usize, on_rows: &mut OnDone<'_>) -> Result<Self, EvalError> {
+    pub fn new(
+        features: Features,
+        k: usize,
+        on_rows: &mut OnProgress<'_>,
+    ) -> Result<Self, EvalError> {
         features.check(&features, NAME, k + 1)?;
         let mut radii = Vec::with_capacity(features.len());
         for_each_row_of_distances(&features, &features, on_rows, |row, distances| {
-            distances[row] = 0.0; // what rounding leaves of it
+            distances[row] = 0.0; // apart from rounding
             let (_, &mut radius, _) = distances.select_nth_unstable_by(k, f64::total_cmp);
             radii.push(radius);
         })?;
         Ok(Self { features, radii, k })
     }
 
-    /// Precision and recall of this side, the generated one, against a real one, by the distances of all
-    /// pairs of both: as many rows as it has samples.
+    /// Precision and recall of this manifold, the generated one, against the real one. It computes the distances
+    /// of all pairs of both; `on_rows` is called with the number of finished generated samples.
     ///
     /// # Errors
     /// [`EvalError::Dimensions`]; [`EvalError::Stopped`].
     ///
     /// # Panics
-    /// If they were made with different k.
+    /// If the manifolds have different k.
     pub fn compare(
         &self,
         real: &Self,
-        on_rows: &mut OnDone<'_>,
+        on_rows: &mut OnProgress<'_>,
     ) -> Result<PrecisionRecall, EvalError> {
         assert_eq!(self.k, real.k, "k of both sides");
         self.features.check(&real.features, NAME, self.k + 1)?;
@@ -80,8 +85,10 @@ impl Manifold {
 
 const NAME: &str = "precision and recall";
 
-/// Of two sets of samples, with the k-th neighbour; k = 3 in the paper. [`Manifold`] does the same with
-/// what is known of one side kept, and may be stopped.
+/// Precision and recall of generated samples against real ones, with the k-th nearest neighbour; the paper takes
+/// k = 3. Both depend on the number of samples, which should be the same on both sides.
+///
+/// With [`Manifold`] the real side is computed once, and a caller may follow and stop the work.
 ///
 /// # Errors
 /// [`EvalError::TooFew`] for k samples or fewer; [`EvalError::Dimensions`].
@@ -92,15 +99,16 @@ pub fn precision_recall(
 ) -> Result<PrecisionRecall, EvalError> {
     generated.check(real, NAME, k + 1)?;
     let mut go_on = |_| ControlFlow::Continue(());
-    let real = Manifold::of(real.clone(), k, &mut go_on)?;
-    Manifold::of(generated.clone(), k, &mut go_on)?.compare(&real, &mut go_on)
+    let real = Manifold::new(real.clone(), k, &mut go_on)?;
+    Manifold::new(generated.clone(), k, &mut go_on)?.compare(&real, &mut go_on)
 }
 
-/// Squared distances of each row of `from` to all of `to`, by |a|^2 + |b|^2 - 2 a.b in f64.
+/// Calls `use_row` with the squared distances of each row of `from` to all rows of `to`, computed as
+/// |a|^2 + |b|^2 - 2 a.b in f64.
 fn for_each_row_of_distances(
     from: &Features,
     to: &Features,
-    on_rows: &mut OnDone<'_>,
+    on_rows: &mut OnProgress<'_>,
     mut use_row: impl FnMut(usize, &mut [f64]),
 ) -> Result<(), EvalError> {
     let to_matrix = matrix(to, 0, to.len());

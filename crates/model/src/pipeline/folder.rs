@@ -35,8 +35,8 @@ impl ModelFolder {
     ///
     /// # Errors
     /// [`ModelError`] naming the file or field that is missing, malformed or not supported.
-    pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        ModelOutline::read(dir)?.load(device)
+    pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
+        ModelOutline::read(dir.as_ref())?.load(device)
     }
 
     /// Writes the folder whole or not at all: into a sibling that is then renamed over `dir`.

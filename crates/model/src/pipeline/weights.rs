@@ -10,10 +10,10 @@ use burn::store::{
 };
 use burn::tensor::{DType, Tensor};
 
-use crate::device::device_problem;
 use crate::error::ModelError;
 use crate::params::{flat_params, param_names, parameters};
 use crate::pipeline::tensor_names::{BurnNames, unwrapped, unwrapped_once};
+use halfstep_ops::device::device_problem;
 
 /// Writes the parameters of a module to `path`. A file that is there is replaced.
 ///

@@ -6,7 +6,6 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::class_input::ClassInput;
-use crate::device::Precision;
 use crate::dropout::DropoutMasks;
 use crate::error::ModelError;
 use crate::network::Network;
@@ -15,6 +14,7 @@ use crate::unet::blocks::{DownBlock, MidBlock, UpBlock, UpChannels};
 use crate::unet::config::UNetConfig;
 use crate::unet::embedding::{ClassEmbedding, NumberFeatures, TimestepEmbedding};
 use crate::unet::layers::{conv2d, convolve, group_norm, normalise_silu};
+use halfstep_ops::device::Precision;
 
 /// diffusers' `UNet2DModel`: predicts eps, x0 or v from `z` and the discrete time.
 #[derive(Module, Debug)]

@@ -3,8 +3,8 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{FloatDType, Tensor};
 
-use crate::device::Precision;
 use crate::unet::network::UNet;
+use halfstep_ops::device::Precision;
 
 impl UNet {
     /// The same network computing in `precision`: convolutions and linear layers take rounded copies of their

@@ -26,8 +26,8 @@ pub(crate) fn forward<B: Backend>(qkv: FloatTensor<B>, heads: usize) -> FloatTen
 /// Computes the gradient of qkv, `[B, 3 C, H, W]`.
 ///
 /// With g the gradient of the output, `dv = g p`, `dp = g^T v`,
-/// `ds = p * (dp - sum over keys of p * dp) / sqrt(d)`, `dq = k ds^T` and `dk = q ds`. The rows of p
-/// `[queries, keys]` are pixels; the rows of all others are channels.
+/// `ds = p * (dp - sum over keys of p * dp) / sqrt(d)`, `dq = k ds^T` and `dk = q ds`. The rows of
+/// p `[queries, keys]` are pixels; the rows of all others are channels.
 pub(crate) fn backward<B: Backend>(
     qkv: FloatTensor<B>,
     grad: FloatTensor<B>,
@@ -59,8 +59,8 @@ fn scale(channels: usize, heads: usize) -> f64 {
 }
 
 /// Computes `softmax(q^T k scale)`, `[B, heads, queries, keys]`, in f32 where q and k have 16 bits.
-/// There the factor is applied before the product: f16 ends at 65504, and a product over 256 channels
-/// easily exceeds that.
+/// There the factor is applied before the product: f16 ends at 65504, and a product over 256
+/// channels easily exceeds that.
 fn probabilities<B: Backend>(q: FloatTensor<B>, k: FloatTensor<B>, scale: f64) -> FloatTensor<B> {
     let transposed = B::float_swap_dims(q, 2, 3);
     let scores = if is_half::<B>(&transposed) {

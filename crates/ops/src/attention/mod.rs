@@ -15,8 +15,8 @@ use crate::dispatch::Operations;
 /// mask (Vaswani et al. 2017, arXiv:1706.03762), of queries, keys and values that one convolution
 /// computed together.
 ///
-/// The channels of `qkv` are those of q, then k, then v, each one head after another. In each head of
-/// d channels, `p[i,j] = exp(q_i . k_j / sqrt(d)) / sum over l of exp(q_i . k_l / sqrt(d))` and
+/// The channels of `qkv` are those of q, then k, then v, each one head after another. In each head
+/// of d channels, `p[i,j] = exp(q_i . k_j / sqrt(d)) / sum over l of exp(q_i . k_l / sqrt(d))` and
 /// `y_i = sum over j of p[i,j] v_j`, where i, j and l are pixels.
 ///
 /// The backward pass computes the `p` again: nothing of their size is kept for it.

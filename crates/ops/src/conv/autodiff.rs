@@ -24,8 +24,14 @@ impl<B: ConvKernels> Differentiable<B, 2> for Placement {
         grad: FloatTensor<B>,
         [x_wanted, weight_wanted]: [bool; 2],
     ) -> [Option<FloatTensor<B>>; 2] {
-        let x_grad = x_wanted.then(|| x_grad::<B>(x.clone(), weight.clone(), grad.clone(), *self));
-        let weight_grad = weight_wanted.then(|| weight_grad::<B>(x, weight, grad, *self));
+        let (x_type, weight_type) = (x.dtype(), weight.dtype());
+        let [x, weight, grad] = [x, weight, grad].map(operand::<B>);
+        let x_grad = x_wanted.then(|| {
+            let x_grad = B::conv_x_grad(x.clone(), weight.clone(), grad.clone(), *self);
+            in_type::<B>(x_grad, x_type)
+        });
+        let weight_grad = weight_wanted
+            .then(|| in_type::<B>(B::conv_weight_grad(x, weight, grad, *self), weight_type));
         [x_grad, weight_grad]
     }
 }
@@ -44,7 +50,10 @@ impl<B: ConvKernels> Differentiable<B, 3> for Placement {
         grad: FloatTensor<B>,
         [x_wanted, weight_wanted, bias_wanted]: [bool; 3],
     ) -> [Option<FloatTensor<B>>; 3] {
-        let bias_grad = bias_wanted.then(|| bias_grad::<B>(grad.clone()));
+        let bias_grad = bias_wanted.then(|| {
+            let bias_grad = composed::bias_grad::<B>(widen::<B>(grad.clone()));
+            in_type::<B>(bias_grad, grad.dtype())
+        });
         let wanted = [x_wanted, weight_wanted];
         let [x_grad, weight_grad] =
             Differentiable::<B, 2>::backward(self, [x, weight], (), grad, wanted);
@@ -63,34 +72,7 @@ fn forward<B: ConvKernels>(
     in_type::<B>(B::conv_forward(x, weight, bias.map(operand::<B>), at), dtype)
 }
 
-fn x_grad<B: ConvKernels>(
-    x: FloatTensor<B>,
-    weight: FloatTensor<B>,
-    grad: FloatTensor<B>,
-    at: Placement,
-) -> FloatTensor<B> {
-    let dtype = x.dtype();
-    let [x, weight, grad] = [x, weight, grad].map(operand::<B>);
-    in_type::<B>(B::conv_x_grad(x, weight, grad, at), dtype)
-}
-
-fn weight_grad<B: ConvKernels>(
-    x: FloatTensor<B>,
-    weight: FloatTensor<B>,
-    grad: FloatTensor<B>,
-    at: Placement,
-) -> FloatTensor<B> {
-    let dtype = weight.dtype();
-    let [x, weight, grad] = [x, weight, grad].map(operand::<B>);
-    in_type::<B>(B::conv_weight_grad(x, weight, grad, at), dtype)
-}
-
-fn bias_grad<B: ConvKernels>(grad: FloatTensor<B>) -> FloatTensor<B> {
-    let dtype = grad.dtype();
-    in_type::<B>(composed::bias_grad::<B>(widen::<B>(grad)), dtype)
-}
-
-/// The tensor as the backend's kernels take it.
+/// Casts the tensor as the backend's kernels require.
 fn operand<B: ConvKernels>(tensor: FloatTensor<B>) -> FloatTensor<B> {
     if B::WIDENS { widen::<B>(tensor) } else { tensor }
 }

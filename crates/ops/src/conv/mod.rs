@@ -17,8 +17,8 @@ use placement::Placement;
 
 /// Convolves images with square kernels (a cross-correlation, as everywhere in deep learning).
 ///
-/// `y[b,o,i,j] = bias[o] + sum over c,m,n of weight[o,c,m,n] x[b,c, s i + m - p, s j + n - p]`, with
-/// s the `stride`, p the `padding`, and x zero outside the image.
+/// `y[b,o,i,j] = bias[o] + sum over c,m,n of weight[o,c,m,n] x[b,c, s i + m - p, s j + n - p]`,
+/// with s the `stride`, p the `padding`, and x zero outside the image.
 ///
 /// The result equals [`burn::tensor::module::conv2d`]'s up to rounding.
 ///

@@ -24,8 +24,8 @@ pub(crate) fn tensor<E: Element, const D: usize>(values: Vec<E>, shape: [usize; 
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// Returns an f32 tensor that [`values_mut`] may write to: the tensor itself if nobody else holds its
-/// values, else a copy.
+/// Returns an f32 tensor that [`values_mut`] may write to: the tensor itself if nobody else holds
+/// its values, else a copy.
 pub(crate) fn owned(tensor: FlexTensor) -> FlexTensor {
     let shape = tensor.shape();
     let ordered = tensor.to_contiguous();

@@ -2,12 +2,12 @@
 
 use pulp::Simd;
 
-/// Computes `exp(x)`, to 2 ulp for x of at least -86.9, and infinity where f32 overflows. Below -86.9
-/// the result stays at `exp(-86.9)`, 2e-38, which vanishes beside the 1 that is added to it here. NaN
-/// stays NaN.
+/// Computes `exp(x)`, to 2 ulp for x of at least -86.9, and infinity where f32 overflows. Below
+/// -86.9 the result stays at `exp(-86.9)`, 2e-38, which vanishes in the sum with 1 that it is used
+/// for. NaN stays NaN.
 ///
-/// `exp(x) = 2^n exp(r)`, where n is the integer nearest to `x / ln 2`, so that `|r| <= ln(2) / 2`. The
-/// polynomial for `exp(r)` is that of Cephes' `expf` (S. L. Moshier, netlib.org/cephes).
+/// `exp(x) = 2^n exp(r)`, where n is the integer nearest to `x / ln 2`, so that `|r| <= ln(2) / 2`.
+/// The polynomial for `exp(r)` is that of Cephes' `expf` (S. L. Moshier, netlib.org/cephes).
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     const LOWEST: f32 = -86.9;
@@ -42,8 +42,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.add_f32s(half, half)
 }
 
-/// Computes `1 / (1 + exp(-u))`, to 3 ulp for u of at least -88.7. Below that, where the true value is
-/// less than 3e-39, the result is at most 3e-39.
+/// Computes `1 / (1 + exp(-u))`, to 3 ulp for u of at least -88.7. Below that, where the true value
+/// is less than 3e-39, the result is at most 3e-39.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(simd: S, u: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);
@@ -76,8 +76,8 @@ mod tests {
         }
     }
 
-    /// Measures the error in units of the last place of the true value; for tiny values, in those of
-    /// subnormal numbers.
+    /// Measures the error in units of the last place of the true value; for tiny values, in those
+    /// of subnormal numbers.
     fn ulps(value: f32, truth: f64) -> f64 {
         let exponent = truth.abs().log2().floor().max(-126.0);
         (f64::from(value) - truth).abs() / 2f64.powf(exponent - 23.0)

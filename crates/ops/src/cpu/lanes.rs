@@ -65,8 +65,8 @@ pub(crate) fn map<S: Simd>(simd: S, values: &mut [f32], mut f: impl FnMut(S::f32
     }
 }
 
-/// Replaces each value by the first result of `f`, called with the x at the same place and the value;
-/// sums the other results.
+/// Replaces each value by the first result of `f`, called with the x at the same place and the
+/// value; sums the other results.
 #[inline(always)]
 pub(crate) fn map_with_sums<S: Simd, const N: usize>(
     simd: S,

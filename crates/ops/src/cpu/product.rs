@@ -47,8 +47,8 @@ impl Product<'_> {
 impl WithSimd for Product<'_> {
     type Output = ();
 
-    /// Chooses the tile: as many rows and vectors of sums as the registers hold besides the operands.
-    /// There are at least 8 sums, which keep two multiply-add units of latency 4 busy.
+    /// Chooses the tile: as many rows and vectors of sums as the registers hold besides the
+    /// operands. There are at least 8 sums, which keep two multiply-add units of latency 4 busy.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let vectors = self.out.len() / (self.rows.len() * S::F32_LANES);
@@ -76,7 +76,8 @@ fn tiles<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, product: Pro
     for (rows, out) in rows.chunks(ROWS).zip(out.chunks_mut(ROWS)) {
         // A short last tile computes its last row several times; that needs no code of its own.
         let tile_rows = std::array::from_fn(|i| rows[i.min(rows.len() - 1)]);
-        // SAFETY: `last_row` and `last_col` are the largest, and the assertion above bounds their sum.
+        // SAFETY: `last_row` and `last_col` are the largest, and the assertion above bounds their
+        // sum.
         let sums = unsafe { tile::<S, ROWS, VECTORS>(simd, a, tile_rows, cols, b) };
         for (out, sums) in out.iter_mut().zip(sums) {
             for (out, sum) in out.iter_mut().zip(sums) {

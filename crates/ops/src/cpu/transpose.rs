@@ -109,8 +109,8 @@ mod x86 {
         }
     }
 
-    /// Transposes a tile: interleaves pairs of rows, then pairs of pairs, within lanes of 4; then gathers
-    /// the lanes of the four groups of four rows.
+    /// Transposes a tile: interleaves pairs of rows, then pairs of pairs, within lanes of 4; then
+    /// gathers the lanes of the four groups of four rows.
     #[inline(always)]
     fn transposed(simd: V4, rows: [__m512; TILE]) -> [__m512; TILE] {
         let f = simd.avx512f;

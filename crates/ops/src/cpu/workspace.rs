@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Lends each task a workspace that no other task is using, and makes one if all are lent. There are
-/// as many as tasks run at a time. Rayon's `for_each_init` makes one for every split of the work, and
-/// clearing it takes longer than a small task.
+/// Lends each task a workspace that no other task is using, and makes one if all are lent. There
+/// are as many as tasks run at a time. Rayon's `for_each_init` makes one for every split of the
+/// work, and clearing it takes longer than a small task.
 pub(crate) struct WorkspacePool<T, F> {
     make: F,
     free: Mutex<Vec<T>>,

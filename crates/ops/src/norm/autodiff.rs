@@ -1,4 +1,5 @@
-//! Group normalisation as a differentiable operation: on x, weight and bias, with or without a shift.
+//! Group normalisation as a differentiable operation: on x, weight and bias, with or without a
+//! shift.
 
 use burn::backend::tensor::FloatTensor;
 

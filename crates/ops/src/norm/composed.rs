@@ -1,5 +1,5 @@
-//! Group normalisation and its derivative, composed of Burn's operations: the path of backends without
-//! kernels of this crate.
+//! Group normalisation and its derivative, composed of Burn's operations: the path of backends
+//! without kernels of this crate.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
@@ -7,8 +7,8 @@ use burn::backend::{Backend, TensorMetadata};
 use super::inputs::{NormGrads, NormInputs, NormOptions, Statistics};
 use crate::half::{in_type, widen};
 
-/// Computes y `[B, C, H, W]` in the type of x, and the statistics of the shifted x. 16-bit inputs are
-/// computed in f32.
+/// Computes y `[B, C, H, W]` in the type of x, and the statistics of the shifted x. 16-bit inputs
+/// are computed in f32.
 pub(crate) fn forward<B: Backend>(
     inputs: NormInputs<B>,
     options: NormOptions,
@@ -25,15 +25,15 @@ pub(crate) fn backward<B: Backend>(
     grad: FloatTensor<B>,
     options: NormOptions,
 ) -> NormGrads<B> {
-    let of_x = inputs.x.dtype();
-    let of_shift = inputs.shift.as_ref().map_or(of_x, |shift| shift.dtype());
-    let (of_weight, of_bias) = (inputs.weight.dtype(), inputs.bias.dtype());
+    let x_type = inputs.x.dtype();
+    let shift_type = inputs.shift.as_ref().map_or(x_type, |shift| shift.dtype());
+    let (weight_type, bias_type) = (inputs.weight.dtype(), inputs.bias.dtype());
     let grads = wide_backward(widened(inputs), statistics, widen::<B>(grad), options);
     NormGrads {
-        x: in_type::<B>(grads.x, of_x),
-        shift: grads.shift.map(|grad| in_type::<B>(grad, of_shift)),
-        weight: in_type::<B>(grads.weight, of_weight),
-        bias: in_type::<B>(grads.bias, of_bias),
+        x: in_type::<B>(grads.x, x_type),
+        shift: grads.shift.map(|grad| in_type::<B>(grad, shift_type)),
+        weight: in_type::<B>(grads.weight, weight_type),
+        bias: in_type::<B>(grads.bias, bias_type),
     }
 }
 
@@ -64,10 +64,10 @@ fn wide_forward<B: Backend>(
     (B::float_reshape(y, shape), Statistics { mean, inverse_std })
 }
 
-/// Computes the gradients. With u = weight n + bias, where n are the normalised values, du the gradient of
-/// u, w = weight, and the means over a group, `dx = inverse_std (w du - mean(w du) - n mean(w du n))`. The
-/// gradient of weight is the sum of `du n`, that of bias the sum of du, that of shift the sum of dx over
-/// the pixels.
+/// Computes the gradients. With u = weight n + bias, where n are the normalised values, du the
+/// gradient of u, w = weight, and the means over a group,
+/// `dx = inverse_std (w du - mean(w du) - n mean(w du n))`. The gradient of weight is the sum of
+/// `du n`, that of bias the sum of du, that of shift the sum of dx over the pixels.
 fn wide_backward<B: Backend>(
     inputs: NormInputs<B>,
     statistics: Statistics<B>,

@@ -27,8 +27,8 @@ use inputs::NormOptions;
 /// - output: `[B, C, H, W]`
 ///
 /// # Panics
-/// If the channels cannot be split into `groups` equal groups, or if weight or bias does not have one
-/// value for each channel.
+/// If the channels cannot be split into `groups` equal groups, or if weight or bias does not have
+/// one value for each channel.
 pub fn group_norm(
     x: Tensor<4>,
     weight: Tensor<1>,
@@ -39,8 +39,8 @@ pub fn group_norm(
     normalise(x, None, weight, bias, NormOptions { groups, epsilon, silu: false })
 }
 
-/// Computes `silu(group_norm(x))`, where `silu(u) = u / (1 + exp(-u))`, in one pass. The backward pass
-/// keeps x alone and computes the intermediate values again.
+/// Computes `silu(group_norm(x))`, where `silu(u) = u / (1 + exp(-u))`, in one pass. The backward
+/// pass keeps x alone and computes the intermediate values again.
 ///
 /// Shapes and panics are those of [`group_norm`].
 pub fn group_norm_silu(

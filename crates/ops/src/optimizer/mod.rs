@@ -13,8 +13,8 @@ use kernels::OptimizerKernels;
 pub use rule::AdamWStep;
 
 /// Takes one step of AdamW along `grad_scale` times `grad`: returns the weights, the mean of the
-/// gradient and the mean of its square after it. The scale, which clips, is a tensor so that the host
-/// need not wait for it.
+/// gradient and the mean of its square after it. The scale, which clips, is a tensor so that the
+/// host need not wait for it.
 ///
 /// None of the tensors is tracked. On the CPU, weights and moments that nobody else holds are
 /// overwritten.
@@ -60,8 +60,8 @@ pub fn moving_average(average: Tensor<1>, values: Tensor<1>, decay: f64) -> Tens
     Tensor::from_dispatch(Dispatch::average_step(average, values, decay))
 }
 
-/// Sums the squares of `[N]` values: `[1]`. The CPU sums in f64 and in one order, whatever the number
-/// of threads.
+/// Sums the squares of `[N]` values: `[1]`. The CPU sums in f64 and in one order, whatever the
+/// number of threads.
 pub fn sum_of_squares(values: Tensor<1>) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::squared_norm(values.into_dispatch()))
 }

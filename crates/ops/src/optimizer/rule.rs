@@ -1,7 +1,7 @@
 //! The rule of AdamW and the factors of its formulas.
 
-/// The settings of one step of AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2), as
-/// torch takes it.
+/// The settings of one step of AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2),
+/// as torch takes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamWStep {
     /// The learning rate of this step.

@@ -1,5 +1,5 @@
-//! `attention` equals Burn's attention, its gradient equals finite differences, and it repeats bit for
-//! bit.
+//! `attention` equals Burn's attention, its gradient equals finite differences, and it repeats bit
+//! for bit.
 
 use burn::tensor::module::attention as burn_attention;
 use burn::tensor::ops::AttentionModuleOptions;
@@ -20,8 +20,8 @@ struct Case {
     size: f64,
 }
 
-/// Lists numbers of pixels and channels around the edges of tiles and panels. The largest case has more
-/// scores than Burn's attention holds at once.
+/// Lists numbers of pixels and channels around the edges of tiles and panels. The largest case has
+/// more scores than Burn's attention holds at once.
 fn cases() -> Vec<Case> {
     let images =
         [(3, 1, 1), (1, 1, 2), (5, 4, 4), (2, 3, 5), (2, 8, 4), (2, 5, 7), (2, 8, 8), (1, 13, 7)];
@@ -76,9 +76,9 @@ fn assert_agree(case: Case, a: &[TensorData; 2], b: &[TensorData; 2], tolerance:
     }
 }
 
-/// The largest difference found is 1.3e-6; a wrong or missing term of a sum is 1e-4 or more. Scores are
-/// sums of at most 100 products of at most 4, divided by 10. Their error, a few roundings of numbers near
-/// 4, becomes a relative error of the probabilities, as do some ten other roundings.
+/// The largest difference found is 1.3e-6; a wrong or missing term of a sum is 1e-4 or more. Scores
+/// are sums of at most 100 products of at most 4, divided by 10. Their error, a few roundings of
+/// numbers near 4, becomes a relative error of the probabilities, as do some ten other roundings.
 const F32_TOLERANCE: f64 = 5e-6;
 
 #[test]
@@ -108,9 +108,9 @@ fn f64_agrees_with_burn() {
     }
 }
 
-/// Scores are up to 80 and 700: exponentials overflow unless the largest score is subtracted first, and
-/// most underflow if it is. A score of 700 is rounded by 3e-5, and its gradient is up to 26 times that of
-/// the probabilities.
+/// Scores are up to 80 and 700: exponentials overflow unless the largest score is subtracted first,
+/// and most underflow if it is. A score of 700 is rounded by 3e-5, and its gradient is up to 26
+/// times that of the probabilities.
 #[test]
 fn large_scores_do_not_overflow() {
     for (size, tolerance) in [(9.0, 2e-5), (26.5, 1e-4)] {

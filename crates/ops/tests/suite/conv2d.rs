@@ -82,10 +82,10 @@ fn assert_agree(case: Case, with_bias: bool, a: &[TensorData], b: &[TensorData],
     }
 }
 
-/// One wrong or missing term is about 0.3. Results are about 8 (root mean square) and at most 60: sums of
-/// up to 64 * 9 terms (for the weight, of fewer than 512 pixels) of at most 1 and random sign. In another
-/// order of summation they differ by 2e-7 of that; with Winograd's transforms by 1e-6 (root mean square),
-/// where the largest of a hundred thousand differences was 1e-5.
+/// One wrong or missing term is about 0.3. Results are about 8 (root mean square) and at most 60:
+/// sums of up to 64 * 9 terms (for the weight, of fewer than 512 pixels) of at most 1 and random
+/// sign. In another order of summation they differ by 2e-7 of that; with Winograd's transforms by
+/// 1e-6 (root mean square), where the largest of a hundred thousand differences was 1e-5.
 const F32_TOLERANCE: f64 = 1e-4;
 
 #[test]
@@ -99,8 +99,8 @@ fn agrees_with_burn() {
     }
 }
 
-/// Other types are computed by Burn's kernels. The gradient of x is still composed differently, hence the
-/// tolerance.
+/// Other types are computed by Burn's kernels. The gradient of x is still composed differently,
+/// hence the tolerance.
 #[test]
 fn f64_agrees_with_burn() {
     for case in cases().into_iter().step_by(7) {
@@ -141,8 +141,8 @@ fn repeats_itself_for_any_number_of_threads() {
     }
 }
 
-/// The documentation of Winograd's method states an error of 1e-6 of the results' size, root mean square,
-/// for 64 to 128 channels. The margin is a factor of two.
+/// The documentation of Winograd's method states an error of 1e-6 of the results' size, root mean
+/// square, for 64 to 128 channels. The margin is a factor of two.
 #[test]
 fn errors_are_a_millionth_of_the_results() {
     let case = Case {

@@ -1,5 +1,5 @@
-//! 16-bit inputs: a result equals the rounded f64 result of the same numbers. A mean far from zero and a
-//! sum of many values keep their digits.
+//! 16-bit inputs: a result equals the rounded f64 result of the same numbers. A mean far from zero
+//! and a sum of many values keep their digits.
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use halfstep_ops::{attention, conv2d, group_norm, shifted_group_norm_silu};
@@ -83,8 +83,9 @@ fn gradient_of_a_bias_is_summed_in_f32() {
     }
 }
 
-/// Inputs have mean 8 and deviation 0.6: statistics in bf16 would lose the deviation. Parameters are f32,
-/// as in a network. Each result is rounded once; the gradient of the shift is a rounded sum.
+/// Inputs have mean 8 and deviation 0.6: statistics in bf16 would lose the deviation. Parameters
+/// are f32, as in a network. Each result is rounded once; the gradient of the shift is a rounded
+/// sum.
 #[test]
 fn normalisations_are_rounded_once() {
     check("group_norm", 1.0, |half, dtype| {
@@ -115,8 +116,8 @@ fn normalisations_are_rounded_once() {
     });
 }
 
-/// Scores, probabilities, their gradients and the results are each rounded by half an ulp; the scores'
-/// errors are multiplied by their size of about 2.
+/// Scores, probabilities, their gradients and the results are each rounded by half an ulp; the
+/// scores' errors are multiplied by their size of about 2.
 #[test]
 fn attentions_are_rounded_six_times() {
     check("attention", 6.0, |half, dtype| {

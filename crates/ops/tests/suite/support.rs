@@ -17,8 +17,8 @@ pub(crate) fn noise(count: usize, seed: u32) -> Vec<f64> {
         .collect()
 }
 
-/// Makes a tracked tensor of values in `mean` plus or minus `spread`. They are rounded to f32 whatever
-/// the type, so that all types get the same values.
+/// Makes a tracked tensor of values in `mean` plus or minus `spread`. They are rounded to f32
+/// whatever the type, so that all types get the same values.
 pub(crate) fn tensor<const D: usize>(
     shape: [usize; D],
     seed: u32,

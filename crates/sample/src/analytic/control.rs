@@ -27,7 +27,7 @@ pub(crate) fn controlled_mean(draws: &[[f64; 2]]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use halfstep_data::{Purpose, Stream};
+    use halfstep_core::rng::{Purpose, Stream};
 
     #[test]
     fn what_the_control_explains_is_gone() {

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::rng::{EpochOrder, Purpose, noise};
 use halfstep_core::{Denoiser, DiscreteSchedule, NoiseLevel, add_noise};
-use halfstep_data::{Batch, Dataset, EpochOrder, Pick, Purpose, noise};
+use halfstep_data::{Batch, Dataset, Pick};
 
 use super::error::GammaError;
 use super::moments::PixelMoments;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use halfstep_core::{StopFlag, counted};
-use halfstep_data::{Dataset, Progress};
+use halfstep_data::Dataset;
 use halfstep_files::check_file;
 use halfstep_model::{ClassInput, DeviceChoice, ModelFolder, NetworkDenoiser, SelectedDevice};
 use halfstep_terminal::{ProgressLine, StopSignal, answer, say, select_device};
@@ -68,7 +68,7 @@ fn run_until(job: &GammaJob<'_>, stop: &StopSignal) -> anyhow::Result<ExitCode> 
     let shape = image_shape(job.model, &model)?;
     let config = named_data::config(job.dataset, job.data_dir, shape)?;
     check_file(&GammaTable::path(job.model))?;
-    let dataset = as_learned(&model, load_dataset(&config, Progress::Shown)?);
+    let dataset = as_learned(&model, load_dataset(&config, false)?);
     refuse_other_data(job, &model, &dataset)?;
     let dataset = match ClassNames::from_model(&model) {
         Some(classes) => classes.label(dataset)?,

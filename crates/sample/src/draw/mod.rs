@@ -13,8 +13,8 @@ use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{Denoiser, DiscreteSchedule, PredictionType, TimePoint};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{Network, NetworkDenoiser};
 
 use crate::error::SampleError;

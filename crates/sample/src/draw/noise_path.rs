@@ -8,7 +8,7 @@ use std::f64::consts::FRAC_PI_2;
 use std::ops::Range;
 
 use halfstep_core::NoiseLevel;
-use halfstep_data::{Purpose, noise};
+use halfstep_core::rng::{Purpose, noise};
 
 /// The path lives on a lattice of 2^20 intervals of the angle phi: about a hundredth of the
 /// shortest jump of a schedule of 1000 levels.

@@ -1,10 +1,10 @@
 //! One walk from noise to images: its input, its steps, and the loop over them.
 
 use burn::tensor::{Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{
     Denoiser, DiscreteSchedule, NoiseLevel, Prediction, PredictionType, TimePoint,
 };
-use halfstep_data::{Purpose, noise};
 
 use super::Sampler;
 use crate::error::{NoSignal, SampleError};

@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::tensor::{Tensor, TensorData};
 use cubecl::config::{TypeNameFormatLevel, type_name_format};
 use cubecl::logging::{LaunchObservation, LaunchObserver};
-use halfstep_data::{Purpose, noise};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::{Precision, SelectedDevice, UNet, flat_params, param_names};
 
 #[derive(Default)]
@@ -56,10 +56,10 @@ pub fn launches<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(
 /// The number of multiplications and additions in one image's forward pass: in convolutions, linear layers and
 /// attention. A training step takes three times as many.
 ///
-/// A weight of n numbers takes n multiplications and n additions at each pixel of its layer's output. The output has
-/// the resolution of the layer's block, or the next resolution for a down- or upsampler. Layers of the time embedding
-/// count once per image. Attention over p pixels of c channels adds two products of p x p x c. Normalisation, SiLU and
-/// sums are left out, as is usual.
+/// A weight of n numbers takes n multiplications and n additions at each pixel of its layer's output. The
+/// output has the resolution of the layer's block, or the next resolution for a down- or upsampler. Layers of
+/// the time embedding count once per image. Attention over p pixels of c channels adds two products of p x p x
+/// c. Normalisation, SiLU and sums are left out, as is usual.
 pub fn forward_flops(unet: &UNet) -> f64 {
     let config = unet.config();
     let [height, width] = config.image_sides();
@@ -90,8 +90,8 @@ pub fn forward_flops(unet: &UNet) -> f64 {
     named.map(layer).sum()
 }
 
-/// Operations per second of a product of `size` x `size` matrices in `precision` through Burn, the best of five. It
-/// is the yardstick for the speed of a step.
+/// Operations per second of a product of `size` x `size` matrices in `precision` through Burn, the best of
+/// five. It is the yardstick for the speed of a step.
 pub fn matrix_rate(
     precision: Precision,
     size: usize,

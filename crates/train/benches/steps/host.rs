@@ -1,7 +1,7 @@
 //! Measures how fast the host makes batches with noise, without a device.
 
-use halfstep_data::{Dataset, EpochOrder};
-use halfstep_train::{BatchSource, Prefetch, TimeSampling};
+use halfstep_data::Dataset;
+use halfstep_train::{BatchSource, Prefetch};
 
 /// The number of images that [`batches`] makes, 32x32 RGB for every model.
 pub const IMAGES: usize = 25_600;
@@ -26,14 +26,5 @@ pub fn made_up(count: usize, shape: [usize; 3]) -> anyhow::Result<Dataset> {
 
 /// The batches of a run on photographs: mirrored, with stratified times.
 pub fn source(dataset: &Dataset, batch_size: usize) -> BatchSource<'_> {
-    BatchSource {
-        dataset,
-        order: EpochOrder::new(dataset.len(), 0),
-        seed: 0,
-        batch_size,
-        parts: 1,
-        time_sampling: TimeSampling::Stratified,
-        flip: true,
-        labels: false,
-    }
+    BatchSource { flip: true, ..BatchSource::new(dataset, 0, batch_size) }
 }

@@ -3,8 +3,8 @@
 //! `cargo bench --profile dev -p train --bench steps -- --model DIR` prints a table.
 //!
 //! `--serve` reads one task per line from standard input and replies to each with a line of JSON, so that
-//! another program can time itself in alternation (`scripts/compare_pytorch.py`). `--row` prints one row of the table
-//! of `scripts/bench_gpu.sh`. `--soak` measures memory over many steps.
+//! another program can time itself in alternation (`scripts/compare_pytorch.py`). `--row` prints one row of the
+//! table of `scripts/bench_gpu.sh`. `--soak` measures memory over many steps.
 
 mod chip;
 mod host;
@@ -59,8 +59,8 @@ struct Args {
     /// Take this many training steps and print the memory in use after each tenth of them
     #[arg(long, value_name = "STEPS")]
     soak: Option<u64>,
-    /// Run tasks from standard input: forward, train, distill, sample1, sample64, batches, peak, or `outputs IN OUT`
-    /// for the network's output at t = 500 for the tensor `noise` of the file IN
+    /// Run tasks from standard input: forward, train, distill, sample1, sample64, batches, peak, or
+    /// `outputs IN OUT` for the network's output at t = 500 for the tensor `noise` of the file IN
     #[arg(long)]
     serve: bool,
     /// The flag that `cargo bench` adds

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use burn::tensor::{Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, SelectedDevice, UNet, flat_params, with_flat_params};
 use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, output, quietly, student_grid};
 use halfstep_train::{FromImages, Halving, Learner, OptimizerConfig, StepStats, TrainingBatch};
@@ -91,8 +91,8 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Starts a training step of a teacher on the bench's batch, without waiting for its end: loss of v, backward
-    /// pass, clipping, AdamW, moving average.
+    /// Starts a training step of a teacher on the bench's batch, without waiting for its end: loss of v,
+    /// backward pass, clipping, AdamW, moving average.
     pub fn train(&mut self) -> anyhow::Result<StepStats> {
         let batch = self.batch.clone();
         self.train_on(&batch)
@@ -109,8 +109,9 @@ impl<'a> Bench<'a> {
         Ok(self.learner.learn(1e-4, 1.0, 1, |network| Ok(objective.loss(network, batch)))?)
     }
 
-    /// Takes a training step. Returns the kernels it launched, the seconds in which the host issued them, and the
-    /// seconds of the whole step. If the step read anything back from the device, the two times would be equal.
+    /// Takes a training step. Returns the kernels it launched, the seconds in which the host issued them, and
+    /// the seconds of the whole step. If the step read anything back from the device, the two times would be
+    /// equal.
     pub fn counted_step(&mut self) -> anyhow::Result<(Launches, f64, f64)> {
         let started = Instant::now();
         let (issued, launched) = launches(|| {

@@ -3,9 +3,9 @@
 pub(crate) mod prefetch;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use halfstep_data::{Dataset, EpochOrder, Pick, Purpose, Stream, noise};
-
-use crate::config::TimeSampling;
+use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};
+use halfstep_data::{ImageSource, Pick};
+use serde::{Deserialize, Serialize};
 
 /// One part of a step's batch, on the device.
 #[derive(Clone, Debug)]
@@ -47,11 +47,23 @@ impl HostBatch {
     }
 }
 
+/// How training times are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeSampling {
+    /// Independently and uniformly.
+    Uniform,
+    /// One time in each of B equal strata, for a batch of B images: the same mean loss with less variance
+    /// (Kingma et al. 2021, "Variational diffusion models", appendix I.1).
+    #[default]
+    Stratified,
+}
+
 /// Makes the batches of a stage.
 #[derive(Clone)]
 pub struct BatchSource<'a> {
     /// The images.
-    pub dataset: &'a Dataset,
+    pub images: &'a dyn ImageSource,
     /// The order of the images, from the stage's seed.
     pub order: EpochOrder,
     /// The stage's seed.
@@ -68,7 +80,22 @@ pub struct BatchSource<'a> {
     pub labels: bool,
 }
 
-impl BatchSource<'_> {
+impl<'a> BatchSource<'a> {
+    /// Whole batches of `batch_size` images at stratified times, in the order of `seed`, without mirrored
+    /// images and labels.
+    pub fn new(images: &'a dyn ImageSource, seed: u64, batch_size: usize) -> Self {
+        Self {
+            images,
+            order: EpochOrder::new(images.len(), seed),
+            seed,
+            batch_size,
+            parts: 1,
+            time_sampling: TimeSampling::default(),
+            flip: false,
+            labels: false,
+        }
+    }
+
     /// Part `part` of the batch of `step`, both counted from 0: `batch_size / parts` images.
     pub fn part(&mut self, step: u64, part: usize) -> HostBatch {
         let size = self.batch_size / self.parts;
@@ -82,7 +109,7 @@ impl BatchSource<'_> {
                 Pick::new(self.order.index(position)).flipped(flip)
             })
             .collect();
-        let batch = self.dataset.batch(&picks);
+        let batch = self.images.batch(&picks);
         let each = batch.shape[1..].iter().product();
         let eps = noise(seed, Purpose::TrainNoise, positions, each);
         HostBatch {
@@ -96,7 +123,7 @@ impl BatchSource<'_> {
     }
 
     /// The images of `step`, as positions in the dataset; both are counted from 0.
-    pub fn images(&mut self, step: u64) -> Vec<usize> {
+    pub fn positions(&mut self, step: u64) -> Vec<usize> {
         let first = step * self.batch_size as u64;
         (first..first + self.batch_size as u64).map(|at| self.order.index(at)).collect()
     }
@@ -120,27 +147,17 @@ impl BatchSource<'_> {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::{DataConfig, Progress};
+    use halfstep_data::{DataConfig, Dataset};
 
     use super::*;
 
     fn source(dataset: &Dataset, parts: usize, time_sampling: TimeSampling) -> BatchSource<'_> {
-        let order = EpochOrder::new(dataset.len(), 3);
-        BatchSource {
-            dataset,
-            order,
-            seed: 3,
-            batch_size: 8,
-            parts,
-            time_sampling,
-            flip: false,
-            labels: false,
-        }
+        BatchSource { parts, time_sampling, ..BatchSource::new(dataset, 3, 8) }
     }
 
     #[test]
     fn parts_make_up_the_same_batch() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         for sampling in [TimeSampling::Uniform, TimeSampling::Stratified] {
             let whole = source(&digits, 1, sampling).part(5, 0);
             let mut halves = source(&digits, 2, sampling);
@@ -153,7 +170,7 @@ mod tests {
 
     #[test]
     fn stratified_times_fall_one_in_each_stratum() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         let batch = source(&digits, 1, TimeSampling::Stratified).part(0, 0);
         let strata: Vec<usize> = batch.uniforms.iter().map(|u| (u * 8.0) as usize).collect();
         assert_eq!(strata, (0..8).collect::<Vec<_>>());

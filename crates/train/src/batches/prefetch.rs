@@ -48,24 +48,15 @@ impl Prefetch {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::{DataConfig, EpochOrder, Progress};
+    use halfstep_data::DataConfig;
 
     use super::*;
-    use crate::config::TimeSampling;
 
     #[test]
     fn parts_come_in_order_and_equal_those_of_the_source() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
-        let mut source = BatchSource {
-            dataset: &digits,
-            order: EpochOrder::new(digits.len(), 1),
-            seed: 1,
-            batch_size: 8,
-            parts: 2,
-            time_sampling: TimeSampling::Uniform,
-            flip: true,
-            labels: true,
-        };
+        let digits = DataConfig::Digits {}.load().unwrap();
+        let mut source =
+            BatchSource { parts: 2, flip: true, labels: true, ..BatchSource::new(&digits, 1, 8) };
         std::thread::scope(|scope| {
             let ahead = Prefetch::start(scope, source.clone(), 5..8);
             for step in 5..8 {
@@ -79,17 +70,8 @@ mod tests {
 
     #[test]
     fn dropping_a_prefetch_ends_its_thread() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
-        let source = BatchSource {
-            dataset: &digits,
-            order: EpochOrder::new(digits.len(), 1),
-            seed: 1,
-            batch_size: 8,
-            parts: 1,
-            time_sampling: TimeSampling::Uniform,
-            flip: false,
-            labels: false,
-        };
+        let digits = DataConfig::Digits {}.load().unwrap();
+        let source = BatchSource::new(&digits, 1, 8);
         // The scope waits for the thread, so this returns only if the thread ends.
         std::thread::scope(|scope| drop(Prefetch::start(scope, source, 0..u64::MAX / 64)));
     }

@@ -13,8 +13,8 @@ use halfstep_terminal::{Shell, device_arg, path_arg};
 #[derive(Debug, Parser)]
 #[command(name = "train", version, after_help = EXAMPLES)]
 pub struct Args {
-    /// Configuration: a file, or the name of a shipped one (digits, fashion, mnist, mnist-gpu, cifar, cifar-small,
-    /// cifar-cpu, cifar-gpu, from-diffusers)
+    /// Configuration: a file, or the name of a shipped one (digits, fashion, mnist, mnist-gpu, cifar,
+    /// cifar-small, cifar-cpu, cifar-gpu, from-diffusers)
     #[arg(value_name = "NAME|FILE", required_unless_present_any = ["config", "report"], conflicts_with = "config", value_parser = path_arg())]
     pub name: Option<PathBuf>,
 

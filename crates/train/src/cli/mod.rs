@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use halfstep_core::counted;
-use halfstep_data::{DataError, Outline, Progress};
+use halfstep_data::{DataError, Outline};
 use halfstep_model::SelectedDevice;
 use halfstep_report::write_report;
 use halfstep_run::Summary;
@@ -51,7 +51,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The exit code of a failure. `--check-device` fails with 2, because 1 means that the devices disagree (as with grep).
+/// The exit code of a failure. `--check-device` fails with 2, because 1 means that the devices disagree (as
+/// with grep).
 pub fn failed(args: &Args) -> ExitCode {
     ExitCode::from(if args.check_device { 2 } else { 1 })
 }
@@ -96,8 +97,7 @@ fn run_job(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn train(args: &Args, job: &Job, device: SelectedDevice, out: PathBuf) -> anyhow::Result<ExitCode> {
-    let shown = if args.quiet { Progress::Hidden } else { Progress::Shown };
-    let dataset = halfstep_sample::load_dataset(job.data()?, shown)?;
+    let dataset = halfstep_sample::cli::load_dataset(job.data()?, args.quiet)?;
     let stop = StopSignal::install().context("cannot listen for Ctrl-C")?;
     let progress = RunProgress::new(args.quiet);
     let on_event = |event: crate::Event<'_>| progress.show(event);
@@ -138,7 +138,7 @@ fn outline(job: &Job) -> anyhow::Result<(Outline, Option<String>)> {
     if let Some(outline) = job.data()?.outline() {
         return Ok((outline, None));
     }
-    let dataset = halfstep_sample::load_dataset(job.data()?, Progress::Shown)?;
+    let dataset = halfstep_sample::cli::load_dataset(job.data()?, false)?;
     Ok((dataset.outline(), Some(dataset.sha256().to_owned())))
 }
 

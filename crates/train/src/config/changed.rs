@@ -37,8 +37,8 @@ pub fn changed_settings(folder: &Path, job: &Job) -> Result<Vec<String>, TrainEr
 /// Nothing is written or locked.
 ///
 /// # Errors
-/// [`TrainError::File`] if a file of the run cannot be read; [`TrainError::Model`] if the weights of the teacher
-/// cannot be read.
+/// [`TrainError::File`] if a file of the run cannot be read; [`TrainError::Model`] if the weights of the
+/// teacher cannot be read.
 pub fn changed_sources(
     folder: &Path,
     job: &Job,

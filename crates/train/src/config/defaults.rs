@@ -16,8 +16,8 @@ impl TrainConfig {
     /// The noise schedule of the run: `[schedule]`, else the pretrained teacher's, else cosine.
     ///
     /// Every halving must be exact, so the number of sampling steps must divide the number of times T. A
-    /// pretrained teacher's schedule for which it does not is spread over more times. A schedule that was spread,
-    /// or whose network must learn another prediction type, is also rescaled to zero terminal SNR.
+    /// pretrained teacher's schedule for which it does not is spread over more times. A schedule that was
+    /// spread, or whose network must learn another prediction type, is also rescaled to zero terminal SNR.
     ///
     /// # Errors
     /// [`TrainError::Config`] naming the setting.
@@ -53,8 +53,8 @@ impl TrainConfig {
             .map_err(wrong)
     }
 
-    /// The loss weighting of the teacher's stage [default: min-SNR-5 for training from images, `distill.weighting`
-    /// for adapting a pretrained network].
+    /// The loss weighting of the teacher's stage [default: min-SNR-5 for training from images,
+    /// `distill.weighting` for adapting a pretrained network].
     pub fn teacher_weighting(&self) -> LossWeighting {
         match (self.teacher.weighting, &self.teacher.from) {
             (Some(weighting), _) => weighting,

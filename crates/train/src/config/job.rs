@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use halfstep_core::ScheduleConfig;
+use halfstep_core::nearest_name;
 use halfstep_data::{DataConfig, expand_home};
 use halfstep_model::{Precision, read_text};
-use halfstep_sample::nearest_name;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -173,7 +173,8 @@ fn check_name(file: &JobFile) -> Result<(), TrainError> {
 }
 
 /// Parses a configuration. A whole number may be written as a float, such as `2e3`: a text that fails is parsed
-/// again with such floats replaced. The error is that of the original text, unless its only fault is such a float.
+/// again with such floats replaced. The error is that of the original text, unless its only fault is such a
+/// float.
 fn deserialize(text: &str) -> Result<JobFile, toml::de::Error> {
     let original_error = match toml::from_str::<JobFile>(text) {
         Ok(config) => return Ok(config),
@@ -215,8 +216,8 @@ fn parse_value(text: &str) -> Value {
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Adds help to serde's messages: "did you mean" to "unknown field `x`, expected one of `a`, `b`", and an example
-/// to "invalid type: floating point `2.5`, expected u64".
+/// Adds help to serde's messages: "did you mean" to "unknown field `x`, expected one of `a`, `b`", and an
+/// example to "invalid type: floating point `2.5`, expected u64".
 fn with_suggestion(message: &str) -> String {
     let wants_integer =
         ["expected u64", "expected usize"].iter().any(|words| message.contains(words));

@@ -50,7 +50,7 @@ impl ResolvedConfig {
     ) -> Result<(), TrainError> {
         let (teacher, distill, log) = (&self.teacher, &self.distill, &self.log);
         let footprint = Footprint { config: self, unet, parameters, images: 0 };
-        let of_batch = |size: usize, parts: usize| (size / parts, footprint.learning(size / parts));
+        let of_batch = |size: usize, parts: usize| (size / parts, footprint.training(size / parts));
         for (field, (images, needed), remedy) in [
             ("teacher.batch_size", of_batch(teacher.batch_size, teacher.accumulate), IN_PARTS),
             ("distill.batch_size", of_batch(distill.batch_size, distill.accumulate), IN_PARTS),

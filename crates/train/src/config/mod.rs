@@ -23,8 +23,10 @@ use halfstep_core::{EmaSchedule, LossWeighting, PredictionType, ScheduleConfig};
 use halfstep_model::Precision;
 use serde::{Deserialize, Serialize};
 
+pub use crate::batches::TimeSampling;
 use crate::learner::NonFinite;
 use crate::learner::lr::LrDecay;
+pub use crate::learner::optimizer::OptimizerConfig;
 
 /// How a teacher is trained and distilled: all settings of a run except its name and its images.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,32 +106,12 @@ impl Default for ModelConfig {
     }
 }
 
-/// `[teacher.optimizer]` or `[distill.optimizer]`: AdamW's settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OptimizerConfig {
-    /// AdamW's betas, each in [0, 1).
-    pub betas: [f64; 2],
-    /// AdamW's epsilon; positive.
-    pub eps: f64,
-    /// Decoupled weight decay; 0 turns it off.
-    pub weight_decay: f64,
-    /// The largest global norm of the gradient; 0 turns clipping off.
-    pub grad_clip: f64,
-}
-
-impl Default for OptimizerConfig {
-    fn default() -> Self {
-        Self { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 }
-    }
-}
-
 /// `[teacher]`: the first stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherConfig {
-    /// The folder of a pretrained teacher: a diffusers pipeline or `UNet2DModel`. The teacher is used unchanged,
-    /// or adapted in `train_steps` steps.
+    /// The folder of a pretrained teacher: a diffusers pipeline or `UNet2DModel`. The teacher is used
+    /// unchanged, or adapted in `train_steps` steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
     /// Optimiser steps [default with `from`: `distill.train_steps`, or 0 if nothing has to be adapted].
@@ -229,8 +211,8 @@ pub struct DistillConfig {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub rounds: BTreeMap<usize, RoundConfig>,
-    /// The moving average of a round's weights; the averaged weights become the student [default: none, the last
-    /// weights become the student].
+    /// The moving average of a round's weights; the averaged weights become the student [default: none, the
+    /// last weights become the student].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<EmaSchedule>,
     /// AdamW; its moments start from zero in every round.
@@ -276,8 +258,8 @@ pub struct RoundConfig {
     /// Steps over which the rate rises linearly from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup_steps: Option<u64>,
-    /// The moving average of the weights, whose result becomes the student. Fields that are not given have their
-    /// defaults, not the values of `[distill.ema]`.
+    /// The moving average of the weights, whose result becomes the student. Fields that are not given have
+    /// their defaults, not the values of `[distill.ema]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<EmaSchedule>,
 }
@@ -314,18 +296,6 @@ impl Default for LogConfig {
             tensorboard: false,
         }
     }
-}
-
-/// How training times are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeSampling {
-    /// Independently and uniformly.
-    Uniform,
-    /// One time in each of B equal strata, for a batch of B images: the same mean loss with less variance
-    /// (Kingma et al. 2021, "Variational diffusion models", appendix I.1).
-    #[default]
-    Stratified,
 }
 
 fn one() -> usize {

@@ -12,15 +12,15 @@ use crate::config::{DistillConfig, RoundConfig, TrainConfig};
 use crate::error::TrainError;
 
 impl TrainConfig {
-    /// The sampling steps of each student, in the order of the rounds: `teacher_steps / 2`, `teacher_steps / 4`,
-    /// and so on down to `student_steps`.
+    /// The sampling steps of each student, in the order of the rounds: `teacher_steps / 2`,
+    /// `teacher_steps / 4`, and so on down to `student_steps`.
     pub fn rounds(&self) -> Vec<usize> {
         let least = self.distill.student_steps.max(1);
         halvings(self.distill.teacher_steps).take_while(|&steps| steps >= least).collect()
     }
 
-    /// The settings of the round to `num_steps` sampling steps: those of its table in `distill.rounds`, else those
-    /// of `[distill]`.
+    /// The settings of the round to `num_steps` sampling steps: those of its table in `distill.rounds`, else
+    /// those of `[distill]`.
     pub fn round(&self, num_steps: usize) -> Round {
         let distill = &self.distill;
         let own = distill.rounds.get(&num_steps).copied().unwrap_or_default();

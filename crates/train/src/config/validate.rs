@@ -63,9 +63,9 @@ impl TrainConfig {
 
     fn validate_numbers(&self) -> Result<(), TrainError> {
         let (teacher, distill, log) = (&self.teacher, &self.distill, &self.log);
-        let learns = |steps: u64| if teacher.from.is_some() { 1 } else { steps };
+        let required = |steps: u64| if teacher.from.is_some() { 1 } else { steps };
         let counts: [(&'static str, u64); 13] = [
-            ("teacher.train_steps", learns(teacher.train_steps)),
+            ("teacher.train_steps", required(teacher.train_steps)),
             ("teacher.batch_size", teacher.batch_size as u64),
             ("teacher.accumulate", teacher.accumulate as u64),
             ("distill.teacher_steps", distill.teacher_steps as u64),
@@ -150,8 +150,8 @@ impl ResolvedConfig {
 }
 
 impl Job {
-    /// Refuses a run folder inside the folder of training pictures: when the run continues, it would read its own
-    /// pictures as training data.
+    /// Refuses a run folder inside the folder of training pictures: when the run continues, it would read its
+    /// own pictures as training data.
     ///
     /// # Errors
     /// [`TrainError::File`] naming both folders.

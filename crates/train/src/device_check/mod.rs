@@ -4,19 +4,13 @@ pub(crate) mod short_training;
 
 use std::fmt;
 
+use halfstep_core::counted;
 use halfstep_model::{DeviceBackend, Precision, SelectedDevice, UNetConfig};
-use halfstep_sample::{
-    MATRIX_UNITS, ROUNDING, counted, largest, relative_difference as difference,
-};
+use halfstep_sample::{MATRIX_UNITS, ROUNDING, largest, relative_difference as difference};
 
 use crate::config::resolved::ResolvedConfig;
 use crate::device_check::short_training::{BATCH, ShortTraining, TrainingTrace};
 use crate::error::TrainError;
-use crate::event::Event;
-use crate::run::Run;
-
-/// Training steps of the check before a run, for devices that must be checked.
-const GATE_STEPS: u64 = 3;
 
 /// The remedy for wrong fused kernels: Burn fuses only what it has explored.
 const FUSION_OFF: &str = "build without `fusion`, or turn it off: write \
@@ -26,8 +20,8 @@ const FUSION_OFF: &str = "build without `fusion`, or turn it off: write \
 const IN_16_BITS: &str = "its matrix units round f32 products: set `precision = \"bf16\"` (\"f16\" on vulkan and \
     metal), or compute on wgpu in a build without `vulkan` and `metal`";
 
-/// The result of comparing a device with the CPU. Both start from the same weights and images; the CPU computes in
-/// f32, the device in the configured precision.
+/// The result of comparing a device with the CPU. Both start from the same weights and images; the CPU computes
+/// in f32, the device in the configured precision.
 #[derive(Clone, Debug)]
 pub struct DeviceCheck {
     device: String,
@@ -56,9 +50,10 @@ struct Tolerances {
 }
 
 impl Tolerances {
-    /// In f32, both sides sum in different orders; over sixty layers the differences grow to about 1e-5, and more for
-    /// small gradients. In 16 bits, each of those layers is off by up to half of [`Precision::epsilon`], and the
-    /// errors add up like a random walk. A wrong kernel differs by about its own size.
+    /// In f32, both sides sum in different orders; over sixty layers the differences grow to about 1e-5, and
+    /// more for small gradients. In 16 bits, each of those layers is off by up to half of
+    /// [`Precision::epsilon`], and the errors add up like a random walk. A wrong kernel differs by about its
+    /// own size.
     fn of(precision: Precision) -> Self {
         let epsilon = precision.epsilon();
         match precision {
@@ -69,8 +64,8 @@ impl Tolerances {
 }
 
 impl DeviceCheck {
-    /// Compares the network's output, the gradient of every parameter and the losses of `steps` training steps. The
-    /// batch is four images of noise; dropout is off.
+    /// Compares the network's output, the gradient of every parameter and the losses of `steps` training steps.
+    /// The batch is four images of noise; dropout is off.
     ///
     /// # Errors
     /// [`TrainError::Config`] if the device does not support the precision; [`TrainError::Device`] if it fails.
@@ -121,23 +116,6 @@ impl DeviceCheck {
     }
 }
 
-/// Fails if the run's device [must be checked](SelectedDevice::must_be_checked) and disagrees with the CPU.
-pub(crate) fn require_agreement(run: &Run<'_>) -> Result<(), TrainError> {
-    let device = &run.options.device;
-    if !device.must_be_checked() {
-        return Ok(());
-    }
-    if cfg!(not(feature = "flex")) {
-        return Err(TrainError::Unchecked(device.description.clone()));
-    }
-    let check = DeviceCheck::run(run.config, &run.network, device, GATE_STEPS)?;
-    if !check.passed() {
-        return Err(TrainError::Disagrees(check.conclusion()));
-    }
-    (run.options.on_event)(Event::DeviceAgrees(&check));
-    Ok(())
-}
-
 fn compare(found: &TrainingTrace, expected: &TrainingTrace, tolerances: &Tolerances) -> Vec<Line> {
     let output = Line {
         what: "outputs".to_owned(),
@@ -146,8 +124,8 @@ fn compare(found: &TrainingTrace, expected: &TrainingTrace, tolerances: &Toleran
         tolerance: tolerances.output,
     };
     let pairs = found.gradients.iter().zip(&expected.gradients);
-    // The bias of an attention's keys has no effect on the softmax: its gradient is 0 except for rounding. Such small
-    // gradients are compared with the largest gradient of all.
+    // The bias of an attention's keys has no effect on the softmax: its gradient is 0 except for rounding. Such
+    // small gradients are compared with the largest gradient of all.
     let of_all = pairs.clone().map(|(_, (_, values))| largest(values)).fold(0.0, f64::max);
     let gradients = pairs.map(|((name, found), (_, expected))| {
         (difference(found, expected, largest(expected).max(1e-2 * of_all)), name.clone())

@@ -1,8 +1,8 @@
 //! Trains a configuration's network for a few steps, from weights and a batch that are equal on every device.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, TimePoint};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{
     ClassInput, Precision, SelectedDevice, UNet, UNetConfig, flat_grads, flat_params, param_names,
     with_flat_params,
@@ -14,16 +14,16 @@ use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::learner::step_stats::StepStats;
 use crate::objective::{FromImages, Loss};
-use crate::stage::begin::{initial_network, weight_uniforms};
+use crate::stage::initial_network::{initial_network, weight_uniforms};
 
 /// Images of the batch. There are several, so that a kernel that mixes up the images of a batch is detected.
 pub(crate) const BATCH: usize = 4;
 /// The largest number added to a weight.
 const NUDGE: f32 = 0.02;
 
-/// The largest learning rate. At a higher rate without a warm-up, rounding errors of a large network grow from step to
-/// step: AdamW's first updates have the size of the rate however small the gradient, and thousands of updates add up
-/// in every activation.
+/// The largest learning rate. At a higher rate without a warm-up, rounding errors of a large network grow from
+/// step to step: AdamW's first updates have the size of the rate however small the gradient, and thousands of
+/// updates add up in every activation.
 const LARGEST_RATE: f64 = 2e-5;
 
 /// A network and how it is trained.
@@ -134,8 +134,8 @@ impl ShortTraining<'_> {
     }
 }
 
-/// A network with random weights, none of them zero, for tests and benchmarks. A network that is initialised for
-/// training has layers with zero weights, behind which gradients vanish.
+/// A network with random weights, none of them zero, for tests and benchmarks. A network that is initialised
+/// for training has layers with zero weights, behind which gradients vanish.
 ///
 /// # Errors
 /// [`TrainError::Model`] for a configuration that is not valid.

@@ -7,10 +7,10 @@ use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, student_grid};
 
 use crate::error::TrainError;
 use crate::event::Event;
-use crate::run::{Run, RunOptions};
+use crate::run::context::{RunContext, RunOptions};
 
-/// Draws images from the same noises with different models. *Teacher agreement* is the mean squared distance between a
-/// model's N-step images and the teacher's full-grid images, with pixels in `[-1, 1]`.
+/// Draws images from the same noises with different models. *Teacher agreement* is the mean squared distance
+/// between a model's N-step images and the teacher's full-grid images, with pixels in `[-1, 1]`.
 pub(crate) struct Agreement<'a> {
     teacher: ModelFolder,
     options: AgreementOptions<'a>,
@@ -20,14 +20,14 @@ pub(crate) struct Agreement<'a> {
 /// Which images to draw, and how.
 #[derive(Clone)]
 pub(crate) struct AgreementOptions<'a> {
-    run: &'a Run<'a>,
+    run: &'a RunContext<'a>,
     count: usize,
     classes: Vec<u32>,
 }
 
 impl<'a> AgreementOptions<'a> {
     /// `count` images, from start noises of the run's seed, with the run's classes in turn.
-    pub fn new(run: &'a Run<'a>, count: usize) -> Self {
+    pub fn new(run: &'a RunContext<'a>, count: usize) -> Self {
         Self { run, count, classes: run.classes() }
     }
 }

@@ -1,24 +1,25 @@
 //! The model card: `README.md` of a model folder, as the Hugging Face Hub shows it, and `grid.png`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use burn::module::Module;
+use halfstep_core::counted;
 use halfstep_data::{DataConfig, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
+use halfstep_run::layout::CARD;
 use halfstep_run::{RoundResult, Stage, Summary, human_time};
-use halfstep_sample::{Images, counted, output, picture};
+use halfstep_sample::{Images, output, picture};
 
 use crate::error::TrainError;
 use crate::evaluate::output_error::IMAGES;
-use crate::run::Run;
+use crate::run::context::RunContext;
 
 /// The number of images in `grid.png`.
 const SHOWN: usize = 64;
 
 /// The model card of a stage.
 pub(crate) struct Card<'a> {
-    pub run: &'a Run<'a>,
+    pub run: &'a RunContext<'a>,
     pub model: &'a ModelFolder,
     pub stage: Stage,
     /// The summary, including the stage's row.
@@ -26,11 +27,6 @@ pub(crate) struct Card<'a> {
 }
 
 impl Card<'_> {
-    /// Whether a model folder has its card; the card is written last.
-    pub fn is_there(folder: &Path) -> bool {
-        folder.join("README.md").is_file()
-    }
-
     /// Writes `grid.png` and `README.md`; `images` are the images with which the model was measured.
     ///
     /// # Errors
@@ -42,7 +38,7 @@ impl Card<'_> {
         let grid = picture::grid(&shown, columns, scale)?;
         let folder = self.run.folder.model(self.stage);
         output::write_png(&folder.join("grid.png"), grid)?;
-        Ok(output::write_file(&folder.join("README.md"), self.text().as_bytes())?)
+        Ok(output::write_file(&folder.join(CARD), self.text().as_bytes())?)
     }
 
     fn text(&self) -> String {

@@ -1,42 +1,25 @@
 //! Measures a trained model: writes its row of the summary, its pictures and its card.
 
-use std::path::Path;
-
 use halfstep_model::ModelFolder;
 use halfstep_run::layout::{COMPARISON, SampleRow};
-use halfstep_run::{Memorisation, RoundResult, Stage, Summary};
+use halfstep_run::{RoundResult, Stage, Summary};
 use halfstep_sample::{Images, output, picture};
 
 use super::agreement::{Agreement, AgreementOptions, draw_images};
 use super::card::Card;
 use super::memorisation;
 use super::output_error::output_mse;
-use crate::config::resolved::ResolvedConfig;
 use crate::error::TrainError;
 use crate::monitor::final_loss;
-use crate::run::Run;
+use crate::run::context::RunContext;
 
 /// Images per row in the pictures.
 const COMPARED: usize = 10;
 
-/// Whether a run folder has a stage's row of the summary, its card and its pictures.
-pub(crate) fn is_measured(
-    config: &ResolvedConfig,
-    folder: &Path,
-    stage: Stage,
-    summary: &Summary,
-) -> bool {
-    let rows = SampleRow::of_stage(stage, config.distill.teacher_steps);
-    let is_last = config.stages.last() == Some(&stage);
-    summary.of_stage(stage.index()).is_some()
-        && Card::is_there(&folder.join(stage.folder()))
-        && rows.into_iter().all(|row| row.path(folder).is_file())
-        && (!is_last || folder.join(COMPARISON).is_file() && Memorisation::read(folder).is_some())
-}
-
-/// Measures the stages of a run against its teacher. The teacher's images are drawn once, when they are first needed.
+/// Measures the stages of a run against its teacher. The teacher's images are drawn once, when they are first
+/// needed.
 pub(crate) struct Measuring<'a> {
-    run: &'a Run<'a>,
+    run: &'a RunContext<'a>,
     agreement: Option<Agreement<'a>>,
 }
 
@@ -47,7 +30,7 @@ struct Pair {
 }
 
 impl<'a> Measuring<'a> {
-    pub fn new(run: &'a Run<'a>) -> Self {
+    pub fn new(run: &'a RunContext<'a>) -> Self {
         Self { run, agreement: None }
     }
 
@@ -97,9 +80,9 @@ impl<'a> Measuring<'a> {
     }
 }
 
-/// The images of the pretrained network of an adapted teacher: from the same noises, in the same number of steps, on the
-/// pretrained network's own times. `None` for other runs.
-fn pretrained_images(run: &Run<'_>) -> Result<Option<Images>, TrainError> {
+/// The images of the pretrained network of an adapted teacher: from the same noises, in the same number of
+/// steps, on the pretrained network's own times. `None` for other runs.
+fn pretrained_images(run: &RunContext<'_>) -> Result<Option<Images>, TrainError> {
     let Some(pretrained) = run.config.pretrained.as_ref().filter(|_| run.config.adapts()) else {
         return Ok(None);
     };
@@ -109,9 +92,10 @@ fn pretrained_images(run: &Run<'_>) -> Result<Option<Images>, TrainError> {
     draw_images(&model, steps, &options, "original").map(Some)
 }
 
-/// Draws the stage's rows of images; after the last stage also the comparison picture and the nearest training images.
+/// Draws the stage's rows of images; after the last stage also the comparison picture and the nearest training
+/// images.
 fn draw_rows(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     stage: Stage,
     reference: &Images,
     pair: Option<&Pair>,

@@ -1,20 +1,20 @@
 //! The memorisation check: the training images nearest to some of the drawn images.
 
-use halfstep_data::Dataset;
+use halfstep_data::ImageSource;
 use halfstep_run::{Memorisation, Stage, layout, median};
 use halfstep_sample::{Images, output, picture};
 
 use crate::error::TrainError;
-use crate::run::Run;
+use crate::run::context::RunContext;
 
 /// The number of drawn images whose nearest training images are searched.
 const LOOKED_UP: usize = 10;
 /// The number of training images from which the typical distance is measured.
 const PROBES: usize = 32;
 
-/// Finds the training images nearest to the first few of `images`, which are samples of `stage`'s model. Writes the
-/// numbers and a picture.
-pub(crate) fn check(run: &Run<'_>, stage: Stage, images: &Images) -> Result<(), TrainError> {
+/// Finds the training images nearest to the first few of `images`, which are samples of `stage`'s model. Writes
+/// the numbers and a picture.
+pub(crate) fn check(run: &RunContext<'_>, stage: Stage, images: &Images) -> Result<(), TrainError> {
     let drawn = images.first(LOOKED_UP);
     let mirrored = run.config.teacher.flip;
     let (mut check, mut found) = (
@@ -42,7 +42,7 @@ pub(crate) fn check(run: &Run<'_>, stage: Stage, images: &Images) -> Result<(), 
 }
 
 /// The median distance between a training image and the nearest other one; `None` for fewer than two images.
-fn typical_distance(dataset: &Dataset, mirrored: bool) -> Option<f64> {
+fn typical_distance(dataset: &dyn ImageSource, mirrored: bool) -> Option<f64> {
     let stride = dataset.len().div_ceil(PROBES);
     let distance = |index: usize| {
         let batch = dataset.batch(&[halfstep_data::Pick::new(index)]);
@@ -54,13 +54,13 @@ fn typical_distance(dataset: &Dataset, mirrored: bool) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::{DataConfig, Progress};
+    use halfstep_data::{DataConfig, Dataset};
 
     use super::*;
 
     #[test]
     fn the_typical_distance_between_digits_is_plausible() {
-        let digits = DataConfig::Digits {}.load(Progress::Hidden).unwrap();
+        let digits = DataConfig::Digits {}.load().unwrap();
         let typical = typical_distance(&digits, false).unwrap();
         assert!((0.05..0.6).contains(&typical), "{typical}");
         let twice = [&[0_u8, 255][..], &[0, 255], &[9, 9]].concat();

@@ -1,5 +1,5 @@
-//! Measures a trained model: agreement with its teacher, error of its prediction, memorisation; writes its pictures and its
-//! model card.
+//! Measures a trained model: agreement with its teacher, error of its prediction, memorisation; writes its
+//! pictures and its model card.
 
 pub(crate) mod agreement;
 pub(crate) mod card;

@@ -2,43 +2,34 @@
 
 use burn::tensor::Device;
 use halfstep_core::LossWeighting;
-use halfstep_data::{Dataset, EpochOrder};
+use halfstep_data::ImageSource;
 use halfstep_model::ModelFolder;
 
 use crate::batches::BatchSource;
-use crate::config::TimeSampling;
 use crate::error::TrainError;
 use crate::objective::FromImages;
 
-/// The number of images on which the error is measured. Images of a smaller dataset are used repeatedly, with other
-/// noises and times.
+/// The number of images on which the error is measured. Images of a smaller dataset are used repeatedly, with
+/// other noises and times.
 pub(crate) const IMAGES: u64 = 1024;
 /// Images per batch.
 const BATCH: u64 = 32;
 /// Added to the seed, so that the random numbers differ from those of every stage.
 const SEED_OFFSET: u64 = 0x45_56_41_4c;
 
-/// The mean squared error of the network's prediction (of v for a v-model) on images of `dataset` with noise, at one
-/// time in each of [`IMAGES`] equal strata of `[0, 1]`.
+/// The mean squared error of the network's prediction (of v for a v-model) on images of `dataset` with noise,
+/// at one time in each of [`IMAGES`] equal strata of `[0, 1]`.
 pub(crate) fn output_mse(
     model: &ModelFolder,
-    dataset: &Dataset,
+    images: &dyn ImageSource,
     labels: bool,
     seed: u64,
     device: &Device,
 ) -> Result<f64, TrainError> {
     let seed = seed.wrapping_add(SEED_OFFSET);
     let parts = IMAGES / BATCH;
-    let mut source = BatchSource {
-        dataset,
-        order: EpochOrder::new(dataset.len(), seed),
-        seed,
-        batch_size: IMAGES as usize,
-        parts: parts as usize,
-        time_sampling: TimeSampling::Stratified,
-        flip: false,
-        labels,
-    };
+    let batches = BatchSource::new(images, seed, IMAGES as usize);
+    let mut source = BatchSource { parts: parts as usize, labels, ..batches };
     let objective = FromImages {
         schedule: &model.schedule,
         prediction_type: model.prediction_type(),

@@ -11,9 +11,10 @@ const FIRST: f32 = 65536.0;
 /// Finite steps after which the factor doubles: the growth interval of PyTorch's `GradScaler`.
 const GROWS_AFTER: f32 = 2000.0;
 
-/// Keeps small gradients from vanishing in f16: the loss is multiplied by a factor before the backward pass, and
-/// the gradients are divided by it afterwards (Micikevicius et al. 2018, "Mixed precision training", section 3.2).
-/// A step whose gradient is not finite is skipped and halves the factor; 2000 finite steps in a row double it.
+/// Keeps small gradients from vanishing in f16: the loss is multiplied by a factor before the backward pass,
+/// and the gradients are divided by it afterwards (Micikevicius et al. 2018, "Mixed precision training",
+/// section 3.2). A step whose gradient is not finite is skipped and halves the factor; 2000 finite steps in a
+/// row double it.
 ///
 /// The factor, the count and the [`StepGate`] stay on the device; the host does not wait for them.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! One optimiser step: gradients, clipping, AdamW, moving average, loss scale.
 
+pub(crate) mod clipping;
 pub(crate) mod ema;
 pub(crate) mod loss_scale;
 pub(crate) mod lr;
@@ -16,11 +17,11 @@ use halfstep_model::{
 use halfstep_ops::sum_of_squares;
 use serde::{Deserialize, Serialize};
 
-use crate::config::OptimizerConfig;
 use crate::error::TrainError;
+use crate::learner::clipping::{Clipping, clip_by_global_norm};
 use crate::learner::ema::Ema;
 use crate::learner::loss_scale::LossScale;
-use crate::learner::optimizer::{AdamW, Clipping, clip_by_global_norm};
+use crate::learner::optimizer::{AdamW, OptimizerConfig};
 use crate::learner::packing::Packing;
 use crate::learner::step_gate::StepGate;
 use crate::learner::step_stats::StepStats;
@@ -46,7 +47,8 @@ pub struct Learner<N: Network = UNet> {
     pub non_finite: NonFinite,
 }
 
-/// What happens to a step whose loss or gradient is not finite. Overflows that a [`LossScale`] handles do not count.
+/// What happens to a step whose loss or gradient is not finite. Overflows that a [`LossScale`] handles do not
+/// count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NonFinite {
@@ -58,8 +60,8 @@ pub enum NonFinite {
 }
 
 impl<N: Network> Learner<N> {
-    /// A learner before its first step. `network` must be on the autodiff device of `device`; without `ema` there is
-    /// no moving average.
+    /// A learner before its first step. `network` must be on the autodiff device of `device`; without `ema`
+    /// there is no moving average.
     ///
     /// # Errors
     /// [`TrainError::Config`] if the network does not support `precision`.
@@ -84,13 +86,13 @@ impl<N: Network> Learner<N> {
         })
     }
 
-    /// Takes one step. It computes the losses of `parts` parts of the batch, averages their gradients, clips them to
-    /// the global norm `grad_clip`, applies AdamW with learning rate `lr`, and updates the moving average. `loss` is
-    /// called once per part, with the network in [`precision`](Self::precision).
+    /// Takes one step. It computes the losses of `parts` parts of the batch, averages their gradients, clips
+    /// them to the global norm `grad_clip`, applies AdamW with learning rate `lr`, and updates the moving
+    /// average. `loss` is called once per part, with the network in [`precision`](Self::precision).
     ///
-    /// A step is skipped if a scaled gradient overflows, or by [`NonFinite::Skip`]. Weights and moments then stay
-    /// unchanged. The step still counts for AdamW's bias correction, and the moving average includes the unchanged
-    /// weights once more.
+    /// A step is skipped if a scaled gradient overflows, or by [`NonFinite::Skip`]. Weights and moments then
+    /// stay unchanged. The step still counts for AdamW's bias correction, and the moving average includes the
+    /// unchanged weights once more.
     ///
     /// # Errors
     /// The error of `loss`; [`TrainError::Config`] if `parts` is 0.
@@ -169,8 +171,8 @@ impl<N: Network> Learner<N> {
         gate.choose(updated, params)
     }
 
-    /// The relative distance of the moving average from the weights, `|ema - w| / |w|` over all parameters, `[1]`;
-    /// `None` without a moving average.
+    /// The relative distance of the moving average from the weights, `|ema - w| / |w|` over all parameters,
+    /// `[1]`; `None` without a moving average.
     pub fn ema_distance(&self) -> Option<Tensor<1>> {
         let weights = self.packing.join(flat_params(&self.network));
         let averages = self.ema.as_ref()?.values().iter().zip(&weights);

@@ -6,9 +6,9 @@ use halfstep_model::{SelectedDevice, flat_params};
 
 /// How a learner stores its lists of flat tensors: one tensor per parameter, or all parameters in one tensor.
 ///
-/// Clipping, AdamW and the moving average loop over such lists, with some twenty operations per tensor. On a GPU
-/// each operation is a kernel launch. The hundreds of parameters of a network would need thousands of launches,
-/// most of them for a few hundred numbers.
+/// Clipping, AdamW and the moving average loop over such lists, with some twenty operations per tensor. On a
+/// GPU each operation is a kernel launch. The hundreds of parameters of a network would need thousands of
+/// launches, most of them for a few hundred numbers.
 #[derive(Clone, Debug)]
 pub struct Packing {
     lengths: Vec<usize>,
@@ -16,8 +16,8 @@ pub struct Packing {
 }
 
 impl Packing {
-    /// The faster way for `device`: one tensor where operations are kernel launches; one per parameter on the CPU,
-    /// where copies cost more than calls.
+    /// The faster way for `device`: one tensor where operations are kernel launches; one per parameter on the
+    /// CPU, where copies cost more than calls.
     pub fn new<M: Module>(network: &M, device: &SelectedDevice) -> Self {
         Self { joined: device.compiles_kernels, ..Self::separate(network) }
     }

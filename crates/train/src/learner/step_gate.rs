@@ -28,8 +28,8 @@ impl StepGate {
         self.finite.clone()
     }
 
-    /// The gradient's norm `[1]`, or 0 for a skipped step. With a [`LossScale`](crate::LossScale) whose factor is
-    /// below 1, the norm of a skipped step stays infinite or NaN: a smaller factor would not help.
+    /// The gradient's norm `[1]`, or 0 for a skipped step. With a [`LossScale`](crate::LossScale) whose factor
+    /// is below 1, the norm of a skipped step stays infinite or NaN: a smaller factor would not help.
     pub fn norm(&self) -> Tensor<1> {
         self.norm.clone()
     }
@@ -40,7 +40,8 @@ impl StepGate {
         pairs.map(|(before, after)| self.choose_one(after, before)).collect()
     }
 
-    /// As [`choose`](Self::choose), for AdamW's moments. `before` is `None` before the first step: moments of zero.
+    /// As [`choose`](Self::choose), for AdamW's moments. `before` is `None` before the first step: moments of
+    /// zero.
     pub fn choose_moments(&self, after: AdamMoments, before: Option<AdamMoments>) -> AdamMoments {
         let before = before.unwrap_or_else(|| {
             let zeros = |of: &[Tensor<1>]| of.iter().map(Tensor::zeros_like).collect();
@@ -60,8 +61,8 @@ impl StepGate {
 
 /// Whether `value` and all of `beside`, each `[1]`, are finite, `[1]`.
 pub(crate) fn all_finite(value: &Tensor<1>, beside: &[&Tensor<1>]) -> Tensor<1, Bool> {
-    // An ordered comparison is false for infinity and NaN on every backend. A direct test for them may be removed
-    // by a shader compiler, which may assume that they do not occur.
+    // An ordered comparison is false for infinity and NaN on every backend. A direct test for them may be
+    // removed by a shader compiler, which may assume that they do not occur.
     let finite = |value: &Tensor<1>| value.clone().abs().lower_equal_elem(f32::MAX);
     beside.iter().fold(finite(value), |all, value| all.bool_and(finite(value)))
 }

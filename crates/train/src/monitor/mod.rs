@@ -16,7 +16,7 @@ use crate::error::TrainError;
 use crate::event::{Event, OnEvent};
 use crate::learner::step_stats::{StepNumbers, StepStats};
 use crate::learner::{Learner, NonFinite};
-use crate::run::Run;
+use crate::run::context::RunContext;
 use crate::run::folder::RunFolder;
 use crate::stage::recipe::Recipe;
 
@@ -44,7 +44,7 @@ pub(crate) struct Monitor<'a> {
 impl<'a> Monitor<'a> {
     /// Starts a stage, or continues it after `step` with the window that was saved with that step.
     pub fn start(
-        run: &Run<'a>,
+        run: &RunContext<'a>,
         stage: Stage,
         recipe: &Recipe<'_>,
         step: u64,
@@ -52,8 +52,9 @@ impl<'a> Monitor<'a> {
     ) -> Result<Self, TrainError> {
         let on_event = run.options.on_event;
         on_event(Event::StageStarted { stage, step, total: recipe.steps });
-        // The last line of a stage may cover less than a full window. If the process died after that line and before
-        // the end of the stage, the saved window still contains the line's steps, and the line is written again.
+        // The last line of a stage may cover less than a full window. If the process died after that line and
+        // before the end of the stage, the saved window still contains the line's steps, and the line is
+        // written again.
         let written = step.saturating_sub(window.steps());
         let metrics = MetricsFile::resume(&run.folder.file(METRICS), stage.index(), written)?;
         let tensorboard = run.config.log.tensorboard;
@@ -141,8 +142,8 @@ impl<'a> Monitor<'a> {
         Ok(())
     }
 
-    /// The step as it counts for the user. An overflow of the loss scale is normal and stays a skipped step. A step
-    /// that is not finite for another reason counts as taken under [`NonFinite::Stop`], so that
+    /// The step as it counts for the user. An overflow of the loss scale is normal and stays a skipped step. A
+    /// step that is not finite for another reason counts as taken under [`NonFinite::Stop`], so that
     /// [`check`](Self::check) fails.
     fn counted_as(&self, numbers: StepNumbers) -> StepNumbers {
         let finite = numbers.loss.is_finite() && numbers.grad_norm.is_finite();

@@ -13,14 +13,16 @@ use super::{Loss, fractions, training_times};
 use crate::batches::TrainingBatch;
 use crate::error::TrainError;
 
-/// The pretrained network is the target where converting its prediction magnifies its error by at most this factor.
+/// The pretrained network is the target where converting its prediction magnifies its error by at most this
+/// factor.
 const LARGEST_GAIN: f64 = 10.0;
 
 /// The target is a pretrained network's prediction at the same z and noise level, converted to this run's
 /// prediction type.
 ///
 /// Where that prediction cannot be [trusted](Self::trusts), the target comes from the images, as in
-/// [`FromImages`](super::FromImages). This is so above all at pure noise, where eps does not determine the image.
+/// [`FromImages`](super::FromImages). This is so above all at pure noise, where eps does not determine the
+/// image.
 #[derive(Clone, Copy, Debug)]
 pub struct Adaptation<'a, N: Network> {
     /// The pretrained network, frozen, on a device without autodiff.
@@ -56,7 +58,8 @@ impl<N: Network> Adaptation<'_, N> {
         Ok(Loss::weighted_mse(output, target, weights, fractions(schedule, &points)))
     }
 
-    /// The target `[B, C, H, W]`: the pretrained network's prediction where it is trusted, the images' elsewhere.
+    /// The target `[B, C, H, W]`: the pretrained network's prediction where it is trusted, the images'
+    /// elsewhere.
     fn target(
         &self,
         z: Tensor<4>,
@@ -76,12 +79,12 @@ impl<N: Network> Adaptation<'_, N> {
             .collect();
         let pretrained =
             NetworkDenoiser::new(self.pretrained, self.pretrained_type, batch.labels.clone())?;
-        let prediction = pretrained.predict(z, &called_at).said_as(self.prediction_type);
+        let prediction = pretrained.predict(z, &called_at).output_as(self.prediction_type);
         Ok(choose(prediction, of_images, &trusted))
     }
 
-    /// Whether the pretrained network's prediction is trusted at a noise level: the level lies within the pretrained
-    /// schedule, and the conversion magnifies an error by at most 10.
+    /// Whether the pretrained network's prediction is trusted at a noise level: the level lies within the
+    /// pretrained schedule, and the conversion magnifies an error by at most 10.
     pub fn trusts(&self, level: NoiseLevel) -> bool {
         let schedule = self.pretrained_schedule;
         let noisiest = schedule.at(schedule.len() - 1);
@@ -147,9 +150,10 @@ mod tests {
         linear.build().unwrap()
     }
 
-    /// Both networks always predict 0; images and noise are all ones, so z = alpha + sigma. Where the pretrained
-    /// network is trusted, its 0 means v = -sigma z/alpha if it predicts eps, and v = alpha z/sigma if it predicts
-    /// x0. Elsewhere the target is the images' v = alpha - sigma. The error is then the square of the target.
+    /// Both networks always predict 0; images and noise are all ones, so z = alpha + sigma. Where the
+    /// pretrained network is trusted, its 0 means v = -sigma z/alpha if it predicts eps, and v = alpha z/sigma
+    /// if it predicts x0. Elsewhere the target is the images' v = alpha - sigma. The error is then the square
+    /// of the target.
     #[test]
     fn the_pretrained_network_teaches_where_it_is_trusted_and_the_images_elsewhere() {
         let network = zero_network();
@@ -204,7 +208,7 @@ mod tests {
         let converted = |from: PredictionType, to: PredictionType, value: f64| {
             let value = Tensor::full([1, 1, 1, 1], value, &Device::flex());
             let prediction = Prediction::new(from, value, z.clone(), &[level]);
-            f64::from(prediction.said_as(to).into_scalar::<f32>())
+            f64::from(prediction.output_as(to).into_scalar::<f32>())
         };
         for from in kinds {
             for to in kinds {

@@ -11,8 +11,8 @@ use super::{Loss, fractions};
 use crate::batches::TrainingBatch;
 use crate::error::TrainError;
 
-/// A student of N sampling steps is trained to match a teacher of 2N steps, both on the schedule's trailing grid
-/// (Salimans & Ho 2022, algorithm 2).
+/// A student of N sampling steps is trained to match a teacher of 2N steps, both on the schedule's trailing
+/// grid (Salimans & Ho 2022, algorithm 2).
 #[derive(Clone, Copy, Debug)]
 pub struct Halving<'a, N: Network> {
     /// The teacher, frozen, on a device without autodiff.
@@ -38,8 +38,8 @@ impl<N: Network> Halving<'_, N> {
         })
     }
 
-    /// The loss of `student`, on an autodiff device, for a batch on the same device: the student's one step should
-    /// end where two steps of the teacher end.
+    /// The loss of `student`, on an autodiff device, for a batch on the same device: the student's one step
+    /// should end where two steps of the teacher end.
     ///
     /// # Errors
     /// [`TrainError::Model`] if the labels do not fit the teacher.
@@ -78,7 +78,7 @@ impl<N: Network> Halving<'_, N> {
         let z_end = angular_step(v, z_middle, &half_way, &to);
         let v_target = distillation_target(z.clone(), z_end, &from, &to);
         let target = Prediction::new(PredictionType::VPrediction, v_target, z, &from);
-        Ok(target.said_as(self.prediction_type))
+        Ok(target.output_as(self.prediction_type))
     }
 }
 
@@ -137,8 +137,9 @@ mod tests {
         assert_eq!(halving.times(1)[2].level.sigma(), 0.0);
     }
 
-    /// A teacher that always predicts v = 0 turns z twice by a half step d: z'' = cos(d)^2 z. The student's target
-    /// is then (cos(2d) - cos(d)^2)/sin(2d) z = -tan(d)/2 z, which is the error of a student that predicts 0.
+    /// A teacher that always predicts v = 0 turns z twice by a half step d: z'' = cos(d)^2 z. The student's
+    /// target is then (cos(2d) - cos(d)^2)/sin(2d) z = -tan(d)/2 z, which is the error of a student that
+    /// predicts 0.
     #[test]
     fn the_loss_is_the_closed_form_for_a_teacher_that_predicts_zero() {
         let (schedule, teacher) = (schedule(), zero_network());

@@ -1,7 +1,7 @@
 //! Training from images: the usual denoising objective.
 
+use halfstep_core::rng::{Purpose, Stream};
 use halfstep_core::{DiscreteSchedule, LossWeighting, PredictionType, add_noise, training_target};
-use halfstep_data::{Purpose, Stream};
 use halfstep_model::{DropoutMasks, Network};
 
 use super::{Loss, fractions, training_times};

@@ -53,8 +53,8 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// The weighted mean squared error between `output` and `target`, both `[B, C, H, W]`, with one weight and one
-    /// time `u` per image.
+    /// The weighted mean squared error between `output` and `target`, both `[B, C, H, W]`, with one weight and
+    /// one time `u` per image.
     pub fn weighted_mse(
         output: Tensor<4>,
         target: Tensor<4>,

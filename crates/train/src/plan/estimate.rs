@@ -21,7 +21,7 @@ pub(crate) struct Speed {
 /// Seconds for the remaining steps of each stage, and for measuring the stages that are not yet measured.
 pub(crate) fn expected_seconds(config: &TrainConfig, left: &[StageLeft], speed: Speed) -> f64 {
     let (teacher, distill) = (&config.teacher, &config.distill);
-    let learning: f64 = left
+    let training: f64 = left
         .iter()
         .map(|stage| match stage.stage {
             Stage::Teacher => {
@@ -34,12 +34,13 @@ pub(crate) fn expected_seconds(config: &TrainConfig, left: &[StageLeft], speed: 
             }
         })
         .sum();
-    // The teacher's full grid once; then, for each unmeasured round, teacher and student in its number of steps.
+    // The teacher's full grid once; then, for each unmeasured round, teacher and student in its number of
+    // steps.
     let unmeasured = left.iter().filter(|stage| !stage.measured);
     let rounds: usize = unmeasured.clone().filter_map(|stage| stage.stage.num_steps()).sum();
     let full_grid = if unmeasured.count() > 0 { distill.teacher_steps } else { 0 };
     let calls = full_grid + 2 * rounds;
-    learning + (calls * distill.agreement_images) as f64 * speed.forward
+    training + (calls * distill.agreement_images) as f64 * speed.forward
 }
 
 /// The batch size of a timed step: enough images to fill the cores, few enough to finish within seconds.

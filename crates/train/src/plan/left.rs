@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use halfstep_run::layout::has_model;
-use halfstep_run::{Stage, Summary};
+use halfstep_run::layout::{CARD, COMPARISON, SampleRow, has_model};
+use halfstep_run::{Memorisation, Stage, Summary};
 
 use crate::config::resolved::ResolvedConfig;
 use crate::error::TrainError;
-use crate::evaluate::measure::is_measured;
 use crate::stage::saved_states::SavedStates;
 
 /// A stage and its remaining work.
@@ -61,6 +60,21 @@ pub fn left_of(config: &ResolvedConfig, folder: &Path) -> Result<Vec<StageLeft>,
         })
     };
     left_from_the_start(config).into_iter().map(of_stage).collect()
+}
+
+/// Whether a run folder has a stage's row of the summary, its card and its pictures.
+pub(crate) fn is_measured(
+    config: &ResolvedConfig,
+    folder: &Path,
+    stage: Stage,
+    summary: &Summary,
+) -> bool {
+    let rows = SampleRow::of_stage(stage, config.distill.teacher_steps);
+    let is_last = config.stages.last() == Some(&stage);
+    summary.of_stage(stage.index()).is_some()
+        && folder.join(stage.folder()).join(CARD).is_file()
+        && rows.into_iter().all(|row| row.path(folder).is_file())
+        && (!is_last || folder.join(COMPARISON).is_file() && Memorisation::read(folder).is_some())
 }
 
 #[cfg(test)]

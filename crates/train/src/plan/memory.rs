@@ -22,20 +22,20 @@ pub(crate) struct Footprint<'a> {
 }
 
 impl Footprint<'_> {
-    /// Bytes at the peak of the run: while it trains, draws a preview or measures. The dataset is in memory all the
-    /// time.
+    /// Bytes at the peak of the run: while it trains, draws a preview or measures. The dataset is in memory all
+    /// the time.
     pub fn peak(&self) -> f64 {
         let dataset = self.images as f64 * self.image();
         let (teacher, distill) = (&self.config.teacher, &self.config.distill);
         let part =
             (teacher.batch_size / teacher.accumulate).max(distill.batch_size / distill.accumulate);
-        let learning = self.learning(part).max(self.preview());
-        dataset + (learning + self.kept()).max(self.measuring())
+        let training = self.training(part).max(self.preview());
+        dataset + (training + self.kept()).max(self.measuring())
     }
 
     /// Bytes for training with `part` images at once.
-    pub fn learning(&self, part: usize) -> f64 {
-        learning(self.parameters, self.unet, part)
+    pub fn training(&self, part: usize) -> f64 {
+        training(self.parameters, self.unet, part)
     }
 
     /// Bytes for measuring a stage: two models, the images that are compared, and drawing.
@@ -80,15 +80,15 @@ impl Footprint<'_> {
 }
 
 /// Bytes of weights, gradients, two moments, the average and a frozen teacher, and of the activations that the
-/// backward pass keeps for `part` images. The temporary buffers of a convolution on a GPU are left out: at most half
-/// a gigabyte, and twice its result.
-fn learning(parameters: usize, config: &UNetConfig, part: usize) -> f64 {
+/// backward pass keeps for `part` images. The temporary buffers of a convolution on a GPU are left out: at most
+/// half a gigabyte, and twice its result.
+fn training(parameters: usize, config: &UNetConfig, part: usize) -> f64 {
     FLOAT * (6.0 * parameters as f64 + part as f64 * activations(config) as f64)
 }
 
-/// Floats that the backward pass keeps per image. A residual block keeps its normalised, activated and convolved
-/// maps, two of each. An attention keeps its maps before and after each step, and its scores, which the backward pass
-/// computes again.
+/// Floats that the backward pass keeps per image. A residual block keeps its normalised, activated and
+/// convolved maps, two of each. An attention keeps its maps before and after each step, and its scores, which
+/// the backward pass computes again.
 fn activations(config: &UNetConfig) -> usize {
     let [height, width] = config.image_sides();
     let levels = config.block_out_channels.iter().enumerate();
@@ -106,8 +106,8 @@ fn activations(config: &UNetConfig) -> usize {
     per_level.sum()
 }
 
-/// Floats per image while it is drawn: the skip connections, and the maps of one block at the most expensive level.
-/// A block of the upward path has twice the channels in its input; an attention adds its scores.
+/// Floats per image while it is drawn: the skip connections, and the maps of one block at the most expensive
+/// level. A block of the upward path has twice the channels in its input; an attention adds its scores.
 fn forward_activations(config: &UNetConfig) -> usize {
     let [height, width] = config.image_sides();
     let levels = config.block_out_channels.iter().enumerate();
@@ -172,7 +172,7 @@ mod tests {
         let unet = config.network([1, 8, 8], Some(10)).unwrap();
         let footprint =
             Footprint { config: &config, unet: &unet, parameters: 1_000_000, images: 0 };
-        let learning = footprint.learning(config.teacher.batch_size);
-        assert!(footprint.measuring() < learning && learning < footprint.peak());
+        let training = footprint.training(config.teacher.batch_size);
+        assert!(footprint.measuring() < training && training < footprint.peak());
     }
 }

@@ -8,11 +8,11 @@ use std::fmt;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use halfstep_core::counted;
 use halfstep_data::{Outline, list_classes};
 use halfstep_files::human_bytes;
 use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
 use halfstep_run::{PlanText, human_time};
-use halfstep_sample::counted;
 
 use crate::config::TrainConfig;
 use crate::config::job::Job;
@@ -37,12 +37,12 @@ pub struct TrainingPlan {
 }
 
 impl TrainingPlan {
-    /// The plan of the stages in `left`. The time is extrapolated from a few steps on `device`; the memory is added
-    /// up from the sizes of the tensors.
+    /// The plan of the stages in `left`. The time is extrapolated from a few steps on `device`; the memory is
+    /// added up from the sizes of the tensors.
     ///
     /// # Errors
-    /// [`TrainError::Config`] if the device lacks the precision or the machine the memory; [`TrainError::Model`] if
-    /// the network cannot be built; [`TrainError::Device`] if the device fails.
+    /// [`TrainError::Config`] if the device lacks the precision or the machine the memory;
+    /// [`TrainError::Model`] if the network cannot be built; [`TrainError::Device`] if the device fails.
     pub fn new(
         job: &Job,
         unet: &UNetConfig,
@@ -135,7 +135,7 @@ pub(crate) fn plan_text(
 
 fn describe_teacher(config: &ResolvedConfig) -> String {
     let teacher = &config.teacher;
-    let learning = format!(
+    let training = format!(
         "{} of {}, lr {:e}, weighting {}, EMA {}",
         counted(teacher.train_steps, "step"),
         counted(teacher.batch_size, "image"),
@@ -143,13 +143,13 @@ fn describe_teacher(config: &ResolvedConfig) -> String {
         config.teacher_weighting().name(),
         teacher.ema.decay
     );
-    let Some(pretrained) = &config.pretrained else { return learning };
+    let Some(pretrained) = &config.pretrained else { return training };
     let (path, theirs) = (pretrained.path.display(), pretrained.describe());
     if !config.adapts() {
         return format!("{path}, unchanged: {theirs}");
     }
     let (kind, times) = (teacher.prediction_type, config.schedule.len());
-    format!("{path} ({theirs}), adapted to {kind} on {times} times: {learning}")
+    format!("{path} ({theirs}), adapted to {kind} on {times} times: {training}")
 }
 
 fn describe_rounds(config: &TrainConfig, rounds: &[usize]) -> String {

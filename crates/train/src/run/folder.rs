@@ -21,12 +21,12 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Opens or creates the folder, locks it, and checks that its run was started with this configuration, these
-    /// images and this pretrained teacher (by SHA-256).
+    /// Opens or creates the folder, locks it, and checks that its run was started with this configuration,
+    /// these images and this pretrained teacher (by SHA-256).
     ///
     /// # Errors
-    /// [`TrainError::RunFolder`] if another run is using the folder, or if its run was started with something else:
-    /// every difference is listed. [`TrainError::File`] if a file cannot be read or written.
+    /// [`TrainError::RunFolder`] if another run is using the folder, or if its run was started with something
+    /// else: every difference is listed. [`TrainError::File`] if a file cannot be read or written.
     pub fn open(
         path: &Path,
         job: &Job,
@@ -59,7 +59,8 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Refuses a folder in which a file takes the name of a folder of the run: writing would fail only after training.
+    /// Refuses a folder in which a file takes the name of a folder of the run: writing would fail only after
+    /// training.
     fn check_places(&self) -> Result<(), TrainError> {
         let folders =
             ["teacher", "students", "samples", "samples/rows", "report", "state", "tensorboard"];
@@ -72,8 +73,8 @@ impl RunFolder {
         }
     }
 
-    /// Refuses a folder with results but without the files that record its settings, its images and its pretrained
-    /// teacher, if it has one.
+    /// Refuses a folder with results but without the files that record its settings, its images and its
+    /// pretrained teacher, if it has one.
     fn check_begun(&self, has_original: bool) -> Result<(), TrainError> {
         let begun = ["state", "teacher", METRICS].iter().any(|name| self.file(name).exists());
         let original = has_original.then_some(ORIGINAL);
@@ -89,16 +90,16 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Compares a SHA-256 with the one saved in `file`, or saves it there. `what` names the images or weights in the
-    /// error.
+    /// Compares a SHA-256 with the one saved in `file`, or saves it there. `what` names the images or weights
+    /// in the error.
     fn check_same(&self, file: &str, what: &str, sha256: &str) -> Result<(), TrainError> {
         let path = self.file(file);
         if path.exists() {
             let saved = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
             if saved.trim() != sha256 {
-                let begun = saved.trim();
+                let before = saved.trim();
                 let problem = format!(
-                    "was started with {what} (SHA-256 {begun}, now {sha256}); restore them"
+                    "was started with {what} (SHA-256 {before}, now {sha256}); restore them"
                 );
                 return Err(TrainError::run_folder(&self.path, problem));
             }
@@ -149,8 +150,8 @@ impl RunFolder {
         has_model(&self.model(stage))
     }
 
-    /// Removes [`write_file`]'s temporary files, which a dead process left. No other process writes here while the
-    /// lock is held.
+    /// Removes [`write_file`]'s temporary files, which a dead process left. No other process writes here while
+    /// the lock is held.
     fn sweep(&self) -> Result<(), TrainError> {
         for folder in ["", "report", "samples", "samples/rows"].map(|name| self.file(name)) {
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };

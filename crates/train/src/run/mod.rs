@@ -1,55 +1,27 @@
 //! A whole run: every stage in turn, continuing from the state in the run folder.
 
+pub(crate) mod context;
 pub(crate) mod folder;
 mod version;
 
-use std::cell::Cell;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-use halfstep_core::{StopFlag, caught};
-use halfstep_data::{Dataset, list_classes};
-use halfstep_model::{ClassInput, SelectedDevice, UNetConfig};
-use halfstep_report::write_report;
-use halfstep_run::layout::DATASET;
-use halfstep_run::{RunClock, RunInfo, RunStatus, Stage, Summary};
+use halfstep_core::caught;
+use halfstep_data::ImageSource;
+use halfstep_model::DeviceBackend;
+use halfstep_run::{RunInfo, RunStatus, Stage, Summary};
 use halfstep_sample::SampleError;
 
+use self::context::RunContext;
+pub use self::context::RunOptions;
 use crate::config::job::Job;
-use crate::config::resolved::ResolvedConfig;
-use crate::device_check;
+use crate::device_check::DeviceCheck;
 use crate::error::TrainError;
-use crate::evaluate::measure::{Measuring, is_measured};
-use crate::event::{Event, OnEvent};
-use crate::plan::left::{StageLeft, left_of};
-use crate::plan::plan_text;
-use crate::run::folder::RunFolder;
-use crate::run::version::program;
-use crate::stage::saved_states::SavedStates;
+use crate::evaluate::measure::Measuring;
+use crate::event::Event;
+use crate::plan::left::{StageLeft, is_measured, left_of};
 use crate::stage::train::{StageEnd, train_stage};
 
-/// The time between two updates of the report while a stage trains.
-const REPORT_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Where and how to run. On the CPU, no option changes a result.
-#[derive(Clone)]
-pub struct RunOptions<'a> {
-    /// The run folder.
-    pub out: PathBuf,
-    /// The device to compute on.
-    pub device: SelectedDevice,
-    /// A flag that stops the run: once raised, the run saves its state and returns.
-    pub stop: StopFlag,
-    /// Receives the run's events.
-    pub on_event: OnEvent<'a>,
-}
-
-impl RunOptions<'_> {
-    /// Options for a run in the folder `out`, without a stop flag and without a receiver of events.
-    pub fn new(out: impl Into<PathBuf>, device: SelectedDevice) -> Self {
-        Self { out: out.into(), device, stop: StopFlag::default(), on_event: &|_| {} }
-    }
-}
+/// Training steps of the check before a run, for devices that must be checked.
+const GATE_STEPS: u64 = 3;
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -69,64 +41,38 @@ pub enum RunEnd {
 
 /// A run: a job, its images, and its locked run folder.
 pub struct Run<'a> {
-    pub(crate) job: &'a Job,
-    pub(crate) config: &'a ResolvedConfig,
-    pub(crate) images: &'a Dataset,
-    pub(crate) options: &'a RunOptions<'a>,
-    pub(crate) folder: RunFolder,
-    pub(crate) network: UNetConfig,
-    pub(crate) states: SavedStates,
-    clock: RunClock,
-    reported: Cell<Instant>,
+    context: RunContext<'a>,
 }
 
 impl<'a> Run<'a> {
     /// Checks the configuration, the images, the device and the memory, then opens or creates the run folder.
     ///
     /// # Errors
-    /// [`TrainError::Config`] naming the setting; [`TrainError::RunFolder`] or [`TrainError::File`] if the folder
-    /// cannot be used. Nothing is written if the configuration is refused.
+    /// [`TrainError::Config`] naming the setting; [`TrainError::RunFolder`] or [`TrainError::File`] if the
+    /// folder cannot be used. Nothing is written if the configuration is refused.
     pub fn open(
         job: &'a Job,
-        images: &'a Dataset,
+        images: &'a dyn ImageSource,
         options: &'a RunOptions<'a>,
     ) -> Result<Self, TrainError> {
-        let config = &job.config;
-        job.check_place(&options.out)?;
-        config.check_flip(images.allows_flip(), images.name())?;
-        config.check_classes(images.class_names())?;
-        config.check_precision(&options.device)?;
-        let network = config.network(images.shape(), images.num_classes())?;
-        config.check_memory(&network, &options.device.device)?;
-        let pretrained_sha256 =
-            config.pretrained.as_ref().map(|teacher| teacher.outline.sha256()).transpose()?;
-        let sha256 = images.sha256();
-        refuse_earlier_order(&options.out, images, sha256)?;
-        let folder = RunFolder::open(&options.out, job, sha256, pretrained_sha256.as_deref())?;
-        let states = SavedStates::open(folder.file("state"))?;
-        let plan = plan_text(job, &network, &images.outline(), &options.device.device)?;
-        let info =
-            RunInfo::new(&program(), &options.device.description, plan, images.name(), sha256);
-        let clock = RunClock::start(folder.path(), info);
-        let reported = Cell::new(Instant::now());
-        Ok(Self { job, config, images, options, folder, network, states, clock, reported })
+        Ok(Self { context: RunContext::open(job, images, options)? })
     }
 
-    /// The results, if every stage is trained and measured; otherwise `None`. Removes the saved states of a finished
-    /// run.
+    /// The results, if every stage is trained and measured; otherwise `None`. Removes the saved states of a
+    /// finished run.
     ///
     /// # Errors
     /// [`TrainError::File`] if the summary is damaged.
     pub fn finished(&self) -> Result<Option<Summary>, TrainError> {
-        let summary = Summary::read(self.folder.path())?;
+        let summary = Summary::read(self.context.folder.path())?;
         if !self.left()?.iter().all(StageLeft::is_done) {
             return Ok(None);
         }
         // A run that was killed after its last measurement has not done this yet.
-        self.states.remove()?;
-        let info = RunInfo::read(self.folder.path());
+        self.context.states.remove()?;
+        let info = RunInfo::read(self.context.folder.path());
         if info.is_none_or(|info| info.status != RunStatus::Finished) {
-            self.report(RunStatus::Finished);
+            self.context.report(RunStatus::Finished);
         }
         Ok(Some(summary))
     }
@@ -136,7 +82,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`TrainError::File`] if the saved states cannot be read, or the summary is damaged.
     pub fn left(&self) -> Result<Vec<StageLeft>, TrainError> {
-        left_of(self.config, self.folder.path())
+        left_of(self.context.config, self.context.folder.path())
     }
 
     /// Trains and measures every remaining stage, continuing from the saved state.
@@ -144,32 +90,32 @@ impl<'a> Run<'a> {
     /// # Errors
     /// Any [`TrainError`]. Saved states and finished models stay, and [`Run::train`] can continue from them.
     pub fn train(&self) -> Result<RunEnd, TrainError> {
-        self.report(RunStatus::Running);
+        self.context.report(RunStatus::Running);
         let end = self.stages();
         match &end {
-            Ok(RunEnd::Finished(_)) => self.report(RunStatus::Finished),
-            Ok(_) => self.report(RunStatus::Stopped),
+            Ok(RunEnd::Finished(_)) => self.context.report(RunStatus::Finished),
+            Ok(_) => self.context.report(RunStatus::Stopped),
             // The error of the run matters more than an error of the report.
-            Err(error) => drop(self.write_report(RunStatus::Failed(error.with_causes()))),
+            Err(error) => drop(self.context.write_report(RunStatus::Failed(error.with_causes()))),
         }
         end
     }
 
     fn stages(&self) -> Result<RunEnd, TrainError> {
-        device_check::require_agreement(self)?;
-        let mut summary = Summary::read(self.folder.path())?;
-        let mut measuring = Measuring::new(self);
+        require_agreement(&self.context)?;
+        let mut summary = Summary::read(self.context.folder.path())?;
+        let mut measuring = Measuring::new(&self.context);
         let mut previous = None;
-        for &stage in &self.config.stages {
-            if !self.folder.has_model(stage)
-                && let StageEnd::Stopped { step } = train_stage(self, stage, previous)?
+        for &stage in &self.context.config.stages {
+            if !self.context.folder.has_model(stage)
+                && let StageEnd::Stopped { step } = train_stage(&self.context, stage, previous)?
             {
                 return Ok(RunEnd::Stopped { stage, step });
             }
-            if self.options.stop.is_raised() {
-                return Ok(RunEnd::Stopped { stage, step: self.config.stage_steps(stage) });
+            if self.context.options.stop.is_raised() {
+                return Ok(RunEnd::Stopped { stage, step: self.context.config.stage_steps(stage) });
             }
-            if !is_measured(self.config, self.folder.path(), stage, &summary) {
+            if !is_measured(self.context.config, self.context.folder.path(), stage, &summary) {
                 let measured = caught(|| measuring.measure(stage, &mut summary));
                 match measured.unwrap_or_else(|panic| Err(TrainError::Device(panic))) {
                     Ok(()) => {}
@@ -181,63 +127,29 @@ impl<'a> Run<'a> {
                         return Err(TrainError::Measuring { stage, source });
                     }
                 }
-                self.report(RunStatus::Running);
+                self.context.report(RunStatus::Running);
             }
             previous = Some(stage);
         }
-        self.states.remove()?;
+        self.context.states.remove()?;
         Ok(RunEnd::Finished(summary))
-    }
-
-    /// Updates `report/`. The run continues if the report cannot be written.
-    fn report(&self, status: RunStatus) {
-        if let Err(error) = self.write_report(status) {
-            (self.options.on_event)(Event::ReportFailed { error: &error });
-        }
-    }
-
-    fn write_report(&self, status: RunStatus) -> Result<(), TrainError> {
-        self.reported.set(Instant::now());
-        self.clock.write(status)?;
-        write_report(self.folder.path())?;
-        Ok(())
-    }
-
-    /// Updates `report/` if the last update is older than [`REPORT_INTERVAL`].
-    pub(crate) fn report_if_due(&self) {
-        if self.reported.get().elapsed() >= REPORT_INTERVAL {
-            self.report(RunStatus::Running);
-        }
-    }
-
-    /// Whether the network is class-conditional.
-    pub(crate) fn has_classes(&self) -> bool {
-        self.network.class_input() != ClassInput::None
-    }
-
-    /// The classes of the drawn images, in turn; empty for an unconditional network.
-    pub(crate) fn classes(&self) -> Vec<u32> {
-        let count = self.images.num_classes().filter(|_| self.has_classes());
-        (0..count.unwrap_or(0) as u32).collect()
     }
 }
 
-/// Refuses a run that an earlier version started with the same images but numbered their classes differently.
-fn refuse_earlier_order(out: &Path, images: &Dataset, sha256: &str) -> Result<(), TrainError> {
-    let saved = std::fs::read_to_string(out.join(DATASET)).unwrap_or_default();
-    let saved = saved.trim();
-    if saved.is_empty() || saved == sha256 {
+/// Fails if the run's device [must be checked](halfstep_model::SelectedDevice::must_be_checked) and disagrees
+/// with the CPU.
+fn require_agreement(run: &RunContext<'_>) -> Result<(), TrainError> {
+    let device = &run.options.device;
+    if !device.must_be_checked() {
         return Ok(());
     }
-    let Some(earlier) = images.earlier_order(saved) else {
-        return Ok(()); // other images, which `RunFolder::open` refuses
-    };
-    let listed = |names: &[String]| list_classes(names, 20);
-    let problem = format!(
-        "was started by an earlier version that numbered the classes differently ({}; now {}). Its models store \
-         their class names, so images can still be drawn by class name. Finish the run with that version",
-        listed(&earlier),
-        listed(images.class_names())
-    );
-    Err(TrainError::run_folder(out, problem))
+    if !DeviceBackend::Cpu.is_compiled() {
+        return Err(TrainError::Unchecked(device.description.clone()));
+    }
+    let check = DeviceCheck::run(run.config, &run.network, device, GATE_STEPS)?;
+    if !check.passed() {
+        return Err(TrainError::Disagrees(check.conclusion()));
+    }
+    (run.options.on_event)(Event::DeviceAgrees(&check));
+    Ok(())
 }

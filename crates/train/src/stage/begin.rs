@@ -1,10 +1,9 @@
 //! The start of a stage: its teacher, objective, batches and learner.
 
-use burn::tensor::Device;
-use halfstep_data::{EpochOrder, Purpose, Stream};
-use halfstep_model::{ModelError, ModelFolder, UNet, UNetConfig, flat_params, with_flat_params};
+use halfstep_model::{ModelError, ModelFolder, UNet, flat_params, with_flat_params};
 use halfstep_run::Stage;
 
+use super::initial_network::initial_network;
 use super::recipe::Recipe;
 use super::state::{self, Counters};
 use crate::batches::BatchSource;
@@ -13,11 +12,14 @@ use crate::event::Event;
 use crate::learner::Learner;
 use crate::monitor::window::Window;
 use crate::objective::{Adaptation, DropoutSeed, FromImages, Halving, Objective};
-use crate::run::Run;
+use crate::run::context::RunContext;
 
 /// The network from which a stage starts: the previous stage's model, or for the first stage the pretrained
 /// network, if there is one.
-pub(crate) fn teacher(run: &Run<'_>, previous: Option<Stage>) -> Result<Option<UNet>, TrainError> {
+pub(crate) fn teacher(
+    run: &RunContext<'_>,
+    previous: Option<Stage>,
+) -> Result<Option<UNet>, TrainError> {
     let device = &run.options.device.device;
     let folder = match (previous, &run.config.pretrained) {
         (Some(previous), _) => run.folder.model(previous),
@@ -34,7 +36,7 @@ pub(crate) fn teacher(run: &Run<'_>, previous: Option<Stage>) -> Result<Option<U
 
 /// The objective of a stage. `teacher` is the result of [`teacher`] in the run's precision.
 pub(crate) fn objective<'a>(
-    run: &'a Run<'_>,
+    run: &'a RunContext<'_>,
     stage: Stage,
     teacher: Option<&'a UNet>,
 ) -> Result<Objective<'a, UNet>, TrainError> {
@@ -72,20 +74,17 @@ pub(crate) fn objective<'a>(
 
 /// The source of a stage's batches.
 pub(crate) fn batch_source<'a>(
-    run: &Run<'a>,
+    run: &RunContext<'a>,
     stage: Stage,
     recipe: &Recipe<'_>,
 ) -> BatchSource<'a> {
     let seed = stage.seed(run.config.seed);
     BatchSource {
-        dataset: run.images,
-        order: EpochOrder::new(run.images.len(), seed),
-        seed,
-        batch_size: recipe.batch_size,
         parts: recipe.parts,
         time_sampling: recipe.time_sampling,
         flip: run.config.teacher.flip,
         labels: run.has_classes(),
+        ..BatchSource::new(run.images, seed, recipe.batch_size)
     }
 }
 
@@ -100,7 +99,7 @@ pub(crate) struct Resumed {
 
 /// The learner of the newest saved state, or a new one that starts from `teacher` or from random weights.
 pub(crate) fn learner(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     stage: Stage,
     recipe: &Recipe<'_>,
     teacher: Option<&UNet>,
@@ -126,23 +125,4 @@ pub(crate) fn learner(
     let mut learner = Learner::new(network, recipe.optimizer, recipe.ema, precision, device)?;
     learner.non_finite = recipe.non_finite;
     Ok((learner, Resumed::default()))
-}
-
-/// A network before its first step. The seed determines every weight.
-///
-/// # Errors
-/// [`TrainError::Model`] for a configuration that is not valid.
-pub(crate) fn initial_network(
-    config: &UNetConfig,
-    seed: u64,
-    device: &Device,
-) -> Result<UNet, TrainError> {
-    let drawn = &mut |parameter, count| weight_uniforms(seed, parameter, count);
-    Ok(UNet::init(config, device, drawn)?)
-}
-
-/// Uniform numbers in `[0, 1)` for the initial values of a parameter.
-pub(crate) fn weight_uniforms(seed: u64, parameter: u64, count: usize) -> Vec<f32> {
-    let mut stream = Stream::new(seed, Purpose::WeightInit, parameter);
-    (0..count).map(|_| stream.uniform() as f32).collect()
 }

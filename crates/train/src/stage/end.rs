@@ -7,11 +7,11 @@ use halfstep_run::Stage;
 use super::state::refuse_not_finite;
 use crate::error::TrainError;
 use crate::learner::Learner;
-use crate::run::Run;
+use crate::run::context::RunContext;
 
 /// Writes the model folder of a stage that has trained for `seconds`.
 pub(crate) fn save_model(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     stage: Stage,
     learner: &Learner<UNet>,
     seconds: f64,
@@ -39,7 +39,7 @@ pub(crate) fn save_model(
             provenance: Provenance {
                 role: role.to_owned(),
                 dataset: run.images.name().to_owned(),
-                dataset_sha256: run.images.sha256().to_owned(),
+                dataset_sha256: run.images_sha256.clone(),
                 seed: run.config.seed,
                 train_steps: learner.step,
                 train_seconds: seconds,

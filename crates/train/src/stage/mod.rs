@@ -2,6 +2,7 @@
 
 pub(crate) mod begin;
 mod end;
+pub(crate) mod initial_network;
 mod preview;
 pub(crate) mod recipe;
 pub(crate) mod saved_states;

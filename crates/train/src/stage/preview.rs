@@ -8,12 +8,12 @@ use super::recipe::Recipe;
 use crate::error::TrainError;
 use crate::evaluate::agreement::{AgreementOptions, draw_images};
 use crate::learner::Learner;
-use crate::run::Run;
+use crate::run::context::RunContext;
 
-/// Draws the preview of the step at which a resumed stage starts, if it is missing. It can be missing because a step's
-/// state is saved before its preview is drawn.
+/// Draws the preview of the step at which a resumed stage starts, if it is missing. It can be missing because a
+/// step's state is saved before its preview is drawn.
 pub(crate) fn draw_if_missing(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     stage: Stage,
     recipe: &Recipe<'_>,
     learner: &Learner<UNet>,
@@ -26,7 +26,7 @@ pub(crate) fn draw_if_missing(
 
 /// Draws a preview if one is due after this step.
 pub(crate) fn draw_if_due(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     stage: Stage,
     recipe: &Recipe<'_>,
     learner: &Learner<UNet>,

@@ -8,8 +8,8 @@ use halfstep_run::layout::{is_state_name, state_name, state_prefix};
 
 use crate::error::TrainError;
 
-/// The folder of saved states. `state/00-0000000500/` is the state of the teacher (stage 0) after step 500. Each state
-/// appears by a rename and never changes afterwards.
+/// The folder of saved states. `state/00-0000000500/` is the state of the teacher (stage 0) after step 500.
+/// Each state appears by a rename and never changes afterwards.
 pub(crate) struct SavedStates {
     dir: PathBuf,
 }
@@ -49,8 +49,8 @@ impl SavedStates {
         Self { dir }
     }
 
-    /// Saves a state atomically: `fill` writes its files into the folder it is given. Then removes all older states
-    /// except the previous one.
+    /// Saves a state atomically: `fill` writes its files into the folder it is given. Then removes all older
+    /// states except the previous one.
     ///
     /// # Errors
     /// [`TrainError::Model`] with the error of `fill` or of writing; earlier states stay.

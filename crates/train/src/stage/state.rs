@@ -64,8 +64,8 @@ impl Counters {
     }
 }
 
-/// Refuses a network that holds NaN or infinity, which even a finite gradient can cause. `part` names the network in
-/// the error.
+/// Refuses a network that holds NaN or infinity, which even a finite gradient can cause. `part` names the
+/// network in the error.
 pub(crate) fn refuse_not_finite(part: &'static str, unet: &UNet) -> Result<(), TrainError> {
     match first_not_finite(unet)? {
         Some(tensor) => Err(TrainError::NotFinite { part, tensor }),
@@ -73,7 +73,8 @@ pub(crate) fn refuse_not_finite(part: &'static str, unet: &UNet) -> Result<(), T
     }
 }
 
-/// Saves a learner atomically. Refuses values that are not finite, because such a state could not be loaded again.
+/// Saves a learner atomically. Refuses values that are not finite, because such a state could not be loaded
+/// again.
 pub(crate) fn save(
     states: &SavedStates,
     learner: &Learner<UNet>,

@@ -13,7 +13,7 @@ use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::monitor::Monitor;
 use crate::objective::Objective;
-use crate::run::Run;
+use crate::run::context::RunContext;
 
 /// How a stage ended.
 pub(crate) enum StageEnd {
@@ -23,10 +23,10 @@ pub(crate) enum StageEnd {
     Stopped { step: u64 },
 }
 
-/// Trains a stage to its end, continuing from its saved state if there is one. `previous` is the stage whose model is
-/// the teacher.
+/// Trains a stage to its end, continuing from its saved state if there is one. `previous` is the stage whose
+/// model is the teacher.
 pub(crate) fn train_stage(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     stage: Stage,
     previous: Option<Stage>,
 ) -> Result<StageEnd, TrainError> {
@@ -45,7 +45,7 @@ pub(crate) fn train_stage(
 
 /// Takes the remaining steps: batch, loss, optimiser step, metrics, saved state, preview, report.
 fn train_steps(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     stage: Stage,
     recipe: &Recipe<'_>,
     objective: &Objective<'_, UNet>,
@@ -89,7 +89,7 @@ fn train_steps(
 /// diverged.
 fn interrupted(
     error: TrainError,
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     stage: Stage,
     recipe: &Recipe<'_>,
     step: u64,
@@ -97,7 +97,7 @@ fn interrupted(
 ) -> TrainError {
     match error {
         TrainError::Diverged { stage: name, step, saved, skipped, .. } => {
-            let images = begin::batch_source(run, stage, recipe).images(step - 1);
+            let images = begin::batch_source(run, stage, recipe).positions(step - 1);
             TrainError::Diverged { stage: name, step, saved, skipped, images }
         }
         error => TrainError::Interrupted {

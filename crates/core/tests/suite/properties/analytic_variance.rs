@@ -107,7 +107,7 @@ fn it_is_the_bracket_form_where_alpha_is_positive() {
     assert_eq!(checked, 153 * 15);
 }
 
-/// Notes on the paper circulate with the bars missing: `sqrt(beta_n / alpha_n) - sqrt(beta_{n-1}) -
+/// Some notes on the paper miss the bars: `sqrt(beta_n / alpha_n) - sqrt(beta_{n-1}) -
 /// lambda_n^2`, with the betas of single steps for those of the whole way.
 #[test]
 fn the_form_with_missing_bars_is_wrong() {

@@ -1,4 +1,4 @@
-//! Denoisers are interchangeable; oracles refuse what is no distribution.
+//! Denoisers are interchangeable; oracles refuse parameters that make no distribution.
 
 use burn::tensor::{DType, Tensor};
 use halfstep_core::{

@@ -27,7 +27,7 @@ fn points(levels: &[NoiseLevel]) -> Vec<halfstep_core::TimePoint> {
     levels.iter().copied().map(at).collect()
 }
 
-/// The teacher's two steps for a whole batch; also its two answers.
+/// The teacher's two steps for a whole batch, and its two predictions.
 fn two_steps(z: &Tensor<4>, levels: &[Vec<NoiseLevel>; 3]) -> (Tensor<4>, Prediction, Prediction) {
     let [from, mid, to] = levels;
     let first = teacher().predict(z.clone(), &points(from));

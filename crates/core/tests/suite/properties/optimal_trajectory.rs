@@ -30,7 +30,7 @@ fn table(t: usize, salt: f64, wild: bool) -> Vec<f64> {
         .collect()
 }
 
-/// Of the data, where a schedule ends in pure noise.
+/// The variance of the data where a schedule ends in pure noise.
 const DATA_VARIANCE: f64 = 0.3;
 
 /// The variational bound's part that depends on the path, with betas straight from the alphas: the paper's,
@@ -133,7 +133,7 @@ fn times_where_the_network_is_wrong_are_not_visited() {
     }
 }
 
-/// In pure noise nothing is known of x0, whatever was measured there.
+/// Pure noise carries no information about x0, whatever was measured there.
 #[test]
 fn at_zero_terminal_snr_the_first_entry_does_not_matter() {
     let t = 10;

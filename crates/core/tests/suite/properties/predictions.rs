@@ -1,4 +1,4 @@
-//! x0, eps and v are three readings of one answer.
+//! x0, eps and v are three forms of one prediction.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use halfstep_core::{
@@ -10,7 +10,7 @@ use crate::support::*;
 
 const PIXELS: usize = 12;
 
-/// Every level a reading divides by at worst 1e-3.
+/// Levels at which no conversion divides by less than 1e-3.
 fn levels() -> Vec<NoiseLevel> {
     (-13..=13).map(|k| NoiseLevel::from_log_snr(f64::from(k))).collect()
 }

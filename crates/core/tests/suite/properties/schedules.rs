@@ -1,4 +1,4 @@
-//! What holds for every schedule.
+//! Laws of every schedule.
 
 use halfstep_core::{
     CosineSchedule, DdpmContinuousSchedule, DiscreteSchedule, NoiseLevel, NoiseSchedule,

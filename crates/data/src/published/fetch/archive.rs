@@ -1,4 +1,4 @@
-//! Taking the files of a published dataset out of a gzipped tar archive.
+//! Taking the files of a published dataset out of a tar archive.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Write};
@@ -6,70 +6,174 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
-use crate::{DataError, PublishedFile};
+use crate::DataError;
+use crate::published::inflate;
+use crate::published::release::PublishedFile;
 
-/// A verified file in the working folder, and its name in the dataset's.
+/// A verified file in the work folder, and its name in the dataset's folder.
 pub(crate) type Arrived = (PathBuf, String);
 
-/// No archive of ours unpacks to more (CIFAR-10's: 186 MB); a bomb is left after so many bytes.
+/// The most bytes that are unpacked of an archive (CIFAR-10's has 186 MB). A bomb ends there.
 const LARGEST: u64 = 1 << 30;
 
-/// Takes just the wanted files out of an archive that came from `url`, each verified. No path of
-/// the archive's is ever written to: a file is known by its last name and goes where we say.
+/// How the files lie in an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// As they are.
+    Plain,
+    /// Gzipped, with `.gz` after their names.
+    Gzipped,
+}
+
+impl Entry {
+    /// The name in the archive.
+    fn name(self, file: &PublishedFile) -> String {
+        match self {
+            Self::Plain => file.name.to_owned(),
+            Self::Gzipped => format!("{}.gz", file.name),
+        }
+    }
+}
+
+/// Takes just the wanted files out of the gzipped tar archive that came from `url`, each verified.
 ///
 /// # Errors
-/// [`DataError::Download`] if the archive is damaged, or lacks a file or holds a wrong one;
-/// [`DataError::Io`] if the disk refuses.
+/// As [`unpack_tar`]; [`DataError::Io`] if the archive cannot be opened.
 pub(crate) fn unpack(
     url: &str,
     archive: &Path,
     wanted: &[&'static PublishedFile],
     work: &Path,
 ) -> Result<Vec<Arrived>, DataError> {
-    let damaged =
-        |error: std::io::Error| DataError::download(url, format!("damaged archive ({error})"));
-    let tar = File::open(archive).map_err(DataError::io("open", archive))?;
-    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(tar)).take(LARGEST));
+    unpack_tar(url, gunzipped(archive)?, Entry::Plain, wanted, work)
+}
+
+/// The content of a gzipped file.
+///
+/// # Errors
+/// [`DataError::Io`] if the file cannot be opened.
+pub(super) fn gunzipped(path: &Path) -> Result<impl Read, DataError> {
+    let file = File::open(path).map_err(DataError::io("open", path))?;
+    Ok(GzDecoder::new(BufReader::new(file)))
+}
+
+/// Takes just the wanted files out of a tar archive that came from `url`, each verified. The archive's own
+/// paths are never written to: the last part of a path identifies a file, and the file goes into `work`.
+///
+/// # Errors
+/// [`DataError::Download`] if the archive is damaged, lacks a file or holds a wrong one; [`DataError::Io`] if
+/// the disk refuses.
+pub(super) fn unpack_tar(
+    url: &str,
+    tar: impl Read,
+    kind: Entry,
+    wanted: &[&'static PublishedFile],
+    work: &Path,
+) -> Result<Vec<Arrived>, DataError> {
     let mut absent = wanted.to_vec();
     let mut arrived: Vec<Arrived> = Vec::new();
-    // Raw: extension headers are entries like others, and passed over. Obeyed, they are read into
-    // memory whatever their length, for names longer than any that we want.
-    for entry in tar.entries().map_err(damaged)?.raw(true) {
-        let entry = entry.map_err(damaged)?;
-        let Some(at) = position(&entry, &absent).map_err(damaged)? else { continue };
+    for_each_file(url, tar, |name, entry| {
+        let Some(at) = absent.iter().position(|file| kind.name(file) == name) else {
+            return Ok(Walk::Next);
+        };
         let file = absent.swap_remove(at);
-        let mut bytes = Vec::new();
-        entry.take(file.bytes + 1).read_to_end(&mut bytes).map_err(damaged)?;
-        file.check(&bytes).map_err(|mismatch| DataError::download(url, file.explain(&mismatch)))?;
-        let path = work.join(file.name);
+        let bytes = verified(url, file, kind, entry)?;
+        let path = work.join(name);
         write(&path, &bytes)?;
-        arrived.push((path, file.name.to_owned()));
-        if absent.is_empty() {
-            return Ok(arrived);
+        arrived.push((path, name.to_owned()));
+        Ok(if absent.is_empty() { Walk::Stop } else { Walk::Next })
+    })?;
+    match &absent[..] {
+        [] => Ok(arrived),
+        absent => Err(lacking(url, absent.iter().map(|file| file.name))),
+    }
+}
+
+/// An archive without these files.
+pub(super) fn lacking<'a>(url: &str, names: impl Iterator<Item = &'a str>) -> DataError {
+    let names: Vec<&str> = names.collect();
+    DataError::download(url, format!("there is no {} in the archive", names.join(", ")))
+}
+
+/// Whether an archive is read on after an entry.
+pub(super) enum Walk {
+    Next,
+    Stop,
+}
+
+/// Shows every plain file of a tar archive, by the last part of its path, and its content. Links are passed
+/// over: they have no content.
+///
+/// # Errors
+/// [`DataError::Download`] if the archive is damaged; what `visit` returns.
+pub(super) fn for_each_file(
+    url: &str,
+    tar: impl Read,
+    mut visit: impl FnMut(&str, &mut dyn Read) -> Result<Walk, DataError>,
+) -> Result<(), DataError> {
+    let damaged = |error| damaged(url, &error);
+    let mut tar = tar::Archive::new(tar.take(LARGEST));
+    // Raw: extension headers are passed over like other entries. Obeying them reads them into memory whatever
+    // their length, for names longer than any that we want.
+    for entry in tar.entries().map_err(damaged)?.raw(true) {
+        let mut entry = entry.map_err(damaged)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = entry.path().map_err(damaged)?.into_owned();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if let Walk::Stop = visit(name, &mut entry)? {
+            break;
         }
     }
-    let names: Vec<&str> = absent.iter().map(|file| file.name).collect();
-    Err(DataError::download(url, format!("there is no {} in the archive", names.join(", "))))
+    Ok(())
 }
 
-/// Which of the files an entry claims to be. Only a plain file can be one: of a link there is
-/// nothing to read.
-fn position(
-    entry: &tar::Entry<'_, impl Read>,
-    files: &[&PublishedFile],
-) -> std::io::Result<Option<usize>> {
-    if !entry.header().entry_type().is_file() {
-        return Ok(None);
-    }
-    let path = entry.path()?;
-    Ok(files.iter().position(|file| path.file_name() == Some(file.name.as_ref())))
+/// The content of an entry of at most `limit` bytes and one more.
+///
+/// # Errors
+/// [`DataError::Download`] if the archive is damaged.
+pub(super) fn read(url: &str, entry: impl Read, limit: u64) -> Result<Vec<u8>, DataError> {
+    let mut bytes = Vec::new();
+    let read = entry.take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(|error| damaged(url, &error))?;
+    Ok(bytes)
 }
 
-/// Writes a file, all of it or none: what a full disk has room for is of no use.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+fn damaged(url: &str, error: &std::io::Error) -> DataError {
+    DataError::download(url, format!("damaged archive ({error})"))
+}
+
+/// The bytes of an entry, if they are the published file.
+fn verified(
+    url: &str,
+    file: &PublishedFile,
+    kind: Entry,
+    entry: impl Read,
+) -> Result<Vec<u8>, DataError> {
+    let bytes = match kind {
+        Entry::Plain => read(url, entry, file.bytes)?,
+        Entry::Gzipped => read(url, entry, file.gzipped_limit())?,
+    };
+    let checked = match kind {
+        Entry::Plain => file.check(&bytes),
+        Entry::Gzipped => {
+            let plain = inflate::gunzip(&bytes[..], file.bytes + 1);
+            file.check(&plain.map_err(|error| damaged(url, &error))?)
+        }
+    };
+    checked.map_err(|mismatch| DataError::download(url, file.explain(&mismatch)))?;
+    Ok(bytes)
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// [`DataError::Io`] if the disk refuses; the half-written file is removed.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
     let written = File::create(path).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all() // the bytes before the name that they get by a rename
+        file.sync_all() // the bytes before the rename that gives them their name
     });
     written.map_err(|error| {
         let _ = fs::remove_file(path);

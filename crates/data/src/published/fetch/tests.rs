@@ -12,15 +12,16 @@ const PATIENT: Patience =
     Patience { silence: Duration::from_secs(60), pauses: &[Duration::ZERO; 3] };
 
 fn archive_release() -> Release {
-    testing::release(Packing::Archive("all.tar.gz"), &[("one.bin", ONE), ("two.bin", TWO)])
+    testing::release(FilePacking::Archive("all.tar.gz"), &[("one.bin", ONE), ("two.bin", TWO)])
 }
 
 fn gzip_release() -> Release {
-    testing::release(Packing::Gzip, &[("one", ONE)])
+    testing::release(FilePacking::Gzip, &[("one", ONE)])
 }
 
-fn try_fetch(release: &Release, dir: &Path, server: &Server) -> Result<(), DataError> {
-    fetch_with(PATIENT, release, dir, &server.url, Progress::Hidden)
+fn try_fetch(release: &Release, dir: &Path, server: &Server) -> Result<FetchReport, DataError> {
+    let source = &release.sources[0];
+    fetch_with(PATIENT, release, source, &server.url, dir, &mut crate::silent)
 }
 
 /// The names of what is there.
@@ -54,7 +55,7 @@ fn an_archive_is_unpacked_and_verified() {
 
 #[test]
 fn a_plain_file_is_verified_and_goes_on_where_it_was_cut() {
-    let plain = testing::release(Packing::Plain, &[("one.bin", ONE)]);
+    let plain = testing::release(FilePacking::Plain, &[("one.bin", ONE)]);
     let dir = tempfile::tempdir().unwrap();
     let server = Server::replying([Reply::cut(ONE, 7), Reply::part(&ONE[7..], "bytes 7-33/34")]);
     try_fetch(&plain, dir.path(), &server).unwrap();
@@ -64,6 +65,67 @@ fn a_plain_file_is_verified_and_goes_on_where_it_was_cut() {
     let wrong = ONE.iter().rev().copied().collect::<Vec<u8>>();
     fails(&plain, Reply::whole(wrong), "one.bin has sha256");
     fails(&plain, Reply::whole(ONE[1..].to_vec()), "one.bin is 33 bytes long");
+}
+
+#[test]
+fn a_file_under_another_name_is_installed_under_its_own() {
+    let release = testing::release(FilePacking::PlainAt("v2/other-name"), &[("one.bin", ONE)]);
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::replying([Reply::whole(ONE)]);
+    let report = try_fetch(&release, dir.path(), &server).unwrap();
+    assert_eq!(report.fetched, ["one.bin"]);
+    assert_eq!(server.seen()[0].path, "/v2/other-name");
+    assert_eq!(names(dir.path()), set(&["one.bin"]));
+}
+
+/// The package of the fuzzer's seeds, whose files are `one.bin`, empty, and `two.bin`, "abc".
+#[test]
+fn the_files_of_a_debian_package_stay_gzipped_and_are_read() {
+    let files: [(&str, &[u8]); 2] = [("one.bin", b""), ("two.bin", b"abc")];
+    let release = testing::release(FilePacking::Deb("pool/a/a_1~1_all.deb"), &files);
+    let package = &include_bytes!("../../../../../fuzz/seeds/deb/whole.deb")[..];
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::replying([Reply::cut(package, 300), Reply::whole(package)]);
+    try_fetch(&release, dir.path(), &server).unwrap();
+    assert_eq!(server.seen()[1].path, "/pool/a/a_1~1_all.deb");
+    assert_eq!(names(dir.path()), set(&["one.bin.gz", "two.bin.gz"]));
+    assert_eq!(release.verified(dir.path(), &release.files[1]).unwrap(), b"abc");
+    assert!(release.missing(dir.path()).is_empty());
+}
+
+#[test]
+fn every_origin_of_the_published_datasets_is_found_and_no_other() {
+    for release in crate::RELEASES {
+        assert_eq!(release.origins()[0], Origin::Official, "{}", release.title);
+        for source in release.sources {
+            assert_eq!(release.source(source.origin), Some(source));
+            assert!(!source.base_url.ends_with('/'));
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let result = fetch_from(&crate::MNIST, Origin::Debian, dir.path(), &mut crate::silent);
+    let message = result.unwrap_err().to_string();
+    assert_eq!(message, "MNIST cannot be fetched from debian, only from official, npm");
+    assert_eq!(names(dir.path()), set(&[]));
+}
+
+#[test]
+fn a_fetch_reports_its_files_and_its_progress() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "one.bin", ONE);
+    let archive = tarball(&[("one.bin", ONE), ("two.bin", TWO)]);
+    let (server, bytes) = (Server::replying([Reply::whole(archive.clone())]), archive.len() as u64);
+    let mut events = vec![];
+    let mut progress = |event: LoadEvent<'_>| events.push(format!("{event:?}"));
+    let release = archive_release();
+    let source = &release.sources[0];
+    let report =
+        fetch_with(PATIENT, &release, source, &server.url, dir.path(), &mut progress).unwrap();
+    assert_eq!((report.fetched, report.kept), (vec!["two.bin"], vec!["one.bin"]));
+    let total = Some(bytes);
+    let last = LoadEvent::Downloading { file: "all.tar.gz", received: bytes, total };
+    let end = [format!("{last:?}"), format!("{:?}", LoadEvent::Ended)];
+    assert_eq!(events[events.len() - 2..], end);
 }
 
 #[test]
@@ -102,11 +164,10 @@ fn an_archive_writes_only_where_we_say() {
 fn nobody_there() {
     let dir = tempfile::tempdir().unwrap();
     let release = archive_release();
-    let error =
-        release.ensure_from("http://127.0.0.1:1", dir.path(), Progress::Hidden).unwrap_err();
+    let error = release.ensure(dir.path(), &mut crate::silent).unwrap_err();
     let message = error.to_string();
     let place = dir.path().display().to_string();
-    for part in [place.as_str(), "one.bin", "two.bin", release.script, release.title] {
+    for part in [place.as_str(), "one.bin", "two.bin", release.title] {
         assert!(message.contains(part), "{part} is not in: {message}");
     }
     let cause = std::error::Error::source(&error).unwrap().to_string();
@@ -170,7 +231,7 @@ fn the_next_fetch_goes_on_where_this_one_stopped() {
 #[test]
 fn files_that_came_before_a_failure_are_in_place() {
     let dir = tempfile::tempdir().unwrap();
-    let release = testing::release(Packing::Gzip, &[("one", ONE), ("two", TWO)]);
+    let release = testing::release(FilePacking::Gzip, &[("one", ONE), ("two", TWO)]);
     let server = Server::replying([Reply::whole(gzip(ONE)), Reply::status(404)]);
     try_fetch(&release, dir.path(), &server).unwrap_err();
     assert_eq!(names(dir.path()), set(&["one.gz"]));
@@ -239,16 +300,18 @@ fn two_at_once_are_told_apart_and_nothing_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let _first = Workspace::open(dir.path()).unwrap();
     let server = Server::replying([]);
-    let result = gzip_release().ensure_from(&server.url, dir.path(), Progress::Hidden);
+    let result = try_fetch(&gzip_release(), dir.path(), &server);
     assert!(matches!(result, Err(DataError::Busy { .. })), "{result:?}");
     assert_eq!(server.seen(), []);
+    let result = gzip_release().ensure(dir.path(), &mut crate::silent);
+    assert!(matches!(result, Err(DataError::Busy { .. })), "{result:?}");
 }
 
 #[test]
 fn a_file_in_the_place_of_the_folder() {
     let dir = tempfile::tempdir().unwrap();
     let path = write(dir.path(), "file", b"");
-    let result = fetch(&gzip_release(), &path, "http://127.0.0.1:1", Progress::Hidden);
+    let result = fetch_from(&gzip_release(), Origin::Official, &path, &mut crate::silent);
     assert!(matches!(result, Err(DataError::Io { .. })));
 }
 
@@ -266,7 +329,8 @@ mod killed {
     fn fetch_where_told() {
         let Some(dir) = std::env::var_os(DIR) else { return };
         let url = std::env::var(URL).unwrap();
-        let _ = fetch_with(PATIENT, &gzip_release(), dir.as_ref(), &url, Progress::Hidden);
+        let (release, silent) = (gzip_release(), &mut crate::silent);
+        let _ = fetch_with(PATIENT, &release, &release.sources[0], &url, dir.as_ref(), silent);
     }
 
     #[test]

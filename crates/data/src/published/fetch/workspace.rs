@@ -9,8 +9,8 @@ use crate::DataError;
 const FOLDER: &str = ".fetch";
 const LOCK: &str = "lock";
 
-/// `.fetch/` in a dataset's folder. One process at a time has it: who does holds a lock, which a
-/// dead process does not. What a killed or failed fetch leaves there, the next one goes on with.
+/// `.fetch/` in a dataset's folder. One process at a time owns it by a lock, which ends with the process. The next
+/// fetch continues what a killed or failed one left there.
 pub(crate) struct Workspace {
     path: PathBuf,
     done: bool,
@@ -26,8 +26,8 @@ impl Workspace {
     pub(crate) fn open(dir: &Path) -> Result<Self, DataError> {
         fs::create_dir_all(dir).map_err(DataError::io("create", dir))?;
         let path = dir.join(FOLDER);
-        // Who had it until just now may remove the folder or the lock between two lines of ours.
-        // Who loses that race a hundred times is kept out by others that come and go.
+        // The owner until just now may remove the folder or the lock between two of these lines. A process that
+        // loses this race a hundred times is kept out by others that come and go.
         for _ in 0..100 {
             fs::create_dir_all(&path).map_err(DataError::io("create", &path))?;
             let lock = path.join(LOCK);
@@ -46,7 +46,7 @@ impl Workspace {
         &self.path
     }
 
-    /// Removes the folder with all that is left in it. What cannot be removed does no harm.
+    /// Removes the folder and everything left in it. An entry that cannot be removed does no harm.
     pub(crate) fn finish(mut self) {
         self.done = true;
     }
@@ -54,7 +54,7 @@ impl Workspace {
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        // The lock goes first of all, and while it is held: nobody can have taken it.
+        // The lock file is removed first, while the lock is held: no other process can have taken it.
         let _ = fs::remove_file(self.path.join(LOCK));
         let _ = if self.done {
             fs::remove_dir_all(&self.path)
@@ -64,12 +64,12 @@ impl Drop for Workspace {
     }
 }
 
-/// The lock file, locked; `None` if it was removed before it was locked, and locks nothing.
+/// The lock file, locked; `None` if it was removed before it was locked and so locks nothing.
 fn take(path: &Path) -> Result<Option<File>, TryLockError> {
     let open = OpenOptions::new().create(true).write(true).truncate(false).open(path);
     let file = open.map_err(TryLockError::Error)?;
     match file.try_lock() {
-        // Some network file systems have no locks. Two at once are then possible, and cost a
+        // Some network file systems have no locks. Two fetches at once are possible there; they cost a
         // download that fails verification.
         Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
         locked => locked?,
@@ -128,7 +128,7 @@ mod tests {
         let work = Workspace::open(dir.path()).unwrap();
         write(work.path(), "a.part", b"half");
         drop(work);
-        // As a killed process leaves it: a lock file that nobody holds.
+        // A killed process leaves a lock file that no process holds.
         write(&dir.path().join(FOLDER), LOCK, b"");
         let work = Workspace::open(dir.path()).unwrap();
         assert_eq!(fs::read(work.path().join("a.part")).unwrap(), b"half");
@@ -140,7 +140,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let work = Workspace::open(dir.path()).unwrap();
         let lock = work.path().join(LOCK);
-        // Another one has opened the lock file, and comes to lock it when we are done and gone.
+        // Another process has opened the lock file, and locks it after this one is gone.
         let opened = File::open(&lock).unwrap();
         work.finish();
         opened.try_lock().unwrap();

@@ -1,5 +1,5 @@
-//! The five kinds of blocks, by torchvision's letters: branches over the same input, side by side along
-//! the channels.
+//! The five kinds of blocks, named by torchvision's letters. Each concatenates the outputs of parallel
+//! branches along the channels.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::{avg_pool2d, max_pool2d};
@@ -16,7 +16,7 @@ fn through(branch: &[Conv], x: Tensor<4>) -> Tensor<4> {
     branch.iter().fold(x, |x, conv| conv.forward(x))
 }
 
-/// 3x3, as TensorFlow: what lies outside is no part of the mean.
+/// 3x3 average as in TensorFlow: the padding does not count.
 fn average_pool(x: Tensor<4>) -> Tensor<4> {
     let options = AvgPoolOptions {
         stride: [1, 1],
@@ -27,7 +27,7 @@ fn average_pool(x: Tensor<4>) -> Tensor<4> {
     avg_pool2d(x, options)
 }
 
-/// 3x3.
+/// 3x3 maximum.
 pub(crate) fn max_pool(x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     let options = MaxPoolOptions {
         stride: [stride, stride],
@@ -37,7 +37,7 @@ pub(crate) fn max_pool(x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4>
     max_pool2d(x, options)
 }
 
-/// A branch as `(suffix, outputs, [kernel height, width])` a layer; odd kernels keep the size.
+/// A branch, given as `(suffix, outputs, [kernel height, width])` per layer. Odd kernels keep the size.
 fn branch(
     weights: &Weights,
     block: &str,
@@ -55,7 +55,7 @@ fn branch(
         .collect()
 }
 
-/// Branches, and one that begins with a pool.
+/// Parallel branches, of which the last begins with a pool.
 #[derive(Debug)]
 pub(crate) struct Block {
     branches: Vec<Branch>,
@@ -65,9 +65,9 @@ pub(crate) struct Block {
 /// The last branch of a [`Block`].
 #[derive(Debug)]
 enum Pooled {
-    /// A mean, then layers.
+    /// An average pool, then layers.
     Mean(Branch),
-    /// A maximum at half the size, and nothing else.
+    /// A max pool of stride 2 and no layers.
     Maximum,
 }
 
@@ -149,15 +149,15 @@ fn halving(
     weights.conv(&format!("{block}.branch{suffix}"), [outputs, inputs, 3, 3], 2, [0, 0])
 }
 
-/// What the last branch of a [`BlockE`] begins with. The maximum of the last block is taken for a mistake
-/// of the original, and is part of FID.
+/// The pool of a [`BlockE`]. The last block's maximum is probably a mistake of the original, but FID is defined
+/// with it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pool {
     Average,
     Maximum,
 }
 
-/// 8x8 pixels; two branches fork at their ends.
+/// 8x8 pixels. Two branches fork at their ends.
 #[derive(Debug)]
 pub(crate) struct BlockE {
     one: Branch,

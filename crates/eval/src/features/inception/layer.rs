@@ -1,4 +1,4 @@
-//! Convolution, batch normalisation and ReLU, as one.
+//! Convolution, batch normalisation and ReLU as one layer.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
@@ -8,12 +8,11 @@ use burn::tensor::ops::ConvOptions;
 use crate::error::EvalError;
 use crate::features::weights::Weights;
 
-/// Of every batch normalisation of the network.
+/// Epsilon of every batch normalisation in the network.
 const EPSILON: f64 = 1e-3;
 
 impl Weights {
-    /// torchvision's `BasicConv2d`. What its batch normalisation does to each channel is done to the
-    /// weights once, in f64.
+    /// torchvision's `BasicConv2d`, with its batch normalisation folded into weight and bias in f64.
     pub fn conv(
         &self,
         name: &str,
@@ -55,7 +54,7 @@ impl Conv {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.clone(), Some(self.bias.clone()));
         relu(match self.padding {
-            // Ours is faster on a CPU, and knows one padding.
+            // Our convolution is faster on a CPU, but takes one padding for both axes.
             [height, width] if height == width => {
                 halfstep_ops::conv2d(x, weight, bias, self.stride, height)
             }

@@ -1,5 +1,5 @@
-//! The network that FID is made with: Inception-v3 as TensorFlow's authors of FID used it, in
-//! pytorch-fid's form (`pt_inception-2015-12-05`).
+//! FID's Inception-v3: the network of Heusel et al. 2017 (<https://arxiv.org/abs/1706.08500>), as pytorch-fid
+//! publishes it (`pt_inception-2015-12-05`).
 
 mod blocks;
 mod layer;
@@ -14,12 +14,13 @@ use crate::features::inception::layer::Conv;
 use crate::features::matrix::Features;
 use crate::features::resize::resize_bilinear;
 use crate::features::weights::Weights;
+use crate::images::ImageBatch;
 
-/// Height and width that the network sees.
+/// Height and width of the network's input.
 const SIDE: usize = 299;
 
-/// Inception-v3 with the differences of FID's: averages that leave out the padding, a maximum in the last
-/// block, 1008 classes.
+/// FID's Inception-v3. It differs from torchvision's: average pools leave out the padding, the last block has a
+/// max pool, and there are 1008 classes.
 #[derive(Debug)]
 pub struct Inception {
     stem: [Conv; 5],
@@ -31,24 +32,24 @@ pub struct Inception {
     note: Option<String>,
 }
 
-/// What the network says of images.
+/// The output of [`Inception`] for N images.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answers {
-    /// 2048 an image, after the last average: FID, KID, precision and recall.
+pub struct InceptionOutput {
+    /// `[N, 2048]`: the last pooled features, for FID, KID, precision and recall.
     pub features: Features,
-    /// 1008 an image, without the last layer's bias: the Inception score.
+    /// `[N, 1008]`: class logits without the last layer's bias, for the Inception score.
     pub logits: Features,
 }
 
 impl Inception {
-    /// Features an image.
+    /// Features per image.
     pub const DIM: usize = 2048;
 
-    /// Reads the weights, under torchvision's names for `inception_v3`: from the published file, or from a
-    /// safetensors file with the same tensors.
+    /// Reads the weights from the published `.pth` file, or from a safetensors file with the same tensors. Both
+    /// name tensors as torchvision's `inception_v3` does.
     ///
     /// # Errors
-    /// [`EvalError::Weights`] naming what is missing or of the wrong shape.
+    /// [`EvalError::Weights`] naming the tensor that is missing or has the wrong shape.
     pub fn load(path: &Path, device: &Device) -> Result<Self, EvalError> {
         let weights = Weights::read(path, "FID's Inception network", device)?;
         Ok(Self {
@@ -80,37 +81,37 @@ impl Inception {
         })
     }
 
-    /// What a user should know of the file of weights, after its name: that its tensors are named through
-    /// wrappers of PyTorch's.
+    /// What a user should know about the weights file, as a phrase that follows its name: a tensor is named
+    /// through PyTorch's wrappers. `None` if there is nothing.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// Of images of any size, `[N, 3, height, width]` row-major in `[0, 1]`: each is resized to 299x299
-    /// and brought to `[-1, 1]`, as pytorch-fid does.
+    /// Features and logits of images of any size. Each image is resized to 299x299 and mapped from `[0, 1]` to
+    /// `[-1, 1]`, as in pytorch-fid.
     ///
     /// # Errors
     /// [`EvalError::Device`]; [`EvalError::NotFinite`].
-    ///
-    /// # Panics
-    /// If `images` is no whole number of images.
-    pub fn answers(&self, images: &[f32], sides: [usize; 2]) -> Result<Answers, EvalError> {
-        let plane = sides[0] * sides[1];
-        assert!(images.len().is_multiple_of(3 * plane), "whole images of 3 channels");
-        let count = images.len() / (3 * plane);
+    pub fn forward(&self, images: &ImageBatch) -> Result<InceptionOutput, EvalError> {
+        let plane = images.sides[0] * images.sides[1];
         let resized: Vec<f32> = images
+            .values
             .chunks_exact(plane)
-            .flat_map(|plane| resize_bilinear(plane, sides, [SIDE, SIDE]))
+            .flat_map(|plane| resize_bilinear(plane, images.sides, [SIDE, SIDE]))
             .map(|value| 2.0 * value - 1.0)
             .collect();
-        let x = Tensor::from_data(TensorData::new(resized, [count, 3, SIDE, SIDE]), &self.device);
-        let features = self.forward(x);
+        let shape = [images.len(), 3, SIDE, SIDE];
+        let x = Tensor::from_data(TensorData::new(resized, shape), &self.device);
+        let features = self.features(x);
         let logits = features.clone().matmul(self.classes.clone());
-        Ok(Answers { features: Features::read(features)?, logits: Features::read(logits)? })
+        Ok(InceptionOutput {
+            features: Features::from_tensor(features)?,
+            logits: Features::from_tensor(logits)?,
+        })
     }
 
     /// `[B, 3, 299, 299]` in `[-1, 1]` -> `[B, 2048]`
-    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+    fn features(&self, x: Tensor<4>) -> Tensor<2> {
         let [first, second, third, fourth, fifth] = &self.stem;
         let x = max_pool(third.forward(second.forward(first.forward(x))), 2, 0);
         let mut x = max_pool(fifth.forward(fourth.forward(x)), 2, 0);

@@ -1,4 +1,4 @@
-//! The layers that a feature network may have.
+//! The layers of a feature network.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu, relu, silu};
@@ -51,7 +51,7 @@ fn one() -> usize {
     1
 }
 
-/// Of torch's `BatchNorm2d`.
+/// The default epsilon of PyTorch's `BatchNorm2d`.
 fn torch_eps() -> f64 {
     1e-5
 }
@@ -68,7 +68,7 @@ pub(super) enum Layer {
         weight: Tensor<2>,
         bias: Option<Tensor<1>>,
     },
-    /// Batch normalisation, as it is after training.
+    /// Batch normalisation with its running statistics.
     Affine {
         scale: Tensor<4>,
         shift: Tensor<4>,
@@ -86,16 +86,16 @@ pub(super) enum Layer {
     Flatten,
 }
 
-/// What goes from layer to layer.
-pub(super) enum Value {
+/// What one layer passes to the next.
+pub(super) enum LayerValue {
     /// `[B, C, H, W]`
     Images(Tensor<4>),
     /// `[B, D]`
     Rows(Tensor<2>),
 }
 
-impl Value {
-    /// `[B, D]`, of images the planes one after another.
+impl LayerValue {
+    /// `[B, D]`; images are flattened plane by plane.
     pub fn rows(self) -> Tensor<2> {
         match self {
             Self::Images(x) => x.flatten::<2>(1, 3),
@@ -160,7 +160,7 @@ impl LayerConfig {
     }
 }
 
-/// Of a layer's weight, which must have D dimensions.
+/// The shape of a layer's weight, which must have D dimensions.
 fn shape_of<const D: usize>(weights: &Weights, name: &str) -> Result<[usize; D], EvalError> {
     let name = format!("{name}.weight");
     let shape = weights.shape(&name)?;
@@ -170,45 +170,54 @@ fn shape_of<const D: usize>(weights: &Weights, name: &str) -> Result<[usize; D],
 }
 
 impl Layer {
-    /// Of shapes that [`shape`](Self::shape) has let through.
-    pub fn forward(&self, x: Value) -> Value {
+    /// The layer's output. [`shape`](Self::shape) has accepted the shape of `x`.
+    pub fn forward(&self, x: LayerValue) -> LayerValue {
         match (self, x) {
-            (Self::Conv2d { weight, bias, stride, padding }, Value::Images(x)) => Value::Images(
-                halfstep_ops::conv2d(x, weight.clone(), bias.clone(), *stride, *padding),
-            ),
+            (Self::Conv2d { weight, bias, stride, padding }, LayerValue::Images(x)) => {
+                LayerValue::Images(halfstep_ops::conv2d(
+                    x,
+                    weight.clone(),
+                    bias.clone(),
+                    *stride,
+                    *padding,
+                ))
+            }
             (Self::Linear { weight, bias }, x) => {
-                Value::Rows(linear(x.rows(), weight.clone(), bias.clone()))
+                LayerValue::Rows(linear(x.rows(), weight.clone(), bias.clone()))
             }
-            (Self::Affine { scale, shift }, Value::Images(x)) => {
-                Value::Images(x * scale.clone() + shift.clone())
+            (Self::Affine { scale, shift }, LayerValue::Images(x)) => {
+                LayerValue::Images(x * scale.clone() + shift.clone())
             }
-            (Self::Pointwise(of, _), Value::Images(x)) => Value::Images(of(x)),
-            (Self::Pointwise(_, of), Value::Rows(x)) => Value::Rows(of(x)),
-            (&Self::MaxPool2d { size, stride }, Value::Images(x)) => {
+            (Self::Pointwise(of, _), LayerValue::Images(x)) => LayerValue::Images(of(x)),
+            (Self::Pointwise(_, of), LayerValue::Rows(x)) => LayerValue::Rows(of(x)),
+            (&Self::MaxPool2d { size, stride }, LayerValue::Images(x)) => {
                 let options =
                     MaxPoolOptions { stride: [stride; 2], ..MaxPoolOptions::new([size; 2]) };
-                Value::Images(max_pool2d(x, options))
+                LayerValue::Images(max_pool2d(x, options))
             }
-            (&Self::AvgPool2d { size, stride }, Value::Images(x)) => {
+            (&Self::AvgPool2d { size, stride }, LayerValue::Images(x)) => {
                 let options =
                     AvgPoolOptions { stride: [stride; 2], ..AvgPoolOptions::new([size; 2]) };
-                Value::Images(avg_pool2d(x, options))
+                LayerValue::Images(avg_pool2d(x, options))
             }
-            (Self::GlobalAvgPool, Value::Images(x)) => {
-                Value::Rows(x.mean_dims(&[2, 3]).flatten::<2>(1, 3))
+            (Self::GlobalAvgPool, LayerValue::Images(x)) => {
+                LayerValue::Rows(x.mean_dims(&[2, 3]).flatten::<2>(1, 3))
             }
-            (_, x) => Value::Rows(x.rows()),
+            (_, x) => LayerValue::Rows(x.rows()),
         }
     }
 
-    /// The shape, without the batch, that it makes of one.
+    /// The output's shape for an input of shape `x`, both without the batch.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
     pub fn shape(&self, x: &[usize]) -> Result<Vec<usize>, String> {
         let rows = || vec![x.iter().product()];
         match (self, x) {
             (Self::Conv2d { weight, stride, padding, .. }, &[channels, height, width]) => {
                 let [outputs, inputs, rows, columns] = weight.dims();
                 if inputs != channels {
-                    return Err(format!("takes {inputs} channels, and is given {channels}"));
+                    return Err(format!("takes {inputs} channels but gets {channels}"));
                 }
                 let side =
                     |side: usize, kernel: usize| windows(side + 2 * padding, kernel, *stride);
@@ -218,15 +227,13 @@ impl Layer {
                 let ([inputs, outputs], found) = (weight.dims(), rows()[0]);
                 match inputs == found {
                     true => Ok(vec![outputs]),
-                    false => Err(format!("takes {inputs} values, and is given {found}")),
+                    false => Err(format!("takes {inputs} values but gets {found}")),
                 }
             }
             (Self::Affine { scale, .. }, &[channels, ..]) if x.len() == 3 => {
                 match scale.dims()[1] == channels {
                     true => Ok(x.to_vec()),
-                    false => {
-                        Err(format!("takes {} channels, and is given {channels}", scale.dims()[1]))
-                    }
+                    false => Err(format!("takes {} channels but gets {channels}", scale.dims()[1])),
                 }
             }
             (Self::Pointwise(..), _) => Ok(x.to_vec()),
@@ -236,12 +243,12 @@ impl Layer {
             ) => Ok(vec![channels, windows(height, size, stride)?, windows(width, size, stride)?]),
             (Self::GlobalAvgPool, &[channels, _, _]) => Ok(vec![channels]),
             (Self::Flatten, _) => Ok(rows()),
-            _ => Err("takes planes, and they were made flat before it".to_owned()),
+            _ => Err("takes images, but an earlier layer flattened them".to_owned()),
         }
     }
 }
 
-/// How many windows fit on a side.
+/// Number of windows along a side.
 fn windows(side: usize, size: usize, stride: usize) -> Result<usize, String> {
     match (side.checked_sub(size), size, stride) {
         (Some(room), 1.., 1..) => Ok(room / stride + 1),

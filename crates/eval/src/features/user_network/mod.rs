@@ -1,4 +1,4 @@
-//! A feature network of the user's: a list of layers, and weights.
+//! A feature network that the user brings: a list of layers and their weights.
 
 mod layer;
 
@@ -12,9 +12,9 @@ use serde::Deserialize;
 use crate::error::EvalError;
 use crate::features::matrix::Features;
 use crate::features::resize::resize_bilinear;
-use crate::features::user_network::layer::{Layer, LayerConfig, Value};
+use crate::features::user_network::layer::{Layer, LayerConfig, LayerValue};
 use crate::features::weights::Weights;
-use crate::images::Batch;
+use crate::images::ImageBatch;
 
 /// A network that turns images into features, read from a JSON file:
 ///
@@ -33,17 +33,17 @@ use crate::images::Batch;
 /// }
 /// ```
 ///
-/// `weights` is a safetensors file beside it, or one of `torch.save`; a layer's tensors are called
-/// `NAME.weight` and `NAME.bias`, as those of a `torch.nn.Sequential`. Layers mean what torch's mean in
-/// `eval()`: `conv2d` (`stride`, `padding`), `linear`, `batch_norm2d` (`eps`), `relu`, `silu`, `gelu`,
+/// `weights` is a file beside it, written by safetensors or `torch.save`. A layer's tensors are `NAME.weight` and
+/// `NAME.bias`, as in a `torch.nn.Sequential`. Each layer computes what PyTorch's layer computes in `eval()`
+/// mode: `conv2d` (`stride`, `padding`), `linear`, `batch_norm2d` (`eps`), `relu`, `silu`, `gelu`,
 /// `max_pool2d` and `avg_pool2d` (`size`, `stride`), `global_avg_pool`, `flatten`.
 ///
-/// Images come as bytes over 255, are resized as FID's are if they have another size, then `(x - mean) /
-/// std` of each channel.
+/// Each image is scaled to `[0, 1]`, resized with [`resize_bilinear`] if it has another size, and normalised to
+/// `(x - mean) / std` per channel.
 pub struct FeatureNetwork {
     name: String,
     weights: PathBuf,
-    input: Input,
+    input: InputSpec,
     layers: Vec<Layer>,
     dim: usize,
     device: Device,
@@ -52,16 +52,16 @@ pub struct FeatureNetwork {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct NetworkFile {
     name: String,
     weights: PathBuf,
-    input: Input,
+    input: InputSpec,
     layers: Vec<LayerConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Input {
+struct InputSpec {
     channels: usize,
     height: usize,
     width: usize,
@@ -70,16 +70,16 @@ struct Input {
 }
 
 impl FeatureNetwork {
-    /// Reads the list of layers at `path`, and their weights.
+    /// Reads the list of layers at `path` and their weights.
     ///
     /// # Errors
-    /// [`EvalError::Weights`] naming the file and what is wrong with it; what can be known of layers that
-    /// do not go together is found by a test image of zeros.
+    /// [`EvalError::Weights`] naming the file and what is wrong with it: a damaged file, a missing tensor, or
+    /// layers whose shapes do not fit together.
     pub fn load(path: &Path, device: &Device) -> Result<Self, EvalError> {
         let wrong =
             |path: &Path, problem: String| EvalError::Weights { path: path.to_path_buf(), problem };
         let text = read_text(path).map_err(|error| wrong(path, error.to_string()))?;
-        let file: File =
+        let file: NetworkFile =
             serde_json::from_str(&text).map_err(|error| wrong(path, error.to_string()))?;
         file.input.check().map_err(|problem| wrong(path, problem))?;
         let weights = expand_home(&file.weights)
@@ -94,40 +94,39 @@ impl FeatureNetwork {
         Ok(Self { name, weights: weights_path, input, layers, dim, device, note })
     }
 
-    /// As its file calls it.
+    /// The name that its file gives.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Features an image.
+    /// Features per image, D.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// What a user should know of the file of weights, after its name: that its tensors are named through
-    /// wrappers of PyTorch's.
+    /// What a user should know about the weights file, as a phrase that follows its name: a tensor is named
+    /// through PyTorch's wrappers. `None` if there is nothing.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// Where its weights lie.
+    /// Path of its weights file.
     pub fn weights(&self) -> &Path {
         &self.weights
     }
 
-    /// Of each image.
+    /// The features of each image, `[N, D]`.
     ///
     /// # Errors
-    /// [`EvalError::Pixels`] for coloured images if it takes grey ones; [`EvalError::NotFinite`];
+    /// [`EvalError::Coloured`] for coloured images if the network takes grey ones; [`EvalError::NotFinite`];
     /// [`EvalError::Device`].
-    pub fn features(&self, images: &Batch) -> Result<Features, EvalError> {
-        let Input { channels, height, width, mean, std } = &self.input;
+    pub fn features(&self, images: &ImageBatch) -> Result<Features, EvalError> {
+        let InputSpec { channels, height, width, mean, std } = &self.input;
         let plane = images.sides[0] * images.sides[1];
         let mut values = Vec::with_capacity(images.len() * channels * height * width);
         for image in images.values.chunks_exact(3 * plane) {
             if *channels == 1 && image.chunks_exact(plane).any(|other| *other != image[..plane]) {
-                let problem = format!("{} takes grey images, and some have colours", self.name);
-                return Err(EvalError::Pixels(problem));
+                return Err(EvalError::Coloured { network: self.name.clone() });
             }
             for (channel, values_of) in image.chunks_exact(plane).take(*channels).enumerate() {
                 let resized = resize_bilinear(values_of, images.sides, [*height, *width]);
@@ -136,16 +135,16 @@ impl FeatureNetwork {
         }
         let shape = [images.len(), *channels, *height, *width];
         let x = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
-        let mut x = Value::Images(x);
+        let mut x = LayerValue::Images(x);
         for layer in &self.layers {
             x = layer.forward(x);
         }
-        Features::read(x.rows())
+        Features::from_tensor(x.rows())
     }
 }
 
-/// Features an image: follows the shapes through the layers, as nothing else would before the first image.
-fn dim(input: &Input, layers: &[Layer]) -> Result<usize, String> {
+/// Features per image, found by following shapes through the layers, so that misfits show before any image.
+fn dim(input: &InputSpec, layers: &[Layer]) -> Result<usize, String> {
     let mut shape = vec![input.channels, input.height, input.width];
     for (k, layer) in layers.iter().enumerate() {
         shape = layer.shape(&shape).map_err(|problem| format!("layers[{k}]: {problem}"))?;
@@ -153,7 +152,7 @@ fn dim(input: &Input, layers: &[Layer]) -> Result<usize, String> {
     Ok(shape.iter().product())
 }
 
-impl Input {
+impl InputSpec {
     fn check(&self) -> Result<(), String> {
         if ![1, 3].contains(&self.channels) {
             return Err(format!("`input.channels` = {}: must be 1 or 3", self.channels));
@@ -164,7 +163,7 @@ impl Input {
         }
         for (name, values) in [("mean", &self.mean), ("std", &self.std)] {
             if values.len() != self.channels || values.iter().any(|value| !value.is_finite()) {
-                let problem = format!("must be {} numbers, one a channel", self.channels);
+                let problem = format!("must be {} numbers, one per channel", self.channels);
                 return Err(format!("`input.{name}` = {values:?}: {problem}"));
             }
         }

@@ -1,7 +1,7 @@
 //! Attention: the backward pass.
 //!
-//! With p the probabilities `[keys, queries]`, g the gradient of the output and s the scale, each head
-//! has
+//! With p the probabilities `[keys, queries]`, g the gradient of the output and s the scale, each
+//! head has
 //!
 //! ```text
 //! dv = g p^T            dp = v^T g
@@ -9,8 +9,8 @@
 //! dq = s k ds           dk = s q ds^T
 //! ```
 //!
-//! where dp and ds are `[keys, queries]` and all others `[channels, pixels]`. As in the forward pass, one
-//! panel of queries is computed at a time; dk and dv are sums over the panels, in order.
+//! where dp and ds are `[keys, queries]` and all others `[channels, pixels]`. As in the forward
+//! pass, one panel of queries is computed at a time; dk and dv are sums over the panels, in order.
 
 use rayon::prelude::*;
 
@@ -20,8 +20,8 @@ use crate::cpu::buffer::Buffer;
 use crate::cpu::product::{Product, panel_width};
 use crate::cpu::transpose::transpose;
 
-/// Computes the gradient of qkv, `[B, (q k v) heads C, N]`, from qkv and the gradient of the output,
-/// `[B, heads C, N]`.
+/// Computes the gradient of qkv, `[B, (q k v) heads C, N]`, from qkv and the gradient of the
+/// output, `[B, heads C, N]`.
 pub(crate) fn backward(shape: AttentionShape, qkv: &[f32], grad: &[f32]) -> Vec<f32> {
     let (image, head) = (shape.image(), shape.head());
     let tables = Tables::new(shape);
@@ -90,8 +90,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Computes the part of dq that belongs to the panel of queries from pixel `first` on, and adds the
-    /// panel's terms to all of dk and dv.
+    /// Computes the part of dq that belongs to the panel of queries from pixel `first` on, and adds
+    /// the panel's terms to all of dk and dv.
     fn queries(&mut self, q: &[f32], k: &[f32], g: &[f32], first: usize, dq: &mut [f32]) {
         let Tables { shape, planes, pixels, tiled_pixels, tiled_channels } = self.tables;
         let width = shape.width();

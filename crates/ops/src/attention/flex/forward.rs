@@ -8,10 +8,10 @@
 //! | softmax, down the columns | in place | | |
 //! | output `[channels, queries]` | `v p` | channels | keys |
 //!
-//! The result of one product is the right factor of the next, so nothing is transposed. Of the `[N, N]`
-//! scores only one panel exists at a time, in the processor's cache. The backward pass computes them
-//! again, as FlashAttention does (Dao et al. 2022, arXiv:2205.14135), but without its rescaling: a panel
-//! has all keys.
+//! The result of one product is the right factor of the next, so nothing is transposed. Of the
+//! `[N, N]` scores only one panel exists at a time, in the processor's cache. The backward pass
+//! computes them again, as FlashAttention does (Dao et al. 2022, arXiv:2205.14135), but without its
+//! rescaling: a panel has all keys.
 
 use rayon::prelude::*;
 
@@ -67,7 +67,7 @@ pub(crate) fn forward(shape: AttentionShape, qkv: &[f32]) -> Vec<f32> {
 /// Tables of addresses for [`Product`], and the sizes they were made for.
 pub(crate) struct Tables {
     pub(crate) shape: AttentionShape,
-    /// Addresses in `[channels, pixels]`, an image as it is.
+    /// Addresses in `[channels, pixels]`, an image in its own layout.
     pub(crate) planes: Vec<u32>,
     pub(crate) pixels: Vec<u32>,
     /// Addresses in `[pixels / TILE, channels, TILE]`, an image as [`Tables::tiled`] lays it out.
@@ -110,8 +110,8 @@ impl Tables {
         tiled
     }
 
-    /// Computes one head; all slices are `[channels, pixels]`. Threads share its panels of queries too:
-    /// a single image has few heads.
+    /// Computes one head; all slices are `[channels, pixels]`. Threads share its panels of queries
+    /// too: a single image has few heads.
     fn head(&self, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32]) {
         let AttentionShape { channels, pixels, .. } = self.shape;
         let width = self.shape.width();
@@ -179,8 +179,8 @@ impl Panel {
     }
 }
 
-/// Copies the pixels of `[channels, pixels]` from `first` on to a panel `[channels, width]`, which is
-/// zero past the last.
+/// Copies the pixels of `[channels, pixels]` from `first` on to a panel `[channels, width]`, which
+/// is zero past the last.
 pub(crate) fn load(from: &[f32], pixels: usize, first: usize, panel: &mut [f32], width: usize) {
     let count = width.min(pixels - first);
     for (plane, line) in from.chunks_exact(pixels).zip(panel.chunks_exact_mut(width)) {

@@ -15,8 +15,8 @@ use forward::AttentionShape;
 
 type FlexTensor = FloatTensor<Flex>;
 
-/// f32 is computed by the kernels here, as are 16 bits, cast to f32 and back. f64 is computed by Burn's
-/// operations.
+/// f32 is computed by the kernels here, as are 16 bits, cast to f32 and back. f64 is computed by
+/// Burn's operations.
 impl AttentionKernels for Flex {
     fn attention_forward(qkv: FlexTensor, heads: usize) -> FlexTensor {
         let dtype = qkv.dtype();

@@ -1,14 +1,15 @@
 //! Softmax down the columns of a panel, and its derivative.
 //!
-//! A panel is `[rows, width]`; a column is a query and a row is a key. Maxima and sums go from row to
-//! row in order, each vector lane by itself.
+//! A panel is `[rows, width]`; a column is a query and a row is a key. Maxima and sums go from row
+//! to row in order, each vector lane by itself.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::cpu::exp::exp;
 
-/// Replaces `scores[i][j]` by `exp(scores[i][j] - max over i of scores[i][j])`, and `inverse_sums[j]` by
-/// 1 over the sum of column j. Their product is the softmax. A NaN makes its whole column NaN.
+/// Replaces `scores[i][j]` by `exp(scores[i][j] - max over i of scores[i][j])`, and
+/// `inverse_sums[j]` by 1 over the sum of column j. Their product is the softmax. A NaN makes its
+/// whole column NaN.
 pub(crate) struct Exponentials<'a> {
     /// `[rows, width]`
     pub(crate) scores: &'a mut [f32],
@@ -57,9 +58,9 @@ fn exponentials<S: Simd, const VECTORS: usize>(simd: S, of: Exponentials<'_>) {
     }
 }
 
-/// Replaces `grads` by the gradient of the scores, `p (dp - sum over the column of p dp)`, where p is `e`
-/// times the column's inverse sum. `e` and `inverse_sums` are as [`Exponentials`] leaves them; `grads`
-/// holds dp times the column's inverse sum.
+/// Replaces `grads` by the gradient of the scores, `p (dp - sum over the column of p dp)`, where p
+/// is `e` times the column's inverse sum. `e` and `inverse_sums` are as [`Exponentials`] leaves
+/// them; `grads` holds dp times the column's inverse sum.
 pub(crate) struct ScoreGrads<'a> {
     /// `[rows, width]`
     pub(crate) e: &'a [f32],

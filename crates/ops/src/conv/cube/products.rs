@@ -68,8 +68,8 @@ impl ConvKernels for Cube {
 /// computed in parts.
 const MOST: usize = if cfg!(test) { 1 << 13 } else { 1 << 29 };
 
-/// Whether the products can compute these: what each of the three lays out of one image must fit into a
-/// buffer of the device.
+/// Whether the products can compute these: what each of the three lays out of one image must fit
+/// into a buffer of the device.
 fn products_fit(x: &CubeTensor, weight: &CubeTensor, at: Placement) -> bool {
     let [_, _, height, width] = x.shape().dims();
     let [outputs, channels, kernel, _] = weight.shape().dims();
@@ -96,7 +96,7 @@ fn forward(
     let dtype = x.dtype;
     let [_, _, height, width] = x.shape().dims();
     let [outputs, channels, kernel, _] = weight.shape().dims();
-    let patches = Patches::of_x(kernel, at, at.places(height, kernel), at.places(width, kernel));
+    let patches = Patches::new(kernel, at, at.places(height, kernel), at.places(width, kernel));
     let weight = Cube::float_reshape(weight, [1, outputs, channels * kernel * kernel].into());
     let weight = in_type::<Cube>(weight, dtype);
     let y = over_parts(x, patches, |x| {
@@ -136,12 +136,12 @@ fn x_grad(x: &CubeTensor, weight: CubeTensor, grad: CubeTensor, at: Placement) -
     })
 }
 
-/// Computes the gradient of the weight, `[O, C, K, K]`, in f32: a product for each image, then their
-/// sum.
+/// Computes the gradient of the weight, `[O, C, K, K]`, in f32: a product for each image, then
+/// their sum.
 fn weight_grad(x: CubeTensor, weight: &CubeTensor, grad: CubeTensor, at: Placement) -> CubeTensor {
     let [outputs, channels, kernel, _] = weight.shape().dims();
     let [batch, _, height, width] = grad.shape().dims();
-    let patches = Patches::of_x(kernel, at, height, width);
+    let patches = Patches::new(kernel, at, height, width);
     let grad = Cube::float_reshape(grad, [batch, outputs, height * width].into());
     let grad = in_type::<Cube>(grad, x.dtype);
     let product = outputs * channels * kernel * kernel * DType::F32.size();
@@ -169,7 +169,7 @@ fn weight_grad(x: CubeTensor, weight: &CubeTensor, grad: CubeTensor, at: Placeme
 
 impl Patches {
     /// The patches that a convolution reads.
-    fn of_x(kernel: usize, at: Placement, height: usize, width: usize) -> Self {
+    fn new(kernel: usize, at: Placement, height: usize, width: usize) -> Self {
         let Placement { stride, padding } = at;
         Self { kernel, stride, lattice: 1, padding, height, width, reversed: false }
     }
@@ -211,8 +211,8 @@ fn over_parts(
     Cube::float_cat(parts.into_iter().map(|images| compute(part(&x, images))).collect(), 0)
 }
 
-/// Splits the batch into parts that take at most [`MOST`] bytes and fit into one buffer of the device,
-/// of at least one image each.
+/// Splits the batch into parts that take at most [`MOST`] bytes and fit into one buffer of the
+/// device, of at least one image each.
 fn parts(x: &CubeTensor, bytes_per_image: usize) -> impl Iterator<Item = Range<usize>> {
     let batch = x.shape()[0];
     let at_once = (MOST.min(largest_buffer(x)) / bytes_per_image.max(1)).max(1);

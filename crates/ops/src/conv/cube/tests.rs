@@ -22,9 +22,10 @@ fn convolution(device: &Device, side: usize) -> Vec<TensorData> {
     std::iter::once(y.into_data()).chain(gradients.map(Tensor::into_data)).collect()
 }
 
-/// An image's columns take 6912 bytes at a side of 8, so each image is a part. At a side of 4 they take
-/// 1728 bytes: a part has several images, and the last part is shorter. The sums have up to 448 products
-/// below a quarter, and are at most about ten; their order differs between the two devices.
+/// An image's columns take 6912 bytes at a side of 8, so each image is a part. At a side of 4 they
+/// take 1728 bytes: a part has several images, and the last part is shorter. The sums have up to
+/// 448 products below a quarter, and are at most about ten; their order differs between the two
+/// devices.
 #[test]
 fn a_batch_in_parts_equals_the_whole() {
     if std::env::var_os("HALFSTEP_REQUIRE_WGPU").is_none() {

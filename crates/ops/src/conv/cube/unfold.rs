@@ -13,7 +13,7 @@ pub(super) struct Patches {
     pub(super) kernel: usize,
     /// Places of the lattice from one patch to the next.
     pub(super) stride: usize,
-    /// x lies on every `lattice`-th place, with zeros between; 1 is x as it is.
+    /// x lies on every `lattice`-th place, with zeros between; 1 leaves x unchanged.
     pub(super) lattice: usize,
     pub(super) padding: usize,
     /// Rows and columns of patches.

@@ -4,8 +4,8 @@ use super::direct::lattice::Lattice;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::transpose::transpose;
 
-/// A layout of images: channels-last, with enough zeros around them that every tap of every pixel is
-/// inside.
+/// A layout of images: channels-last, with enough zeros around them that every tap of every pixel
+/// is inside.
 #[derive(Debug)]
 pub(crate) struct Padded {
     channels: usize,
@@ -45,8 +45,8 @@ impl Padded {
         }
     }
 
-    /// Makes a layout with `before` lines of zeros above and left of the image, `size` (height, width)
-    /// in all, and the channels of a pixel filled up to a cache line.
+    /// Makes a layout with `before` lines of zeros above and left of the image, `size` (height,
+    /// width) in all, and the channels of a pixel filled up to a cache line.
     pub(crate) fn around(image: [usize; 3], before: usize, size: [usize; 2]) -> Self {
         let ([channels, height, width], [padded_height, padded_width]) = (image, size);
         Self {
@@ -90,8 +90,8 @@ impl Padded {
             .collect()
     }
 
-    /// Lists the address of every element of a patch relative to its pixel: channel by channel, and tap
-    /// by tap within a channel, as weights are laid out.
+    /// Lists the address of every element of a patch relative to its pixel: channel by channel, and
+    /// tap by tap within a channel, as weights are laid out.
     pub(crate) fn patch(&self, lattice: &Lattice) -> Vec<u32> {
         (0..self.channels)
             .flat_map(|channel| {
@@ -114,7 +114,7 @@ impl Padded {
                 transpose(image, plane, &mut packed[start..], self.pixel, self.channels, plane);
                 continue;
             }
-            // Few channels at a time: the processor's prefetching follows only so many planes.
+            // Few channels at a time: the processor prefetches from few planes only.
             for (i, planes) in image.chunks(Buffer::LINE * plane).enumerate() {
                 for y in 0..self.height {
                     let pixel = (self.top + y) * self.padded_width + self.left;
@@ -143,8 +143,8 @@ fn reach(
     (before, rest)
 }
 
-/// Computes how many values a pixel takes: whole cache lines that hold its channels, but not a power of
-/// two, at which pixels would compete for few of the cache's sets.
+/// Computes how many values a pixel takes: whole cache lines that hold its channels, but not a
+/// power of two, at which pixels would compete for few of the cache's sets.
 pub(crate) fn spread(channels: usize) -> usize {
     let lines = channels.next_multiple_of(Buffer::LINE);
     if lines.is_multiple_of(64) { lines + Buffer::LINE } else { lines }

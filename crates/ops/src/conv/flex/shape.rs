@@ -37,18 +37,18 @@ impl ConvShape {
     }
 }
 
-/// The least number of pixels in a direct product, if the batch has so many.
+/// The least number of pixels in a direct product, if the batch has that many.
 pub(crate) const PIXELS_TOGETHER: usize = 128;
 
-/// Chooses how many images, of `each` pixels or tiles, to work on together, to have about `wanted` of
-/// them. Small images then make a product large enough to pay for its preparation.
+/// Chooses how many images, of `each` pixels or tiles, to work on together, to have about `wanted`
+/// of them. Small images then make a product large enough to pay for its preparation.
 pub(crate) fn images_together(each: usize, wanted: usize, batch: usize) -> usize {
     (wanted / each.max(1)).clamp(1, batch.max(1))
 }
 
-/// Chooses how many partial sums, of so many values, make a weight gradient: enough to occupy threads,
-/// but few enough to fit in 8 MB, or two. The number of threads has no influence: the result would
-/// depend on it.
+/// Chooses how many partial sums, of `values` values each, make a weight gradient: enough to occupy
+/// threads, but few enough to fit in 8 MB, or two. The number of threads has no influence: the
+/// result would depend on it.
 pub(crate) fn partial_sums(groups: usize, values: usize) -> usize {
     const VALUES: usize = 2 << 20;
     (VALUES / values.max(1)).clamp(2, 8).min(groups)

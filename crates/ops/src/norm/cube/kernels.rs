@@ -68,12 +68,12 @@ pub(super) fn forward_kernel<F: Float>(
     }
 }
 
-/// Computes the gradient of x, and for each channel of each image the gradients of shift, weight and
-/// bias.
+/// Computes the gradient of x, and for each channel of each image the gradients of shift, weight
+/// and bias.
 ///
-/// With u = weight n + bias, where n is the normalised value, du the gradient of u, and the means over
-/// the group, `dx = inverse_std (weight du - mean(weight du) - n mean(weight du n))`. A channel's sums of
-/// `du`, `du n` and dx are the gradients of bias, weight and shift.
+/// With u = weight n + bias, where n is the normalised value, du the gradient of u, and the means
+/// over the group, `dx = inverse_std (weight du - mean(weight du) - n mean(weight du n))`. A
+/// channel's sums of `du`, `du n` and dx are the gradients of bias, weight and shift.
 #[cube(launch)]
 #[allow(clippy::too_many_arguments)] // each is one argument of the kernel
 pub(super) fn backward_kernel<F: Float>(

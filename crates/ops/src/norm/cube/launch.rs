@@ -19,8 +19,8 @@ use crate::norm::composed;
 use crate::norm::inputs::{NormGrads, NormInputs, NormOptions, Statistics};
 use crate::norm::kernels::NormKernels;
 
-/// Floats of at most 32 bits are computed by the kernels here, all else by Burn's operations. All sums
-/// are f32.
+/// Floats of at most 32 bits are computed by the kernels here, all else by Burn's operations. All
+/// sums are f32.
 impl NormKernels for Cube {
     fn norm_forward(
         inputs: NormInputs<Self>,
@@ -43,7 +43,8 @@ impl NormKernels for Cube {
     }
 }
 
-/// Whether the kernels can take x. Each image is a row of blocks of threads, and devices limit the rows.
+/// Whether the kernels can take x. Each image is a row of blocks of threads, and devices limit the
+/// rows.
 fn fits(x: &CubeTensor) -> bool {
     let most_rows = x.client.properties().hardware.max_cube_count.1 as usize;
     fits_kernels(x) && x.shape()[0] <= most_rows
@@ -61,7 +62,7 @@ fn forward(inputs: NormInputs<Cube>, options: NormOptions) -> (CubeTensor, Stati
     let (shifted, shift) = shift_or(inputs.shift, &weight);
     forward_kernel::launch(
         &launch.client,
-        launch.cubes.clone(),
+        launch.cubes,
         launch.cube,
         x.into_tensor_arg(),
         shift.into_tensor_arg(),
@@ -88,21 +89,21 @@ fn backward(
     grad: CubeTensor,
     options: NormOptions,
 ) -> NormGrads<Cube> {
-    let (of_weight, of_bias) = (inputs.weight.dtype(), inputs.bias.dtype());
-    let of_shift = inputs.shift.as_ref().map(|shift| shift.dtype());
+    let (weight_type, bias_type) = (inputs.weight.dtype(), inputs.bias.dtype());
+    let shift_type = inputs.shift.as_ref().map(|shift| shift.dtype());
     let x = into_contiguous(inputs.x);
     let [batch, channels, height, width] = x.shape().dims();
     let launch = Launch::new(&x, options);
     let dx = launch.empty([batch, channels, height, width], x.dtype);
     let [weight_grad, bias_grad] = [(); 2].map(|()| launch.empty([batch, channels], DType::F32));
     // The kernel writes it only if there is a shift.
-    let images = if of_shift.is_some() { batch } else { 1 };
+    let images = if shift_type.is_some() { batch } else { 1 };
     let shift_grad = launch.empty([images, channels], DType::F32);
     let weight = small_input(inputs.weight);
     let (shifted, shift) = shift_or(inputs.shift, &weight);
     backward_kernel::launch(
         &launch.client,
-        launch.cubes.clone(),
+        launch.cubes,
         launch.cube,
         x.into_tensor_arg(),
         into_contiguous(in_type::<Cube>(grad, dx.dtype)).into_tensor_arg(),
@@ -128,9 +129,9 @@ fn backward(
     };
     NormGrads {
         x: dx,
-        shift: of_shift.map(|dtype| in_type::<Cube>(shift_grad, dtype)),
-        weight: over_images(weight_grad, of_weight),
-        bias: over_images(bias_grad, of_bias),
+        shift: shift_type.map(|dtype| in_type::<Cube>(shift_grad, dtype)),
+        weight: over_images(weight_grad, weight_type),
+        bias: over_images(bias_grad, bias_type),
     }
 }
 
@@ -174,8 +175,8 @@ fn small_input(tensor: CubeTensor) -> CubeTensor {
     into_contiguous(widen::<Cube>(tensor))
 }
 
-/// Returns whether there is a shift, and the shift. If there is none, the kernels read no shift and are
-/// given the weight in its place.
+/// Returns whether there is a shift, and the shift. If there is none, the kernels read no shift and
+/// are given the weight in its place.
 fn shift_or(shift: Option<CubeTensor>, weight: &CubeTensor) -> (bool, CubeTensor) {
     match shift {
         Some(shift) => (true, small_input(shift)),

@@ -1,9 +1,9 @@
 //! Group normalisation on GPUs: every one that Burn reaches through CubeCL.
 //!
-//! It is one kernel forward, and one kernel with two sums backward, together with what surrounds it.
-//! Burn's operations are dozens of kernels, and a small network's step is limited by how many the host can
-//! start. With `fusion` the backend's tensors are promises on which no kernel of ours can be launched, and
-//! Burn's operations are composed.
+//! It is one kernel forward, and one kernel with two sums backward, together with what surrounds
+//! it. Burn's operations are dozens of kernels, and a small network's step is limited by how many
+//! the host can start. With `fusion` the backend's tensors are promises on which no kernel of this
+//! crate can be launched, and Burn's operations are composed.
 
 #[cfg(not(feature = "fusion"))]
 mod kernels;

@@ -1,8 +1,8 @@
 //! Group normalisation of a batch: one pass over memory forward, one backward.
 //!
-//! A group of one image is small enough to stay in a core's cache. The several sweeps over it (for the
-//! mean, then the variance about it, then the values) read it from there. Threads share the groups of
-//! all images and never a sum.
+//! A group of one image is small enough to stay in a core's cache. The several sweeps over it (for
+//! the mean, then the variance about it, then the values) read it from there. Threads share the
+//! groups of all images and never a sum.
 
 use pulp::Arch;
 use rayon::prelude::*;

@@ -8,7 +8,7 @@ use crate::cpu::lanes::{map, map_with_sums, sums};
 /// The mean and the inverse standard deviation of a group of an image.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moments {
-    /// In f64: the rounding error of f32 may be large beside the deviation.
+    /// In f64: the rounding error of f32 may be large compared with the deviation.
     pub(crate) mean: f64,
     pub(crate) inverse_std: f32,
 }
@@ -28,8 +28,8 @@ impl Group<'_> {
         self.shift.map_or(0.0, |shift| f64::from(shift[channel]))
     }
 
-    /// Computes what centres a channel's values about `centre` when added to them, as a sum of two f32:
-    /// beside a small deviation the rounding error of one may be large.
+    /// Computes what centres a channel's values about `centre` when added to them, as a sum of two
+    /// f32: compared with a small deviation the rounding error of one may be large.
     fn offset(&self, channel: usize, centre: f64) -> [f32; 2] {
         let offset = self.shift(channel) - centre;
         let rounded = offset as f32;
@@ -79,9 +79,9 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// Computes a first mean: the first value plus the mean distance from it. Then computes mean and variance
-/// from distances and squares about that. The second sum of distances is small and so nearly exact:
-/// values far from zero lose no digits.
+/// Computes a first mean: the first value plus the mean distance from it. Then computes mean and
+/// variance from distances and squares about that. The second sum of distances is small and so
+/// nearly exact: values far from zero lose no digits.
 #[inline(always)]
 fn moments<S: Simd>(simd: S, group: &Group<'_>, x: &[f32]) -> Moments {
     let count = x.len() as f64;
@@ -124,7 +124,8 @@ fn moments<S: Simd>(simd: S, group: &Group<'_>, x: &[f32]) -> Moments {
     Moments { mean: centre + beside, inverse_std }
 }
 
-/// One channel's part of the gradients of weight and bias in one image, and its gradient of the shift.
+/// One channel's part of the gradients of weight and bias in one image, and its gradient of the
+/// shift.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChannelSums {
     pub(crate) weight: f64,
@@ -145,10 +146,10 @@ pub(crate) struct Backward<'a> {
 impl WithSimd for Backward<'_> {
     type Output = ();
 
-    /// Replaces the gradient of y by that of u = weight n + bias, where n is the normalised value. Then,
-    /// with w = weight and the means over the group,
-    /// `dx = inverse_std (w du - mean(w du) - n mean(w du n))`. The gradient of the shift is the sum of
-    /// dx over the channel's pixels.
+    /// Replaces the gradient of y by that of u = weight n + bias, where n is the normalised value.
+    /// Then, with w = weight and the means over the group,
+    /// `dx = inverse_std (w du - mean(w du) - n mean(w du n))`. The gradient of the shift is the
+    /// sum of dx over the channel's pixels.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { group, x, moments, grad, sums } = self;

@@ -25,8 +25,8 @@ pub(crate) struct Case {
     pub(crate) spread: f64,
 }
 
-/// Lists sizes around the edges of vectors and of the runs that are summed at a time; one group, one
-/// channel per group, one pixel; values far from zero.
+/// Lists sizes around the edges of vectors and of the runs that are summed at a time; one group,
+/// one channel per group, one pixel; values far from zero.
 pub(crate) fn cases() -> Vec<Case> {
     let images = [(1, 1, 2), (3, 1, 1), (2, 5, 3), (1, 4, 4), (5, 8, 8), (2, 7, 13), (1, 33, 32)];
     let channels = [(8, 1), (8, 8), (8, 2), (12, 3), (64, 32), (5, 5)];
@@ -95,7 +95,8 @@ impl Inputs {
     }
 }
 
-/// Computes the output, and the gradients of `sum(output * something)` by x, weight, bias (and shift).
+/// Computes the output, and the gradients of `sum(output * something)` by x, weight, bias (and
+/// shift).
 pub(crate) fn run(case: Case, kind: Kind, dtype: FloatDType, ours: bool) -> Vec<TensorData> {
     let inputs = Inputs::new(case, dtype);
     let y = if ours { inputs.ours(kind, case.groups) } else { inputs.burn(kind, case.groups) };

@@ -10,9 +10,10 @@ use halfstep_ops::group_norm;
 use crate::support::{relative_difference, tensor};
 use cases::*;
 
-/// About 200 times the rounding of f32; a wrong term is about 0.1. The largest difference measured is
-/// 1.1e-5, with AVX2's eight lanes: a gradient of the shift, a sum of 1056 terms that cancel. In groups of
-/// few values, which may be nearly equal, rounding is divided by as little as `sqrt(EPSILON)`.
+/// About 200 times the rounding of f32; a wrong term is about 0.1. The largest difference measured
+/// is 1.1e-5, with AVX2's eight lanes: a gradient of the shift, a sum of 1056 terms that cancel. In
+/// groups of few values, which may be nearly equal, rounding is divided by as little as
+/// `sqrt(EPSILON)`.
 fn f32_tolerance(case: Case) -> f64 {
     let [_, channels, height, width] = case.shape;
     let few = channels / case.groups * height * width < 8;
@@ -30,8 +31,8 @@ fn f32_agrees_with_burn_in_f64() {
     }
 }
 
-/// The worst errors of two f32 computations over all cases: where they differ from each other, it is
-/// Burn's rounding and not ours.
+/// The worst errors of two f32 computations over all cases: where they differ from each other, it
+/// is Burn's rounding and not ours.
 #[test]
 fn f32_is_as_near_to_f64_as_burns() {
     let (mut ours, mut burn) = ([0.0_f64; 5], [0.0_f64; 5]);
@@ -115,8 +116,9 @@ fn nudged(case: Case, which: usize, index: usize, by: f64) -> Inputs {
     inputs
 }
 
-/// Values about 1000, spread by a hundredth, which is some 300 steps of f32: all digits that f32 holds of
-/// them are kept. A sum of squares would lose all of them; a mean in f32 would lose the third.
+/// Values about 1000, spread by a hundredth, which is some 300 steps of f32: all digits that f32
+/// holds of them are kept. A sum of squares would lose all of them; a mean in f32 would lose the
+/// third.
 #[test]
 fn survives_a_large_mean() {
     for groups in [1, 4, 8] {

@@ -1,4 +1,5 @@
-//! One file from a server that may be slow, silent, cut, or not what it says.
+//! One file from a server that may be slow, silent, cut off or wrong. `ureq` speaks HTTP; continuing a cut
+//! download and asking again are ours.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -9,14 +10,15 @@ use std::time::Duration;
 use ureq::Body;
 use ureq::http::{Response, StatusCode, header};
 
-use crate::{DataError, Progress};
+use crate::DataError;
+use crate::progress::{LoadEvent, LoadProgress};
 
-/// How long a server is waited for.
+/// How long to wait for a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// Silent for this long, it has gone.
+    /// A server that sends nothing for this long counts as gone.
     pub silence: Duration,
-    /// The pauses after which it is asked again.
+    /// The pauses before it is asked again.
     pub pauses: &'static [Duration],
 }
 
@@ -30,26 +32,25 @@ impl Patience {
 /// A file to fetch.
 pub(crate) struct Download<'a> {
     pub url: &'a str,
-    /// Where it goes once it is whole. Until then it is beside that, its name ending in `.part`.
+    /// Where it goes once it is whole. Until then it lies beside, with `.part` after its name.
     pub path: &'a Path,
-    /// No more bytes are taken.
+    /// The most bytes that are taken.
     pub limit: u64,
     pub patience: Patience,
-    pub progress: Progress,
 }
 
-/// How a file came.
+/// How a file arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Came {
-    /// In one answer.
+    /// In one response.
     Whole,
-    /// In several, perhaps of several versions of the file.
+    /// In several responses, perhaps of several versions of the file.
     InParts,
 }
 
 /// Why an attempt failed.
 enum Trouble {
-    /// The next one may do better.
+    /// The next attempt may succeed.
     Passing(String),
     Final(DataError),
 }
@@ -60,37 +61,38 @@ impl From<DataError> for Trouble {
     }
 }
 
-/// What an answer holds of the file.
+/// The part of the file that a response holds.
 struct Part {
     from: u64,
-    /// Bytes of the whole file, if the server says.
+    /// Bytes of the whole file, if the server names them.
     total: Option<u64>,
 }
 
 impl Download<'_> {
-    /// Fetches the file, going on where an earlier try or a cut connection has left it if the server
-    /// can. A server that is cut off, silent or in trouble (5xx) is asked again after a pause, a few
-    /// times.
+    /// Fetches the file, and continues what an earlier try or a cut connection has left if the server can. A
+    /// server that is cut off, silent or in trouble (5xx) is asked again after a pause, a few times.
     ///
     /// # Errors
-    /// [`DataError::Download`] if that does not help; the bytes so far stay. [`DataError::Io`] if
-    /// the disk refuses.
-    pub(crate) fn run(&self) -> Result<Came, DataError> {
+    /// [`DataError::Download`] if that fails too; the bytes so far stay. [`DataError::Io`] if the disk refuses.
+    pub(crate) fn run(&self, progress: &mut LoadProgress<'_>) -> Result<Came, DataError> {
         let part = self.part();
         let mut pauses = self.patience.pauses.iter();
         let mut from_zero = false;
         loop {
             let here = if from_zero { 0 } else { length(&part)? };
-            match self.attempt(&part, here) {
+            match self.attempt(&part, here, progress) {
                 Ok(came) => {
                     fs::rename(&part, self.path).map_err(DataError::io("create", self.path))?;
                     return Ok(came);
                 }
-                // It may be the range that is refused, not the file. Nothing is lost by asking.
+                // The server may refuse the range and not the file. Asking for all costs nothing.
                 Err(Trouble::Final(DataError::Download { .. })) if here > 0 => from_zero = true,
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Passing(problem)) => match pauses.next() {
-                    Some(&pause) => thread::sleep(pause),
+                    Some(&pause) => {
+                        progress(LoadEvent::Ended);
+                        thread::sleep(pause);
+                    }
                     None => return Err(self.given_up(&part, &problem)),
                 },
             }
@@ -103,8 +105,13 @@ impl Download<'_> {
         self.path.with_file_name(name)
     }
 
-    /// Fetches what comes after the first `here` bytes, which are in the file `part`, or all of it.
-    fn attempt(&self, part: &Path, here: u64) -> Result<Came, Trouble> {
+    /// Fetches what follows the first `here` bytes, which the file `part` holds, or all of it.
+    fn attempt(
+        &self,
+        part: &Path,
+        here: u64,
+        progress: &mut LoadProgress<'_>,
+    ) -> Result<Came, Trouble> {
         let Some(answer) = self.ask(here)? else {
             return Ok(Came::InParts);
         };
@@ -118,11 +125,11 @@ impl Download<'_> {
                 self.refused(format!("the server announces more than {} bytes", self.limit))
             );
         }
-        self.store(answer.into_body(), part, &Part { from, total })?;
+        self.store(answer.into_body(), part, &Part { from, total }, progress)?;
         Ok(if from == 0 { Came::Whole } else { Came::InParts })
     }
 
-    /// The server's answer to the wish for all bytes from `from` on; `None` if it has no more.
+    /// The server's response to a request for all bytes from `from` on; `None` if it has no more.
     fn ask(&self, from: u64) -> Result<Option<Response<Body>>, Trouble> {
         let mut request = agent(self.url, self.patience.silence)
             .get(self.url)
@@ -137,8 +144,14 @@ impl Download<'_> {
         }
     }
 
-    /// Writes what an answer holds to the end of the file `path`, or over it.
-    fn store(&self, body: Body, path: &Path, part: &Part) -> Result<(), Trouble> {
+    /// Appends a response's body to the file `path`, or replaces the file by it.
+    fn store(
+        &self,
+        body: Body,
+        path: &Path,
+        part: &Part,
+        progress: &mut LoadProgress<'_>,
+    ) -> Result<(), Trouble> {
         let open = OpenOptions::new()
             .create(true)
             .append(part.from > 0)
@@ -146,13 +159,12 @@ impl Download<'_> {
             .truncate(part.from == 0)
             .open(path);
         let mut file = open.map_err(DataError::io("create", path))?;
-        let name = self.url.rsplit('/').next().unwrap_or(self.url).to_owned();
-        let mut bar = self.progress.bytes(name, part.total);
+        let name = self.url.rsplit('/').next().unwrap_or(self.url);
         let mut reader = body.into_reader();
         let mut buffer = vec![0; 1 << 16];
         let mut received = part.from;
         loop {
-            bar.set_position(received);
+            progress(LoadEvent::Downloading { file: name, received, total: part.total });
             let len = match reader.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(len) => len,
@@ -167,7 +179,6 @@ impl Download<'_> {
             }
             file.write_all(&buffer[..len]).map_err(DataError::io("write", path))?;
         }
-        drop(bar);
         if part.total.is_some_and(|total| total != received) {
             return Err(Trouble::Passing(cut_after(received, part.total)));
         }
@@ -198,7 +209,7 @@ impl Download<'_> {
         if passes { Trouble::Passing(error.to_string()) } else { self.refused(error) }
     }
 
-    /// A problem that does not pass.
+    /// A problem that stays.
     fn refused(&self, problem: impl ToString) -> Trouble {
         Trouble::Final(DataError::download(self.url, problem))
     }
@@ -216,7 +227,7 @@ impl Download<'_> {
     }
 }
 
-/// How the system says that a connection was cut.
+/// The system's errors for a cut connection.
 const CUT: [ErrorKind; 6] = [
     ErrorKind::ConnectionReset,
     ErrorKind::ConnectionAborted,
@@ -233,7 +244,7 @@ fn cut_after(received: u64, total: Option<u64>) -> String {
     }
 }
 
-/// What an answer to the wish for all bytes from `asked` on holds; `None` if it is another part.
+/// The part that a response to a request for all bytes from `asked` on holds; `None` if it is another part.
 fn offered(answer: &Response<Body>, asked: u64) -> Option<Part> {
     if answer.status() != StatusCode::PARTIAL_CONTENT {
         return Some(Part { from: 0, total: answer.body().content_length() });
@@ -243,7 +254,7 @@ fn offered(answer: &Response<Body>, asked: u64) -> Option<Part> {
     (from == asked).then_some(Part { from, total })
 }
 
-/// The first byte and the length of the whole, of `bytes 5-9/10` or `bytes 5-9/*`.
+/// The first byte and the whole length in `bytes 5-9/10` or `bytes 5-9/*`.
 fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -276,7 +287,7 @@ fn agent(url: &str, silence: Duration) -> ureq::Agent {
         .timeout_connect(Some(silence))
         .timeout_recv_response(Some(silence))
         .timeout_per_read(Some(silence));
-    // A proxy from the environment cannot reach this machine's own servers.
+    // A proxy from the environment cannot reach servers on this machine itself.
     let config = if url.starts_with("http://127.0.0.1:") { config.proxy(None) } else { config };
     config.build().new_agent()
 }

@@ -32,9 +32,8 @@ fn download(server: &Server, part: Option<&[u8]>, patience: Patience) -> Outcome
         path: &dir.path().join("file"),
         limit: LIMIT as u64,
         patience,
-        progress: Progress::Hidden,
     };
-    let result = download.run();
+    let result = download.run(&mut crate::silent);
     let read = |name| fs::read(dir.path().join(name)).ok();
     assert!(names(dir.path()).iter().all(|name| ["file", "file.part"].contains(&&name[..])));
     Outcome { result, whole: read("file"), part: read("file.part") }
@@ -274,9 +273,8 @@ fn a_full_disk_says_so() {
         path: &dir.path().join("file"),
         limit: LIMIT as u64,
         patience: PATIENT,
-        progress: Progress::Hidden,
     };
-    let error = download.run().unwrap_err();
+    let error = download.run(&mut crate::silent).unwrap_err();
     let DataError::Io { action: "write", path, source } = &error else { panic!("{error:?}") };
     assert_eq!(path, &dir.path().join("file.part"));
     assert_eq!(source.kind(), ErrorKind::StorageFull);

@@ -53,8 +53,8 @@ pub(crate) fn x_grad(shape: &ConvShape, weight: &[f32], grad: &[f32]) -> Vec<f32
     .run(grad)
 }
 
-/// A computation in which each output pixel of each lattice is a sum over the lattice's taps and the
-/// input's channels.
+/// A computation in which each output pixel of each lattice is a sum over the lattice's taps and
+/// the input's channels.
 struct Correlation<'a> {
     batch: usize,
     /// Channels, height, width.
@@ -163,7 +163,8 @@ impl Correlation<'_> {
         panel
     }
 
-    /// Computes one panel of output channels of the packed images; `out` begins with its first channel.
+    /// Computes one panel of output channels of the packed images; `out` begins with its first
+    /// channel.
     fn panel(&self, prepared: &[Prepared], packed: &[f32], index: usize, out: &mut [f32]) {
         /// So few that their sums stay in the fastest cache until they are stored.
         const PIXELS: usize = 128;
@@ -202,8 +203,8 @@ struct Planes<'a> {
 }
 
 impl Prepared {
-    /// Stores `sums` `[pixels, panel_width]`: those of the lattice's pixels from `first` on, counted
-    /// through all images.
+    /// Stores `sums` `[pixels, panel_width]`: those of the lattice's pixels from `first` on,
+    /// counted through all images.
     fn store(&self, mut sums: &[f32], panel_width: usize, first: usize, planes: &mut Planes<'_>) {
         let each = self.targets.len();
         let mut next = first;

@@ -3,9 +3,9 @@
 use crate::conv::flex::shape::ConvShape;
 use crate::conv::placement::Placement;
 
-/// Output pixels that see the input through the same part of the kernel. Pixel (i, j) of the lattice is
-/// output pixel `(y + out_step i, x + out_step j)`. The weight of tap t multiplies input pixel
-/// `(in_step i + t.dy, in_step j + t.dx)`, which is zero outside the image.
+/// Output pixels that see the input through the same part of the kernel. Pixel (i, j) of the
+/// lattice is output pixel `(y + out_step i, x + out_step j)`. The weight of tap t multiplies input
+/// pixel `(in_step i + t.dy, in_step j + t.dx)`, which is zero outside the image.
 #[derive(Debug)]
 pub(crate) struct Lattice {
     pub(crate) y: usize,
@@ -26,8 +26,8 @@ pub(crate) struct Tap {
 }
 
 impl Lattice {
-    /// Makes the lattice of the forward pass: `y[i, j]` meets `x[s i + m - p, s j + n - p]` with weight
-    /// (m, n).
+    /// Makes the lattice of the forward pass: `y[i, j]` meets `x[s i + m - p, s j + n - p]` with
+    /// weight (m, n).
     pub(crate) fn forward(shape: &ConvShape) -> Self {
         let &ConvShape { kernel, at: Placement { stride, padding }, .. } = shape;
         let taps = (0..kernel * kernel)
@@ -41,9 +41,10 @@ impl Lattice {
         Self { y: 0, x: 0, rows, cols, in_step: stride, out_step: 1, taps }
     }
 
-    /// Makes the lattices of the gradient of x: `dx[u, v]` meets `dy[(u + p - m) / s, (v + p - n) / s]`
-    /// with weight (m, n) where both divisions are exact. Whether they are depends on u and v modulo s,
-    /// so there are `s * s` lattices. Pixels that no weight reaches are in none.
+    /// Makes the lattices of the gradient of x: `dx[u, v]` meets
+    /// `dy[(u + p - m) / s, (v + p - n) / s]` with weight (m, n) where both divisions are exact.
+    /// Whether they are depends on u and v modulo s, so there are `s * s` lattices. Pixels that no
+    /// weight reaches are in none.
     pub(crate) fn x_grad(shape: &ConvShape) -> Vec<Self> {
         let Placement { stride: s, padding } = shape.at;
         (0..s * s)

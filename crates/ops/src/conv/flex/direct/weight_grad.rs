@@ -11,8 +11,8 @@ use crate::cpu::transpose::transpose;
 
 /// Computes the gradient of the weight, `[O, C, K, K]`, from x and the gradient of the output.
 ///
-/// It is a sum over all pixels of all images. Threads compute partial sums over chunks of the batch;
-/// these are then added in order.
+/// It is a sum over all pixels of all images. Threads compute partial sums over chunks of the
+/// batch; these are then added in order.
 pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32> {
     let lattice = [Lattice::forward(shape)];
     let padded = Padded::new([shape.channels, shape.height, shape.width], &lattice);
@@ -59,7 +59,8 @@ struct PartialSum<'a> {
 }
 
 impl PartialSum<'_> {
-    /// Computes the sum over these images: for each panel of output channels, `[patch, panel_width]`.
+    /// Computes the sum over these images: for each panel of output channels,
+    /// `[patch, panel_width]`.
     fn over(&self, images: std::ops::Range<usize>, x: &[f32], grad: &[f32]) -> Buffer {
         let shape = self.shape;
         let width = panel_width(shape.outputs);

@@ -67,7 +67,7 @@ impl Correlation<'_> {
         // The grouping of images changes no result, so each thread may have a group.
         let share = batch.div_ceil(rayon::current_num_threads());
         let together = images_together(self.tiling.len(), TILES, share);
-        let windows = Windows::of_input(self.tiling, self.input, self.padding);
+        let windows = Windows::from_input(self.tiling, self.input, self.padding);
         let panels: Vec<WeightPanel> = (0..outputs.div_ceil(width_of_panel))
             .into_par_iter()
             .map(|i| self.weight.panel(i * width_of_panel))
@@ -100,8 +100,8 @@ impl Correlation<'_> {
         out
     }
 
-    /// Computes a panel of output channels, from channel `first` on, from the transformed images; `out`
-    /// begins with that channel.
+    /// Computes a panel of output channels, from channel `first` on, from the transformed images;
+    /// `out` begins with that channel.
     fn panel(
         &self,
         tiles: &Tiles,
@@ -163,7 +163,8 @@ impl Scratch {
     }
 }
 
-/// Computes `A^T m A + bias` for a row of tiles: `[36, tiles, panel_width] -> [4, 4 tiles, panel_width]`.
+/// Computes `A^T m A + bias` for a row of tiles:
+/// `[36, tiles, panel_width] -> [4, 4 tiles, panel_width]`.
 struct RowOfTiles<'a> {
     products: &'a [f32],
     /// Values from one element to the next.

@@ -35,12 +35,12 @@ pub(crate) struct Windows {
 
 impl Windows {
     /// Makes the windows of the input that the tiles see.
-    pub(crate) fn of_input(tiling: Tiling, image: [usize; 3], padding: usize) -> Self {
+    pub(crate) fn from_input(tiling: Tiling, image: [usize; 3], padding: usize) -> Self {
         Self::new(tiling, image, padding, WINDOW)
     }
 
     /// Makes windows that are the output's tiles themselves.
-    pub(crate) fn of_output(tiling: Tiling, image: [usize; 3]) -> Self {
+    pub(crate) fn from_output(tiling: Tiling, image: [usize; 3]) -> Self {
         Self::new(tiling, image, 0, TILE)
     }
 
@@ -65,8 +65,8 @@ impl Windows {
     }
 }
 
-/// Transformed tiles: `[panels, 36, tiles, width]`, with gaps. The channels are in panels of a width, or
-/// all in one panel.
+/// Transformed tiles: `[panels, 36, tiles, width]`, with gaps. The channels are in panels of a
+/// width, or all in one panel.
 pub(crate) struct Tiles {
     values: Buffer,
     /// Values from one tile to the next: the width.
@@ -164,8 +164,8 @@ fn windows<S: Simd, const N: usize>(
     }
 }
 
-/// Computes the values from one of the 36 elements to the next, for elements of `rows` rows. The gap
-/// keeps them from competing for few of a cache's sets.
+/// Computes the values from one of the 36 elements to the next, for elements of `rows` rows. The
+/// gap keeps them from competing for few of a cache's sets.
 pub(crate) fn element_stride(rows: usize, width: usize) -> usize {
     rows * width + Buffer::LINE
 }

@@ -88,8 +88,8 @@ const N_0: f32 = A * A * B * B;
 const N_A: f32 = 2.0 * A * A * (A * A - B * B);
 const N_B: f32 = 2.0 * B * B * (B * B - A * A);
 
-/// Transforms along both axes: `F x F^T`. It uses loops, because closures inside `map` and `from_fn` are
-/// not compiled for their caller's vectors.
+/// Transforms along both axes: `F x F^T`. It uses loops, because closures inside `map` and
+/// `from_fn` are not compiled for their caller's vectors.
 #[inline(always)]
 pub(crate) fn both_axes<S: Simd, const N: usize, const M: usize>(
     simd: S,
@@ -164,7 +164,8 @@ mod tests {
         })
     }
 
-    /// Products of elements lie below 30 and are added with both signs: at most 40 roundings of 2e-6.
+    /// Products of elements lie below 30 and are added with both signs: at most 40 roundings of
+    /// 2e-6.
     const TOLERANCE: f32 = 1e-5;
 
     fn assert_near(a: f32, b: f32) {

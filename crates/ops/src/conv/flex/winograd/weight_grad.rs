@@ -17,7 +17,7 @@ use crate::cpu::transpose::transpose;
 /// It is a sum over the tiles of all images. Threads compute partial sums over chunks of the batch;
 /// these are then added in order.
 pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32> {
-    /// So many that adding to the sums costs little beside computing the terms.
+    /// So many that adding to the sums costs little compared with computing the terms.
     const TILES: usize = 128;
     let (height, width) = (shape.out_height(), shape.out_width());
     let tiling = Tiling::new(height, width);
@@ -25,12 +25,12 @@ pub(crate) fn weight_grad(shape: &ConvShape, x: &[f32], grad: &[f32]) -> Vec<f32
         shape,
         tiling,
         together: images_together(tiling.len(), TILES, shape.batch),
-        of_x: Windows::of_input(
+        x_windows: Windows::from_input(
             tiling,
             [shape.channels, shape.height, shape.width],
             shape.at.padding,
         ),
-        of_grad: Windows::of_output(tiling, [shape.outputs, height, width]),
+        grad_windows: Windows::from_output(tiling, [shape.outputs, height, width]),
     };
     let groups = shape.batch.div_ceil(sum.together);
     let panels = shape.outputs.div_ceil(panel_width(shape.outputs));
@@ -61,12 +61,13 @@ struct PartialSum<'a> {
     shape: &'a ConvShape,
     tiling: Tiling,
     together: usize,
-    of_x: Windows,
-    of_grad: Windows,
+    x_windows: Windows,
+    grad_windows: Windows,
 }
 
 impl PartialSum<'_> {
-    /// Counts the values of one element of a panel of output channels: `[C, panel_width]`, and a gap.
+    /// Counts the values of one element of a panel of output channels: `[C, panel_width]`, and a
+    /// gap.
     fn element(&self) -> usize {
         element_stride(self.shape.channels, panel_width(self.shape.outputs))
     }
@@ -84,7 +85,7 @@ impl PartialSum<'_> {
         let most = self.together * self.tiling.len();
         let mut x_tiles = Tiles::new(most, channels);
         let mut grad_tiles = Tiles::in_panels(most, outputs, panel_width);
-        let (mut x_packed, mut grad_packed) = (self.of_x.buffer(), self.of_grad.buffer());
+        let (mut x_packed, mut grad_packed) = (self.x_windows.buffer(), self.grad_windows.buffer());
         let rows: Vec<u32> = (0..channels as u32).collect();
         let cols: Vec<u32> = (0..most).map(|tile| (tile * x_tiles.width) as u32).collect();
 
@@ -98,8 +99,8 @@ impl PartialSum<'_> {
             };
             let (x, grad) = (&x[of_images(x)], &grad[of_images(grad)]);
             rayon::join(
-                || self.of_x.transform_all(x, &mut x_packed, &mut x_tiles),
-                || self.of_grad.transform_all(grad, &mut grad_packed, &mut grad_tiles),
+                || self.x_windows.transform_all(x, &mut x_packed, &mut x_tiles),
+                || self.grad_windows.transform_all(grad, &mut grad_packed, &mut grad_tiles),
             );
             let sums = sums.par_chunks_mut(self.element()).enumerate();
             sums.for_each(|(i, out)| {

@@ -84,7 +84,7 @@ impl Precision {
         let pairs = |rows, columns, of: &dyn Fn(usize, usize) -> f32| -> Vec<f32> {
             (0..rows * columns).map(|i| of(i / columns, i % columns)).collect()
         };
-        let y = halfstep_ops::conv2d(
+        let y = crate::conv2d(
             tensor(pairs(CHANNELS, PIXELS, &x), [1, CHANNELS, 4, 4]),
             tensor(pairs(OUTPUTS, CHANNELS, &w), [OUTPUTS, CHANNELS, 1, 1]),
             None,

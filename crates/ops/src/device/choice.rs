@@ -68,7 +68,7 @@ impl fmt::Display for DeviceBackend {
 pub struct DeviceChoice {
     /// The backend.
     pub backend: DeviceBackend,
-    /// The number of its device, as in [`list_devices`](crate::list_devices); `None` is the first.
+    /// The number of its device, as in [`list_devices`](crate::device::list_devices); `None` is the first.
     pub index: Option<usize>,
 }
 

@@ -70,7 +70,7 @@ fn train(
     let mut loss = 0.0;
     for step in 0..steps {
         let batch = batches.part(step, 0).upload(&tracked);
-        let stats = learner.learn(2e-3, 1.0, 1, |network| objective.loss(network, &batch))?;
+        let stats = learner.step(2e-3, 1, |network| objective.loss(network, &batch))?;
         loss = stats.read()?.loss;
     }
     println!("{steps} steps of {} images, last loss {loss:.5}", batches.batch_size);
@@ -89,31 +89,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let teacher = train(TinyNetwork::new(&Device::flex()), &objective, &digits, 200)?;
 
     // A teacher of 8 steps becomes a student of 4.
-    let halving = Halving {
-        teacher: &teacher,
-        num_steps: 4,
-        schedule: &schedule,
-        prediction_type,
-        weighting,
-    };
+    let halving = Halving::new(&teacher, 4, &schedule, prediction_type, weighting)?;
     let student = train(teacher.clone(), &Objective::Halve(halving), &digits, 100)?;
 
     let draw = |network: &TinyNetwork, steps| {
-        let grid = student_grid(&schedule, steps)?;
-        let drawing = Draw {
-            network,
-            prediction_type,
-            sampler: &AngularDdim::default(),
-            grid: &grid,
-            schedule: &schedule,
-            seed: 0,
-            step_noise: StepNoise::Fresh,
-            batch_size: 64,
-            shape: digits.shape(),
-            classes: &[],
-            device: &Device::flex(),
-        };
-        drawing.images(0..64, &mut quietly)
+        let (shape, sampler) = (digits.shape(), AngularDdim::default());
+        let builder = SamplerBuilder::new(network, prediction_type, &schedule, shape, sampler);
+        builder.steps(steps).draw(64)
     };
     let reference = draw(&teacher, 8)?;
     let distance = |images: &Images| images.mean_squared_difference(&reference);

@@ -139,6 +139,19 @@ pub enum TrainError {
         "{0} must be compared with the CPU before it trains; build with the feature `flex` too"
     )]
     Unchecked(String),
+    /// A student's steps that do not lie on the schedule.
+    #[error(
+        "a student of {num_steps} steps needs 2 x {num_steps} to divide the {times} times of the schedule"
+    )]
+    Halving {
+        /// Steps N of the student.
+        num_steps: usize,
+        /// Times T of the schedule.
+        times: usize,
+    },
+    /// A step that was to be computed in no parts.
+    #[error("a training step needs at least one part")]
+    Parts,
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),

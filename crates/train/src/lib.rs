@@ -24,14 +24,14 @@
 //! use halfstep_core::{LossWeighting, PredictionType};
 //! use halfstep_model::{DeviceBackend, Precision};
 //! use halfstep_train::{
-//!     FromImages, Learner, OptimizerConfig, TrainConfig, TrainingBatch, drawn_network,
+//!     FromImages, Learner, OptimizerConfig, TrainConfig, TrainingBatch, initial_network,
 //! };
 //!
 //! let config = TrainConfig::default().resolve()?;
 //! let device = DeviceBackend::Cpu.select()?;
 //! let tracked = device.device.clone().autodiff();
 //! let unet = config.network([1, 8, 8], None)?; // one channel, 8x8 pixels, no classes
-//! let network = drawn_network(&unet, config.seed, &tracked)?;
+//! let network = initial_network(&unet, config.seed, &tracked)?;
 //! let optimizer = OptimizerConfig::default();
 //! let mut learner = Learner::new(network, &optimizer, None, Precision::F32, &device)?;
 //!
@@ -49,11 +49,11 @@
 //!     number: 0,
 //! };
 //! let (rate, parts) = (1e-4, 1);
-//! let step = learner.learn(rate, optimizer.grad_clip, parts, |network| {
+//! let step = learner.step(rate, parts, |network| {
 //!     Ok(objective.loss(network, &batch))
 //! })?;
 //! println!("loss {:.4}", step.read()?.loss);
-//! assert_eq!(learner.step, 1);
+//! assert_eq!(learner.steps, 1);
 //! # Ok::<(), halfstep_train::TrainError>(())
 //! ```
 //!
@@ -103,6 +103,7 @@ pub use config::{
     TimeSampling, TrainConfig,
 };
 pub use device_check::DeviceCheck;
+#[doc(hidden)] // for benchmarks: no layer of it is zero
 pub use device_check::short_training::drawn_network;
 pub use error::TrainError;
 pub use event::{Event, OnEvent};
@@ -120,3 +121,4 @@ pub use plan::TrainingPlan;
 pub use plan::left::{StageLeft, left_from_the_start, left_of};
 pub use run::folder::RunFolder;
 pub use run::{Run, RunEnd, RunOptions};
+pub use stage::initial_network::initial_network;

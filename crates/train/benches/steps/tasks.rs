@@ -106,7 +106,7 @@ impl<'a> Bench<'a> {
             weighting: LossWeighting::SnrPlusOne,
             dropout: None,
         };
-        Ok(self.learner.learn(1e-4, 1.0, 1, |network| Ok(objective.loss(network, batch)))?)
+        Ok(self.learner.step(1e-4, 1, |network| Ok(objective.loss(network, batch)))?)
     }
 
     /// Takes a training step. Returns the kernels it launched, the seconds in which the host issued them, and
@@ -126,14 +126,14 @@ impl<'a> Bench<'a> {
     /// Starts a training step of a student: two steps of the teacher, then the same as [`train`](Self::train).
     fn distill(&mut self) -> anyhow::Result<StepStats> {
         let batch = &self.batch;
-        let halving = Halving {
-            teacher: &self.working,
-            num_steps: SAMPLING_STEPS,
-            schedule: &self.model.schedule,
-            prediction_type: PredictionType::VPrediction,
-            weighting: LossWeighting::SnrPlusOne,
-        };
-        Ok(self.learner.learn(1e-4, 1.0, 1, |student| halving.loss(student, batch))?)
+        let halving = Halving::new(
+            &self.working,
+            SAMPLING_STEPS,
+            &self.model.schedule,
+            PredictionType::VPrediction,
+            LossWeighting::SnrPlusOne,
+        )?;
+        Ok(self.learner.step(1e-4, 1, |student| halving.loss(student, batch))?)
     }
 
     /// Draws `count` images in four steps, in f32.

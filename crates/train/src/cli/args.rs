@@ -84,4 +84,13 @@ mod tests {
         use clap::CommandFactory;
         super::Args::command().debug_assert();
     }
+
+    #[test]
+    fn the_help_lists_every_shipped_configuration() {
+        use clap::CommandFactory;
+        let help = super::Args::command().render_long_help().to_string();
+        for (name, _) in crate::config::shipped::SHIPPED_CONFIGS {
+            assert!(help.contains(name), "{name}");
+        }
+    }
 }

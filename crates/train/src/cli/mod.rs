@@ -72,7 +72,7 @@ fn load_job(args: &Args) -> anyhow::Result<Job> {
     let path = args
         .config_file()
         .context("no configuration given: name a shipped one, or use --config")?;
-    let shipped = path.to_str().filter(|_| !path.exists()).and_then(shipped_config);
+    let shipped = path.to_str().filter(|_| !path.is_file()).and_then(shipped_config);
     Ok(match shipped {
         Some(text) => Job::parse(&path.display().to_string(), text, &args.overrides)?,
         None => Job::load(path, &args.overrides)?,
@@ -104,12 +104,9 @@ fn train(args: &Args, job: &Job, device: SelectedDevice, out: PathBuf) -> anyhow
     let options = RunOptions { out, device, stop: (*stop).clone(), on_event: &on_event };
     let out = &options.out;
     let run = Run::open(job, &dataset, &options)?;
-    if let Some(summary) = run.finished()? {
+    if run.finished()?.is_some() {
         answer!("{} is already finished; nothing to do.", out.display());
-        print_summary(&summary, out);
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !args.quiet {
+    } else if !args.quiet {
         let unet = job.config.network(dataset.shape(), dataset.num_classes())?;
         let left = run.left()?;
         let plan = TrainingPlan::new(job, &unet, &dataset.outline(), left, &options.device)?;

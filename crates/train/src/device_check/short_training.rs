@@ -62,8 +62,7 @@ impl ShortTraining<'_> {
         let rate = self.config.teacher.learning_rate.min(LARGEST_RATE);
         let mut losses = Vec::new();
         for _ in 0..self.steps {
-            let stats = learner
-                .learn(rate, optimizer.grad_clip, 1, |network| Ok(self.loss(network, &batch)))?;
+            let stats = learner.step(rate, 1, |network| Ok(self.loss(network, &batch)))?;
             losses.push(stats);
         }
         // Losses are read at the end: as in a run, no step waits for the previous one.

@@ -39,7 +39,7 @@ pub struct Learner<N: Network = UNet> {
     /// How the tensor lists of the optimiser and the moving average are stored on the device.
     pub packing: Packing,
     /// Optimiser steps taken.
-    pub step: u64,
+    pub steps: u64,
     /// The precision of losses and gradients; weights, moments and averages are always f32.
     pub precision: Precision,
     /// The loss scale, which f16 needs; `None`: the loss is not scaled.
@@ -81,7 +81,7 @@ impl<N: Network> Learner<N> {
             network,
             optimizer: AdamW::new(optimizer),
             packing,
-            step: 0,
+            steps: 0,
             precision,
             loss_scale: LossScale::needed_by(precision, &device.device),
             non_finite: NonFinite::default(),
@@ -89,7 +89,7 @@ impl<N: Network> Learner<N> {
     }
 
     /// Takes one step. It computes the losses of `parts` parts of the batch, averages their gradients, clips
-    /// them to the global norm `grad_clip`, applies AdamW with learning rate `lr`, and updates the moving
+    /// them to the optimiser's global norm, applies AdamW with learning rate `lr`, and updates the moving
     /// average. `loss` is called once per part, with the network in [`precision`](Self::precision).
     ///
     /// A step is skipped if a scaled gradient overflows, or by [`NonFinite::Skip`]. Weights and moments then
@@ -97,11 +97,10 @@ impl<N: Network> Learner<N> {
     /// unchanged weights once more.
     ///
     /// # Errors
-    /// The error of `loss`; [`TrainError::Config`] if `parts` is 0.
-    pub fn learn(
+    /// The error of `loss`; [`TrainError::Parts`] if `parts` is 0.
+    pub fn step(
         &mut self,
         lr: f64,
-        grad_clip: f64,
         parts: usize,
         mut loss: impl FnMut(&N) -> Result<Loss, TrainError>,
     ) -> Result<StepStats, TrainError> {
@@ -127,11 +126,16 @@ impl<N: Network> Learner<N> {
             });
         }
         let Some((grads, loss)) = total else {
-            return Err(TrainError::config("accumulate", "is 0; at least 1 is needed"));
+            return Err(TrainError::Parts);
         };
         let share = 1.0 / parts as f64;
         let loss = loss.mul_scalar(share);
-        let clipping = clip_by_global_norm(&grads, share, self.loss_scale.as_ref(), grad_clip);
+        let clipping = clip_by_global_norm(
+            &grads,
+            share,
+            self.loss_scale.as_ref(),
+            self.optimizer.grad_clip(),
+        );
         let Clipping { mut norm, scale } = clipping;
         let params = self.packing.join(flat_params(&self.network));
         let gate = match (&mut self.loss_scale, self.non_finite) {
@@ -146,9 +150,9 @@ impl<N: Network> Learner<N> {
             }
             None => self.optimizer.step(lr, params, grads, &scale),
         };
-        self.step += 1;
+        self.steps += 1;
         if let Some(ema) = &mut self.ema {
-            ema.update(&updated, self.step);
+            ema.update(&updated, self.steps);
         }
         self.network = with_flat_params(self.network.clone(), self.packing.split(&updated));
         let taken = gate.map(|gate| gate.taken());

@@ -55,6 +55,11 @@ impl AdamW {
         Self { time, moments, ..Self::new(config) }
     }
 
+    /// The largest global norm of the gradient; 0 turns clipping off.
+    pub fn grad_clip(&self) -> f64 {
+        self.config.grad_clip
+    }
+
     /// The number of steps taken, and the moments; `None` before the first step.
     pub fn history(&self) -> (u64, Option<&AdamMoments>) {
         (self.time, self.moments.as_ref())

@@ -85,9 +85,9 @@ impl<'a> Monitor<'a> {
         lr: f64,
     ) -> Result<(), TrainError> {
         self.pending.push(stats);
-        self.taken = learner.step;
-        (self.on_event)(Event::StepTaken { step: learner.step });
-        if learner.step.is_multiple_of(self.every) { self.flush(learner, lr) } else { Ok(()) }
+        self.taken = learner.steps;
+        (self.on_event)(Event::StepTaken { step: learner.steps });
+        if learner.steps.is_multiple_of(self.every) { self.flush(learner, lr) } else { Ok(()) }
     }
 
     /// Reads and checks the steps whose numbers are still on the device, and writes a line of metrics.
@@ -102,7 +102,7 @@ impl<'a> Monitor<'a> {
         let line = Metrics {
             stage: self.stage.index(),
             num_steps: self.stage.num_steps().unwrap_or(0),
-            step: learner.step,
+            step: learner.steps,
             loss: means.loss,
             mse: means.mse,
             grad_norm: means.grad_norm,

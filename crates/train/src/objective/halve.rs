@@ -15,22 +15,36 @@ use crate::error::TrainError;
 /// grid (Salimans & Ho 2022, algorithm 2).
 #[derive(Clone, Copy, Debug)]
 pub struct Halving<'a, N: Network> {
-    /// The teacher, frozen, on a device without autodiff.
-    pub teacher: &'a N,
-    /// Sampling steps N of the student; 2N must divide the number of times T.
-    pub num_steps: usize,
-    /// The noise levels.
-    pub schedule: &'a DiscreteSchedule,
-    /// What teacher and student predict.
-    pub prediction_type: PredictionType,
-    /// The loss weighting of noise levels.
-    pub weighting: LossWeighting,
+    teacher: &'a N,
+    num_steps: usize,
+    schedule: &'a DiscreteSchedule,
+    prediction_type: PredictionType,
+    weighting: LossWeighting,
 }
 
-impl<N: Network> Halving<'_, N> {
+impl<'a, N: Network> Halving<'a, N> {
+    /// A student of `num_steps` sampling steps N. `teacher` is frozen, on a device without autodiff, and
+    /// predicts `prediction_type` as the student will. `weighting` weights the noise levels of `schedule`.
+    ///
+    /// # Errors
+    /// [`TrainError::Halving`] unless 2N is at least 2 and divides the number of times T.
+    pub fn new(
+        teacher: &'a N,
+        num_steps: usize,
+        schedule: &'a DiscreteSchedule,
+        prediction_type: PredictionType,
+        weighting: LossWeighting,
+    ) -> Result<Self, TrainError> {
+        let times = schedule.len();
+        match num_steps > 0 && times.is_multiple_of(2 * num_steps) {
+            true => Ok(Self { teacher, num_steps, schedule, prediction_type, weighting }),
+            false => Err(TrainError::Halving { num_steps, times }),
+        }
+    }
+
     /// The times of student step i, in `1..=N`: start `u = i/N`, middle `u' = u - 1/(2N)`, end `u'' = u - 1/N`.
     /// The end of step 1, u'' = 0, is the clean image.
-    pub fn times(&self, i: usize) -> [TimePoint; 3] {
+    fn times(&self, i: usize) -> [TimePoint; 3] {
         let half = self.schedule.len() / (2 * self.num_steps);
         [2 * i, 2 * i - 1, 2 * i - 2].map(|halves| match halves * half {
             0 => TimePoint::CLEAN,
@@ -116,12 +130,17 @@ mod tests {
     }
 
     fn halving<'a>(teacher: &'a UNet, schedule: &'a DiscreteSchedule) -> Halving<'a, UNet> {
-        Halving {
-            teacher,
-            num_steps: 4,
-            schedule,
-            prediction_type: PredictionType::VPrediction,
-            weighting: LossWeighting::SnrPlusOne,
+        let (kind, weighting) = (PredictionType::VPrediction, LossWeighting::SnrPlusOne);
+        Halving::new(teacher, 4, schedule, kind, weighting).unwrap()
+    }
+
+    #[test]
+    fn steps_that_do_not_fit_the_times_are_refused() {
+        let (schedule, teacher) = (schedule(), zero_network());
+        let (kind, weighting) = (PredictionType::VPrediction, LossWeighting::SnrPlusOne);
+        for (num_steps, fits) in [(0, false), (1, true), (3, false), (512, true), (1024, false)] {
+            let halving = Halving::new(&teacher, num_steps, &schedule, kind, weighting);
+            assert_eq!(halving.is_ok(), fits, "{num_steps}");
         }
     }
 

@@ -58,23 +58,15 @@ impl<'a> Run<'a> {
         Ok(Self { context: RunContext::open(job, images, options)? })
     }
 
-    /// The results, if every stage is trained and measured; otherwise `None`. Removes the saved states of a
-    /// finished run.
+    /// The results, if every stage is trained and measured; otherwise `None`.
     ///
     /// # Errors
     /// [`TrainError::File`] if the summary is damaged.
     pub fn finished(&self) -> Result<Option<Summary>, TrainError> {
-        let summary = Summary::read(self.context.folder.path())?;
-        if !self.left()?.iter().all(StageLeft::is_done) {
-            return Ok(None);
+        match self.left()?.iter().all(StageLeft::is_done) {
+            true => Ok(Some(Summary::read(self.context.folder.path())?)),
+            false => Ok(None),
         }
-        // A run that was killed after its last measurement has not done this yet.
-        self.context.states.remove()?;
-        let info = RunInfo::read(self.context.folder.path());
-        if info.is_none_or(|info| info.status != RunStatus::Finished) {
-            self.context.report(RunStatus::Finished);
-        }
-        Ok(Some(summary))
     }
 
     /// The remaining work of each stage.
@@ -90,6 +82,10 @@ impl<'a> Run<'a> {
     /// # Errors
     /// Any [`TrainError`]. Saved states and finished models stay, and [`Run::train`] can continue from them.
     pub fn train(&self) -> Result<RunEnd, TrainError> {
+        if let Some(summary) = self.finished()? {
+            self.tidy_up()?;
+            return Ok(RunEnd::Finished(summary));
+        }
         self.context.report(RunStatus::Running);
         let end = self.stages();
         match &end {
@@ -99,6 +95,16 @@ impl<'a> Run<'a> {
             Err(error) => drop(self.context.write_report(RunStatus::Failed(error.with_causes()))),
         }
         end
+    }
+
+    /// What a run that was killed after its last measurement has not done yet.
+    fn tidy_up(&self) -> Result<(), TrainError> {
+        self.context.states.remove()?;
+        let info = RunInfo::read(self.context.folder.path());
+        if info.is_none_or(|info| info.status != RunStatus::Finished) {
+            self.context.report(RunStatus::Finished);
+        }
+        Ok(())
     }
 
     fn stages(&self) -> Result<RunEnd, TrainError> {

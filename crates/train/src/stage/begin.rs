@@ -43,13 +43,11 @@ pub(crate) fn objective<'a>(
     let config = run.config;
     let (schedule, prediction_type) = (&config.schedule, config.teacher.prediction_type);
     match (stage, teacher, config.pretrained.as_deref()) {
-        (Stage::Round { num_steps, .. }, Some(teacher), _) => Ok(Objective::Halve(Halving {
-            teacher,
-            num_steps,
-            schedule,
-            prediction_type,
-            weighting: config.distill.weighting,
-        })),
+        (Stage::Round { num_steps, .. }, Some(teacher), _) => {
+            let weighting = config.distill.weighting;
+            Halving::new(teacher, num_steps, schedule, prediction_type, weighting)
+                .map(Objective::Halve)
+        }
         (Stage::Teacher, Some(network), Some(pretrained)) => Ok(Objective::Adapt(Adaptation {
             pretrained: network,
             pretrained_type: pretrained.outline.scheduler.prediction_type,

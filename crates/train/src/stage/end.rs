@@ -41,7 +41,7 @@ pub(crate) fn save_model(
                 dataset: run.images.name().to_owned(),
                 dataset_sha256: run.images_sha256.clone(),
                 seed: run.config.seed,
-                train_steps: learner.step,
+                train_steps: learner.steps,
                 train_seconds: seconds,
                 original: run.config.pretrained.as_ref().map(|teacher| teacher.name()),
                 program: concat!("halfstep ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -10,7 +10,7 @@ use crate::error::TrainError;
 ///
 /// # Errors
 /// [`TrainError::Model`] for a configuration that is not valid.
-pub(crate) fn initial_network(
+pub fn initial_network(
     config: &UNetConfig,
     seed: u64,
     device: &Device,

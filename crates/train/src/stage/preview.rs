@@ -18,7 +18,7 @@ pub(crate) fn draw_if_missing(
     recipe: &Recipe<'_>,
     learner: &Learner<UNet>,
 ) -> Result<(), TrainError> {
-    match learner.step > 0 && !layout::preview(run.folder.path(), stage, learner.step).exists() {
+    match learner.steps > 0 && !layout::preview(run.folder.path(), stage, learner.steps).exists() {
         true => draw_if_due(run, stage, recipe, learner),
         false => Ok(()),
     }
@@ -33,7 +33,7 @@ pub(crate) fn draw_if_due(
 ) -> Result<(), TrainError> {
     let log = &run.config.log;
     if log.preview_every == 0
-        || !learner.step.is_multiple_of(log.preview_every)
+        || !learner.steps.is_multiple_of(log.preview_every)
         || log.preview_images == 0
     {
         return Ok(());
@@ -54,6 +54,6 @@ pub(crate) fn draw_if_due(
     };
     let scale = picture::comfortable_scale(images.shape[2]);
     let grid = picture::grid(&images, picture::square_columns(images.len()), scale)?;
-    output::write_png(&layout::preview(run.folder.path(), stage, learner.step), grid)?;
+    output::write_png(&layout::preview(run.folder.path(), stage, learner.steps), grid)?;
     Ok(())
 }

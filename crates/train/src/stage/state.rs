@@ -88,7 +88,7 @@ pub(crate) fn save(
     let counters = Counters {
         format: FORMAT,
         stage,
-        step: learner.step,
+        step: learner.steps,
         seconds,
         window: window.clone(),
         has_ema: learner.ema.is_some(),
@@ -105,7 +105,7 @@ pub(crate) fn save(
     for (name, unet) in &files {
         refuse_not_finite(name, unet)?;
     }
-    states.save(stage, learner.step, |folder| {
+    states.save(stage, learner.steps, |folder| {
         for (name, unet) in &files {
             save_weights(unet, &folder.join(name))?;
         }
@@ -157,7 +157,7 @@ pub(crate) fn load(
         optimizer: AdamW::resumed(recipe.optimizer, counters.step, moments),
         ema,
         packing,
-        step: counters.step,
+        steps: counters.step,
         precision,
         loss_scale: match counters.loss_scale {
             Some(values) => Some(LossScale::restored(values, &plain)),

@@ -34,13 +34,13 @@ pub(crate) fn train_stage(
     let teacher = begin::teacher(run, previous)?;
     let (mut learner, saved) = begin::learner(run, stage, &recipe, teacher.as_ref())?;
     let clock = Clock { before: saved.seconds, started: Instant::now() };
-    let mut monitor = Monitor::start(run, stage, &recipe, learner.step, saved.window)?;
+    let mut monitor = Monitor::start(run, stage, &recipe, learner.steps, saved.window)?;
     let teacher = teacher.map(|teacher| teacher.computing_in(run.config.precision));
     let objective = begin::objective(run, stage, teacher.as_ref())?;
     let end =
         caught(|| train_steps(run, stage, &recipe, &objective, &mut learner, &mut monitor, &clock));
     end.unwrap_or_else(|panic| Err(TrainError::Device(panic)))
-        .map_err(|error| interrupted(error, run, stage, &recipe, learner.step, &monitor))
+        .map_err(|error| interrupted(error, run, stage, &recipe, learner.steps, &monitor))
 }
 
 /// Takes the remaining steps: batch, loss, optimiser step, metrics, saved state, preview, report.
@@ -57,29 +57,28 @@ fn train_steps(
     preview::draw_if_missing(run, stage, recipe, learner)?;
     std::thread::scope(|scope| {
         let source = begin::batch_source(run, stage, recipe);
-        let batches = Prefetch::start(scope, source, learner.step..recipe.steps);
-        while learner.step < recipe.steps {
-            let rate = recipe.lr.at(learner.step);
-            let stats =
-                learner.learn(rate, recipe.optimizer.grad_clip, recipe.parts, |network| {
-                    let batch = batches.next()?.upload(&device);
-                    objective.loss(network, &batch)
-                })?;
+        let batches = Prefetch::start(scope, source, learner.steps..recipe.steps);
+        while learner.steps < recipe.steps {
+            let rate = recipe.lr.at(learner.steps);
+            let stats = learner.step(rate, recipe.parts, |network| {
+                let batch = batches.next()?.upload(&device);
+                objective.loss(network, &batch)
+            })?;
             monitor.step(stats, learner, rate)?;
 
             let stopping = run.options.stop.is_raised();
-            if stopping || learner.step.is_multiple_of(run.config.log.checkpoint_every) {
+            if stopping || learner.steps.is_multiple_of(run.config.log.checkpoint_every) {
                 monitor.check()?; // a state that is not finite is never saved
                 state::save(&run.states, learner, stage, clock.seconds(), monitor.window())?;
-                monitor.saved(learner.step);
+                monitor.saved(learner.steps);
             }
             if stopping {
-                return Ok(StageEnd::Stopped { step: learner.step });
+                return Ok(StageEnd::Stopped { step: learner.steps });
             }
             preview::draw_if_due(run, stage, recipe, learner)?;
             run.report_if_due();
         }
-        monitor.finish(learner, recipe.lr.at(learner.step.saturating_sub(1)))?;
+        monitor.finish(learner, recipe.lr.at(learner.steps.saturating_sub(1)))?;
         end::save_model(run, stage, learner, clock.seconds())?;
         Ok(StageEnd::Finished)
     })

@@ -6,7 +6,7 @@ use crate::sources::root;
 
 /// The crates in the order of their dependencies: each may use those before it.
 const ORDER: [&str; 12] = [
-    "core", "files", "ops", "data", "model", "run", "report", "terminal", "sample", "train",
+    "files", "core", "ops", "data", "model", "run", "report", "terminal", "sample", "train",
     "eval", "halfstep",
 ];
 

@@ -20,8 +20,8 @@ mod error;
 mod file;
 mod folder;
 mod hash;
-mod size;
 mod text;
+mod words;
 
 pub use checksums::{has_checksums, verify_checksums, write_checksums};
 pub use disk::check_room;
@@ -29,5 +29,5 @@ pub use error::FileError;
 pub use file::{TEMPORARY, check_dir, check_file, write_file, write_file_through};
 pub use folder::{recover_folder, write_atomically};
 pub use hash::{files_sha256, hex, sha256};
-pub use size::human_bytes;
 pub use text::read_text;
+pub use words::{counted, human_bytes};

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use halfstep_files::counted;
 use halfstep_files::{human_bytes, write_file};
 use halfstep_run::layout::{self, SampleRow, has_model};
 use halfstep_run::{
     Memorisation, Metrics, RunInfo, RunSettings, RunStatus, SavedProgress, Stage, Summary, Sweep,
-    counted, human_time, read_metrics, train_seconds,
+    human_time, read_metrics, train_seconds,
 };
 
 use crate::commands::commands;

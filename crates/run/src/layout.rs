@@ -10,6 +10,8 @@ pub const CONFIG: &str = "config.toml";
 pub const DATASET: &str = "dataset.sha256";
 /// SHA-256 of a teacher that was trained elsewhere.
 pub const ORIGINAL: &str = "original.sha256";
+/// The folder of saved states.
+pub const STATE: &str = "state";
 /// One line of metrics every few steps.
 pub const METRICS: &str = "metrics.jsonl";
 /// The report, a web page.

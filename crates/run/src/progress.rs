@@ -5,11 +5,11 @@ use std::path::Path;
 use halfstep_files::read_text;
 use serde::Deserialize;
 
-use crate::layout::{is_state_name, state_prefix};
+use crate::layout::{STATE, is_state_name, state_prefix};
 use crate::stage::Stage;
 
-/// The format of `state.json` that is read.
-const FORMAT: u32 = 2;
+/// The format of `state.json` in a saved state.
+pub const STATE_FORMAT: u32 = 2;
 
 /// Step and time of a saved state.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -25,13 +25,13 @@ impl SavedProgress {
     /// Reads the progress of a stage's newest saved state, without a check of its other files; `None` if there is
     /// none.
     pub fn newest(run: &Path, stage: Stage) -> Option<Self> {
-        let names = std::fs::read_dir(run.join("state")).ok()?.filter_map(|entry| {
+        let names = std::fs::read_dir(run.join(STATE)).ok()?.filter_map(|entry| {
             let name = entry.ok()?.file_name().into_string().ok()?;
             (is_state_name(&name) && name.starts_with(&state_prefix(stage))).then_some(name)
         });
-        let path = run.join("state").join(names.max()?).join("state.json");
+        let path = run.join(STATE).join(names.max()?).join("state.json");
         let saved: Self = serde_json::from_str(&read_text(&path).ok()?).ok()?;
-        (saved.format == FORMAT).then_some(saved)
+        (saved.format == STATE_FORMAT).then_some(saved)
     }
 }
 

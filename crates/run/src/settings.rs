@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::error::RunError;
 use crate::layout::CONFIG;
-use crate::stage::{Stage, halvings};
+use crate::stage::{Stage, student_steps};
 
 /// Name, seed and stages of a run, read from its `config.toml`. All other settings are skipped.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -75,8 +75,7 @@ impl RunSettings {
 
     /// Sampling steps of each student, in the order of the rounds.
     pub fn student_steps(&self) -> Vec<usize> {
-        let least = self.distill.student_steps.max(1);
-        halvings(self.distill.teacher_steps).take_while(|&steps| steps >= least).collect()
+        student_steps(self.distill.teacher_steps, self.distill.student_steps)
     }
 
     /// The teacher and the rounds.

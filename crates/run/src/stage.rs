@@ -25,6 +25,11 @@ pub fn halvings(teacher_steps: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(half(teacher_steps), move |&steps| half(steps))
 }
 
+/// Sampling steps of each student, in the order of the rounds: halvings of `teacher_steps` down to `last`.
+pub fn student_steps(teacher_steps: usize, last: usize) -> Vec<usize> {
+    halvings(teacher_steps).take_while(|&steps| steps >= last.max(1)).collect()
+}
+
 impl Stage {
     /// The teacher, then the rounds whose students have these sampling steps.
     pub fn all(rounds: &[usize]) -> Vec<Self> {

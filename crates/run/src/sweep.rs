@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::RunError;
 use crate::json::{read_json, write_json};
-use crate::text::counted;
+use halfstep_files::counted;
 
 const FILE: &str = "report/sweep.json";
 const TABLE: &str = "report/sweep.md";

@@ -1,6 +1,5 @@
-//! Times and counts in words.
+//! Times in words.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 /// A time with its two largest units: `5s`, `4m 05s`, `2h 10m`, `3d 4h`.
@@ -15,12 +14,6 @@ pub fn human_time(seconds: f64) -> String {
     }
 }
 
-/// A count with its noun: `1 image`, `30 images`.
-pub fn counted<N: Display + PartialEq + From<u8>>(count: N, thing: &str) -> String {
-    let ending = if count == N::from(1) { "" } else { "s" };
-    format!("{count} {thing}{ending}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,14 +23,6 @@ mod tests {
         assert_eq!(
             [5.0, 245.0, 7800.0, 273_600.0].map(human_time),
             ["5s", "4m 05s", "2h 10m", "3d 4h"]
-        );
-    }
-
-    #[test]
-    fn one_is_not_many() {
-        assert_eq!(
-            [1, 0, 30].map(|count| counted(count, "image")),
-            ["1 image", "0 images", "30 images"]
         );
     }
 }

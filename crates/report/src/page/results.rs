@@ -1,6 +1,7 @@
 //! What was reached: the last student in a sentence, all models in a table.
 
-use halfstep_run::{RoundResult, counted, human_time};
+use halfstep_files::counted;
+use halfstep_run::{RoundResult, human_time};
 use maud::{Markup, html};
 
 use crate::number::{MISSING, count, short, short_or_missing};

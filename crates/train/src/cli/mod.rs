@@ -13,6 +13,7 @@ use halfstep_data::{DataError, Outline};
 use halfstep_model::SelectedDevice;
 use halfstep_report::write_report;
 use halfstep_run::Summary;
+use halfstep_run::layout::{COMPARISON, PAGE};
 use halfstep_terminal::{StopSignal, answer, say, select_device};
 
 pub use self::args::Args;
@@ -179,7 +180,7 @@ fn print_plan(plan: &TrainingPlan, out: &Path) {
 
 fn print_summary(summary: &Summary, out: &Path) {
     answer!("\n{}", summary.table());
-    let comparison: PathBuf = out.join("samples/comparison.png");
+    let comparison: PathBuf = out.join(COMPARISON);
     let rows = match summary.rounds.last() {
         Some(last) if last.stage > 0 => {
             let steps = counted(last.num_steps, "step");
@@ -190,5 +191,5 @@ fn print_summary(summary: &Summary, out: &Path) {
         _ => "teacher, all steps".to_owned(),
     };
     answer!("{}  ({rows})", comparison.display());
-    answer!("{}", out.join("report/index.html").display());
+    answer!("{}", out.join(PAGE).display());
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use halfstep_model::read_text;
-use halfstep_run::layout::{DATASET, ORIGINAL};
+use halfstep_run::layout::{CONFIG, DATASET, ORIGINAL};
 use toml::{Table, Value};
 
 use crate::config::job::{Job, JobFile};
@@ -17,7 +17,7 @@ use crate::error::TrainError;
 /// # Errors
 /// [`TrainError::File`] if the run's configuration cannot be read; [`TrainError::RunFolder`] if it is damaged.
 pub fn changed_settings(folder: &Path, job: &Job) -> Result<Vec<String>, TrainError> {
-    let path = folder.join("config.toml");
+    let path = folder.join(CONFIG);
     if !path.exists() {
         return Ok(Vec::new());
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use halfstep_core::EmaSchedule;
-use halfstep_run::halvings;
+use halfstep_run::{halvings, student_steps};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -15,8 +15,7 @@ impl TrainConfig {
     /// The sampling steps of each student, in the order of the rounds: `teacher_steps / 2`,
     /// `teacher_steps / 4`, and so on down to `student_steps`.
     pub fn rounds(&self) -> Vec<usize> {
-        let least = self.distill.student_steps.max(1);
-        halvings(self.distill.teacher_steps).take_while(|&steps| steps >= least).collect()
+        student_steps(self.distill.teacher_steps, self.distill.student_steps)
     }
 
     /// The settings of the round to `num_steps` sampling steps: those of its table in `distill.rounds`, else

@@ -185,7 +185,7 @@ fn read(value: Tensor<1>) -> Result<f64, TrainError> {
 
 /// The mean weighted loss over the last tenth of a stage, from the metrics; `None` if the file is missing.
 pub(crate) fn final_loss(folder: &RunFolder, stage: Stage, steps: u64) -> Option<f64> {
-    let lines = read_metrics(&folder.file("metrics.jsonl")).ok()?;
+    let lines = read_metrics(&folder.file(METRICS)).ok()?;
     let losses: Vec<f64> = lines
         .iter()
         .filter(|line| line.stage == stage.index() && line.step as f64 > steps as f64 * 0.9)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use halfstep_run::layout::{CARD, COMPARISON, SampleRow, has_model};
+use halfstep_run::layout::{CARD, COMPARISON, STATE, SampleRow, has_model};
 use halfstep_run::{Memorisation, Stage, Summary};
 
 use crate::config::resolved::ResolvedConfig;
@@ -49,7 +49,7 @@ pub fn left_from_the_start(config: &ResolvedConfig) -> Vec<StageLeft> {
 /// # Errors
 /// [`TrainError::File`] if the saved states cannot be read, or the summary is damaged.
 pub fn left_of(config: &ResolvedConfig, folder: &Path) -> Result<Vec<StageLeft>, TrainError> {
-    let (states, summary) = (SavedStates::at(folder.join("state")), Summary::read(folder)?);
+    let (states, summary) = (SavedStates::at(folder.join(STATE)), Summary::read(folder)?);
     let of_stage = |whole: StageLeft| {
         let has_model = has_model(&folder.join(whole.stage.folder()));
         let done = if has_model { whole.steps } else { states.newest_step(whole.stage)? };

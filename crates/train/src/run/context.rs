@@ -8,7 +8,7 @@ use halfstep_core::StopFlag;
 use halfstep_data::{ImageSource, list_classes};
 use halfstep_model::{ClassInput, SelectedDevice, UNetConfig};
 use halfstep_report::write_report;
-use halfstep_run::layout::DATASET;
+use halfstep_run::layout::{DATASET, STATE};
 use halfstep_run::{RunClock, RunInfo, RunStatus};
 
 use crate::config::job::Job;
@@ -82,7 +82,7 @@ impl<'a> RunContext<'a> {
         refuse_earlier_order(&options.out, images, &images_sha256)?;
         let folder =
             RunFolder::open(&options.out, job, &images_sha256, pretrained_sha256.as_deref())?;
-        let states = SavedStates::open(folder.file("state"))?;
+        let states = SavedStates::open(folder.file(STATE))?;
         let plan = plan_text(job, &network, &images.outline(), &options.device.device)?;
         let info = RunInfo::new(
             &program(),

@@ -31,7 +31,7 @@ impl RunFolder {
         path: &Path,
         job: &Job,
         dataset_sha256: &str,
-        original_sha256: Option<&str>,
+        pretrained_sha256: Option<&str>,
     ) -> Result<Self, TrainError> {
         std::fs::create_dir_all(path).map_err(|error| TrainError::file(path, error))?;
         let lock_path = path.join(".lock");
@@ -49,9 +49,9 @@ impl RunFolder {
         }
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.check_places()?;
-        folder.check_begun(original_sha256.is_some())?;
+        folder.check_begun(pretrained_sha256.is_some())?;
         folder.check_same(DATASET, "other images", dataset_sha256)?;
-        if let Some(sha256) = original_sha256 {
+        if let Some(sha256) = pretrained_sha256 {
             folder.check_same(ORIGINAL, "another teacher in teacher.from", sha256)?;
         }
         folder.check_config(job)?;
@@ -75,10 +75,10 @@ impl RunFolder {
 
     /// Refuses a folder with results but without the files that record its settings, its images and its
     /// pretrained teacher, if it has one.
-    fn check_begun(&self, has_original: bool) -> Result<(), TrainError> {
+    fn check_begun(&self, has_pretrained: bool) -> Result<(), TrainError> {
         let begun = ["state", "teacher", METRICS].iter().any(|name| self.file(name).exists());
-        let original = has_original.then_some(ORIGINAL);
-        for name in [CONFIG, DATASET].into_iter().chain(original) {
+        let pretrained = has_pretrained.then_some(ORIGINAL);
+        for name in [CONFIG, DATASET].into_iter().chain(pretrained) {
             let path = self.file(name);
             let empty = path.metadata().map_or(true, |file| file.len() == 0);
             if begun && empty {

@@ -6,7 +6,7 @@ use halfstep_model::{
     ModelError, Precision, SelectedDevice, UNet, UNetConfig, first_not_finite, flat_params,
     load_weights, read_text, save_weights, with_flat_params,
 };
-use halfstep_run::Stage;
+use halfstep_run::{STATE_FORMAT, Stage};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -19,7 +19,6 @@ use crate::monitor::window::Window;
 use crate::stage::recipe::Recipe;
 use crate::stage::saved_states::SavedStates;
 
-const FORMAT: u32 = 2;
 const COUNTERS: &str = "state.json";
 const MODEL: &str = "model.safetensors";
 const EMA: &str = "ema.safetensors";
@@ -56,8 +55,9 @@ impl Counters {
                 format!("is damaged ({error}); delete the folder to restart this stage"),
             )
         })?;
-        if counters.format != FORMAT {
-            let problem = format!("has format {}; this version reads {FORMAT}", counters.format);
+        if counters.format != STATE_FORMAT {
+            let problem =
+                format!("has format {}; this version reads {STATE_FORMAT}", counters.format);
             return Err(TrainError::file(&path, problem));
         }
         Ok(counters)
@@ -86,7 +86,7 @@ pub(crate) fn save(
     let unet = learner.network.clone().valid();
     let (_, moments) = learner.optimizer.history();
     let counters = Counters {
-        format: FORMAT,
+        format: STATE_FORMAT,
         stage,
         step: learner.steps,
         seconds,

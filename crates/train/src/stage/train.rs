@@ -87,24 +87,22 @@ fn train_steps(
 /// Adds to an error what the user needs to continue: the step, the saved state, and the images of a step that
 /// diverged.
 fn interrupted(
-    error: TrainError,
+    mut error: TrainError,
     run: &RunContext<'_>,
     stage: Stage,
     recipe: &Recipe<'_>,
     step: u64,
     monitor: &Monitor<'_>,
 ) -> TrainError {
-    match error {
-        TrainError::Diverged { stage: name, step, saved, skipped, .. } => {
-            let images = begin::batch_source(run, stage, recipe).positions(step - 1);
-            TrainError::Diverged { stage: name, step, saved, skipped, images }
-        }
-        error => TrainError::Interrupted {
-            stage: stage.to_string(),
-            step,
-            saved: monitor.last_saved(),
-            source: Box::new(error),
-        },
+    if let TrainError::Diverged { step, images, .. } = &mut error {
+        *images = begin::batch_source(run, stage, recipe).positions(*step - 1);
+        return error;
+    }
+    TrainError::Interrupted {
+        stage: stage.to_string(),
+        step,
+        saved: monitor.last_saved(),
+        source: Box::new(error),
     }
 }
 

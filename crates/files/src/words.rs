@@ -1,4 +1,6 @@
-//! Sizes in words.
+//! Sizes and counts in words.
+
+use std::fmt::Display;
 
 /// A number of bytes with two decimals in the largest unit below it: `12 B`, `1.46 KiB`, `3.40 GiB`.
 pub fn human_bytes(bytes: u64) -> String {
@@ -13,6 +15,20 @@ pub fn human_bytes(bytes: u64) -> String {
         "" => format!("{amount:.0} B"),
         unit => format!("{amount:.2} {unit}B"),
     }
+}
+
+/// `1 image`, `30 images`, `10 classes`.
+///
+/// ```
+/// assert_eq!(halfstep_core::counted(2, "step"), "2 steps");
+/// ```
+pub fn counted<N: Display + PartialEq + From<u8>>(count: N, thing: &str) -> String {
+    let ending = match () {
+        () if count == N::from(1) => "",
+        () if thing.ends_with('s') => "es",
+        () => "s",
+    };
+    format!("{count} {thing}{ending}")
 }
 
 #[cfg(test)]
@@ -31,5 +47,13 @@ mod tests {
         ] {
             assert_eq!(human_bytes(bytes), text);
         }
+    }
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        assert_eq!(counted(1usize, "step"), "1 step");
+        assert_eq!(counted(0u64, "step"), "0 steps");
+        assert_eq!(counted(2u32, "network call"), "2 network calls");
+        assert_eq!(counted(10usize, "class"), "10 classes");
     }
 }

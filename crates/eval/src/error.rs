@@ -168,7 +168,7 @@ pub enum UnsuitableModel {
     AnyClass,
     /// Its scheduler is not plain DDIM on trailing timesteps.
     #[error(
-        "its scheduler config asks for more than plain DDIM (clipping, thresholding, other timesteps or \
+        "its scheduler config needs more than plain DDIM (clipping, thresholding, other timesteps or \
          another solver); sample its images beforehand with that scheduler"
     )]
     Scheduler,
@@ -210,7 +210,7 @@ pub enum UnsuitableModel {
     StudentLikelihood,
     /// The network predicts epsilon and the schedule ends in pure noise.
     #[error(
-        "the network predicts epsilon and starts from pure noise, where epsilon tells nothing about the \
+        "the network predicts epsilon and starts from pure noise, where epsilon does not determine the \
          image; likelihoods need a model that predicts v or x0, or a schedule that ends earlier"
     )]
     EpsilonOfNoise,

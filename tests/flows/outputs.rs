@@ -1,4 +1,4 @@
-//! What `sample` and `eval` write: formats, places, sizes, and the lines that tell of it.
+//! What `sample` and `eval` write: formats, places, sizes, and the lines that report it.
 
 use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::ImageSize;

@@ -1,4 +1,4 @@
-//! Whether a device computes what the CPU computes.
+//! Whether a device agrees with the CPU.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::rng::{Purpose, noise};

@@ -36,7 +36,7 @@
 //! | `analytic` | Gamma, which Analytic-DPM needs: [`GammaEstimate`], [`GammaTable`] |
 //! | `draw` | images from a network: [`SamplerBuilder`], [`Draw`] |
 //! | [`output`] | images in memory and in files: [`Images`], [`picture`], [`kept`] |
-//! | `device_agreement` | whether a device computes what the CPU computes |
+//! | `device_agreement` | whether a device agrees with the CPU |
 //! | [`cli`] | the program `sample`, and what other programs that draw share with it |
 
 mod analytic;

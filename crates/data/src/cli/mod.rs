@@ -172,7 +172,7 @@ mod tests {
         let fetch = ["fetch", "tiny", "--dir", place, "--address", &url];
         run_with(&fetch, tiny()).unwrap();
         assert_eq!(files_in(dir.path()), ["one.gz".into(), "two".into()].into());
-        // All is there: nobody is asked.
+        // Nothing is missing now, so no server is contacted.
         run_with(&fetch, tiny()).unwrap();
         assert_eq!(server.seen().len(), 1);
     }

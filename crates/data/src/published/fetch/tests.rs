@@ -145,7 +145,7 @@ fn files_that_are_there_are_not_asked_for_nor_touched() {
     try_fetch(&archive_release(), dir.path(), &server).unwrap();
     assert_eq!(fs::read(dir.path().join("one.bin")).unwrap(), b"my own");
     assert_eq!(fs::read(dir.path().join("two.bin")).unwrap(), TWO);
-    // Nothing is missing now: nobody is asked.
+    // Nothing is missing now, so no server is contacted.
     try_fetch(&archive_release(), dir.path(), &server).unwrap();
     assert_eq!(server.seen().len(), 1);
 }

@@ -57,10 +57,13 @@ fn unsuitable(dir: &str, problem: &UnsuitableModel) -> Option<String> {
              give the file to --samples"
         ),
         UnsuitableModel::StudentSampler { sampler } => {
-            format!("--sampler {sampler}: {dir} is a student, distilled for ddim; remove it")
+            format!("--sampler {sampler}: {dir} is a student, distilled for ddim; remove the flag")
         }
         UnsuitableModel::StudentSteps { steps, own } => {
-            format!("--steps {steps}: {dir} is a student of {}; remove it", counted(*own, "step"))
+            format!(
+                "--steps {steps}: {dir} is a student of {}; remove the flag",
+                counted(*own, "step")
+            )
         }
         UnsuitableModel::OwnTimesteps { sampler } => format!(
             "--sampler {sampler}: chooses its own timesteps; sample with `sample --sampler {sampler} --npz FILE` \
@@ -133,7 +136,7 @@ mod tests {
         assert!(few(ComparedSide::Generated).ends_with("the generated side has 1 image"));
         let problem = UnsuitableModel::StudentSteps { steps: 8, own: 4 };
         let student = advise(EvalError::Unsuitable { dir: "m".into(), problem }).to_string();
-        assert_eq!(student, "--steps 8: m is a student of 4 steps; remove it");
+        assert_eq!(student, "--steps 8: m is a student of 4 steps; remove the flag");
         let stopped = advise(EvalError::Stopped);
         assert!(matches!(stopped.downcast_ref(), Some(EvalError::Stopped)));
     }

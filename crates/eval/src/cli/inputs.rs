@@ -16,20 +16,21 @@ pub(super) fn dataset(args: &Args, name: &str) -> anyhow::Result<Option<DataConf
     let Some(mut config) = DataConfig::named(name) else {
         if args.data_dir.is_some() || args.split.is_some() {
             bail!(
-                "--data-dir, --split: apply to published datasets, and {name} is not one; remove them"
+                "--data-dir, --split: apply to published datasets, and {name} is not one; remove the flags"
             );
         }
         return Ok(None);
     };
     if let Some(dir) = &args.data_dir {
         if config == (DataConfig::Digits {}) {
-            bail!("--data-dir: {name} is embedded in the program; remove it");
+            bail!("--data-dir: {name} is embedded in the program; remove the flag");
         }
         config = config.in_dir(dir);
     }
     if let Some(split) = args.split {
         let of_split = config.of_split(split.into());
-        config = of_split.with_context(|| format!("--split: {name} has no splits; remove it"))?;
+        config =
+            of_split.with_context(|| format!("--split: {name} has no splits; remove the flag"))?;
     }
     Ok(Some(config))
 }
@@ -83,7 +84,7 @@ pub(super) fn reference_part(args: &Args, data: ReferenceData) -> anyhow::Result
             Ok(ReferenceData::Images(part("--reference-count", count, images)?))
         }
         ReferenceData::Statistics(_) => {
-            bail!("--reference-count: --reference has statistics and no images; remove it")
+            bail!("--reference-count: --reference has statistics and no images; remove the flag")
         }
     }
 }

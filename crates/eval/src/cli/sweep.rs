@@ -99,7 +99,7 @@ fn comparison(
     let trained_on = trained_on(settings)?;
     let data = match args.data_dir.as_deref() {
         Some(_) if trained_on == (DataConfig::Digits {}) => {
-            bail!("--data-dir: the run's digits are embedded in the program; remove it")
+            bail!("--data-dir: the run's digits are embedded in the program; remove the flag")
         }
         Some(dir) => trained_on.in_dir(dir),
         None => trained_on,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the reference numbers for the tests of crates/eval, from other programs: pytorch-fid's network with
-made-up weights, scipy's square root, torch-fidelity's KID, precision and recall, and Inception score.
+synthetic weights, scipy's square root, torch-fidelity's KID, precision and recall, and Inception score.
 
     pip install torch torchvision pytorch-fid torch-fidelity scipy
     scripts/compare_fid.py --fixtures crates/eval/tests/fixtures
@@ -161,7 +161,7 @@ def feature_network(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fixtures", required=True)
-    parser.add_argument("--weights", help="write the made-up weights to this file")
+    parser.add_argument("--weights", help="write the synthetic weights to this file")
     args = parser.parse_args()
     model, classes, tensors = network()
     expected = {}

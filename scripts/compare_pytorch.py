@@ -5,7 +5,7 @@ Makes a diffusers UNet2DModel with random weights, checks that both programs giv
 alternates between them, task by task. A ratio above 1 means that halfstep is slower than PyTorch.
 
     pip install torch diffusers==0.42.1 safetensors pillow
-    python scripts/compare_pytorch.py                    # the 3.3M and the 35.7M network
+    python scripts/compare_pytorch.py                    # the 3.1M and the 35.7M network
     python scripts/compare_pytorch.py --model small --repeats 15
 
 PyTorch runs eagerly in f32 with its own choice of threads. Peak memory is of processes that only import,

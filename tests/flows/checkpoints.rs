@@ -81,7 +81,7 @@ fn a_checkpoint_of_diffusers_opens_as_its_moving_average() {
         assert!(said.contains("EMAModel averaged over 500 steps with decay 0.9999"), "{said}");
         let scheduler =
             said.lines().find(|line| line.contains("no scheduler_config.json")).unwrap();
-        assert!(scheduler.contains("scheduler/scheduler_config.json is taken"), "{said}");
+        assert!(scheduler.contains("scheduler/scheduler_config.json is used"), "{said}");
         let two = said.contains("holds two networks") && said.contains("checkpoint-500/unet can");
         assert_eq!(two, folder == checkpoint, "{said}");
     }
@@ -106,7 +106,7 @@ fn a_checkpoint_opens_by_any_path() {
     let opens = |here: &Path, model: &str| {
         let (found, said) = drawn_from(here, Path::new(model), dir.path());
         assert!(found == expected, "{model} in {}", here.display());
-        assert!(said.contains("run/scheduler/scheduler_config.json is taken"), "{model}: {said}");
+        assert!(said.contains("run/scheduler/scheduler_config.json is used"), "{model}: {said}");
     };
     opens(&run, "checkpoint-500");
     opens(&checkpoint, ".");

@@ -55,7 +55,7 @@ fn wrong_devices_are_mistakes_on_the_command_line() {
     for (device, words) in [
         ("cpu:1", "cpu takes no number"),
         ("wgpu:first", "unknown device"),
-        ("gpu", "`--device list` lists what there is"),
+        ("gpu", "`--device list` prints the available devices"),
     ] {
         let mut sample = program("sample");
         sample.args(["--model", "nowhere", "--device", device]);

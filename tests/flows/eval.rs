@@ -99,7 +99,7 @@ fn mistakes_are_named() {
         ),
         (
             vec!["--samples", text(&model), "--reference", "digits", "--split", "test"],
-            ["--split", "digits has none"],
+            ["--split", "digits has no splits"],
         ),
         (
             vec!["--samples", text(&model), "--reference", text(&npz), "--data-dir", "x"],
@@ -119,10 +119,10 @@ fn mistakes_are_named() {
         ),
         (
             vec!["--model", text(&model), "--reference", "digits", "--data-dir", "x"],
-            ["--data-dir", "part of the program"],
+            ["--data-dir", "embedded in the program"],
         ),
-        (vec!["--sweep", text(&model)], ["--sweep", "no run folder"]),
-        (vec!["--sweep", text(&nowhere)], ["nowhere", "no run folder"]),
+        (vec!["--sweep", text(&model)], ["--sweep", "not a run folder"]),
+        (vec!["--sweep", text(&nowhere)], ["nowhere", "not a run folder"]),
     ] {
         let message = failure(&mut eval(&at("cache"), &args));
         for word in words {

@@ -216,7 +216,7 @@ fn few_images_are_noted_first_and_scored_as_far_as_possible() {
 
     let args = [&measured[..], &[text(&three)]].concat();
     let (numbers, table, said) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));
-    let note = said.find("note: no precision by pixels and recall by pixels: they take at least 4");
+    let note = said.find("note: no precision by pixels and recall by pixels: they need at least 4");
     assert!(note.unwrap() < said.find("6 images of").unwrap(), "{said}");
     assert!(numbers["pixel_frechet"].as_f64().unwrap() > 0.0);
     assert!(numbers["pixel_kernel"].is_f64() && numbers["pixel_precision"].is_null(), "{numbers}");

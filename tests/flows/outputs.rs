@@ -1,4 +1,4 @@
-//! What `sample` and `eval` write: formats, places, sizes, and the lines that tell of it.
+//! What `sample` and `eval` write: formats, places, sizes, and the lines that report it.
 
 use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::ImageSize;
@@ -113,7 +113,7 @@ fn counts_that_nobody_means_and_disks_that_are_too_small_are_refused_before_draw
     for (flag, name) in [("--npz", "x.npz"), ("--raw", "x.safetensors"), ("--dir", "x")] {
         let path = dir.path().join(name);
         let message = failure(sample(&large, &["--count", "100000000", flag]).arg(&path));
-        for says in ["on the disk: ", "TiB", "needs", "free", name] {
+        for says in ["disk space: ", "TiB", "needs", "free", name] {
             assert!(message.contains(says), "{says}: {message}");
         }
         assert!(!path.exists());
@@ -149,7 +149,7 @@ fn progress_is_told_in_lines_with_units_and_correct_plurals() {
     for says in ["drawing 1 image of 1x8x8", "in 1 step of ddim", "1 of 1 image, ", " images/s\n"] {
         assert!(text.contains(says), "{says}: {text}");
     }
-    assert!(text.contains("on the disk: ") && text.contains(" B in "), "{text}");
+    assert!(text.contains("disk space: ") && text.contains(" B in "), "{text}");
     let text = draw("2", "5", "b.npz");
     for says in ["drawing 5 images of", "in 2 steps of ddim", "5 of 5 images, "] {
         assert!(text.contains(says), "{says}: {text}");

@@ -131,7 +131,7 @@ fn the_report_of_a_run_that_failed_says_why() {
     let page = std::fs::read_to_string(out.join("report/index.html")).unwrap();
     assert!(page.contains("the loss or gradient is not finite at step"), "{page}");
     let message = failure(program("train").arg("--report").arg(dir.path()));
-    assert!(message.contains("no run folder"), "{message}");
+    assert!(message.contains("not a run folder"), "{message}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn estimate_gamma(model: &Path, data: &Path) {
 }
 
 /// Every sampler draws on every kind of grid, and deterministic ones agree once the steps are many;
-/// from pure noise, unless it says that it cannot.
+/// from pure noise, unless it refuses to start there.
 #[test]
 fn every_sampler_draws() {
     let dir = tempfile::tempdir().unwrap();
@@ -313,7 +313,7 @@ fn a_student_takes_the_steps_it_was_distilled_for() {
     draw(&student, &["--sampler", "heun", "--force"]);
 }
 
-/// An eps-model at zero terminal SNR has nothing to say about the first step.
+/// An eps-model at zero terminal SNR cannot compute the first step.
 #[test]
 fn an_eps_model_is_refused_at_pure_noise() {
     let dir = tempfile::tempdir().unwrap();

@@ -56,7 +56,7 @@ fn built(what: &[&str]) -> PathBuf {
     std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_path_buf()
 }
 
-/// wgpu on whatever adapter there is; `None`, with a word about it, where there is none and none is
+/// wgpu on any adapter; `None`, with a printed note, where there is no adapter and none is
 /// required. Opened once: Burn opens an adapter only once a process.
 pub fn wgpu() -> Option<&'static SelectedDevice> {
     static SELECTED: OnceLock<Option<SelectedDevice>> = OnceLock::new();

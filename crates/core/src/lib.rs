@@ -1,7 +1,7 @@
 //! The mathematics of variance-preserving diffusion: noise schedules, predictions, targets, single steps, random
 //! numbers. Samplers and training are built on it.
 //!
-//! Sampling by DDIM, with an exact denoiser in the place of a network:
+//! Sampling by DDIM, with an exact denoiser instead of a network:
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -35,7 +35,7 @@
 //! 6. [`LossWeighting`], [`EmaSchedule`], [`timesteps`]: the scalars of training and sampling.
 //! 7. [`analytic_variance`], [`optimal_trajectory`]: Analytic-DPM, how much noise to add and where to step, from
 //!    a network's mean squared prediction.
-//! 8. [`GaussianOracle`], [`MixtureOracle`]: exact denoisers, the test bed of everything above.
+//! 8. [`GaussianOracle`], [`MixtureOracle`]: exact denoisers, which test everything above.
 //! 9. [`rng`]: counter-based random numbers.
 //! 10. [`StopFlag`], [`caught`], [`counted`], [`nearest_name`]: small tools that every crate shares.
 //!

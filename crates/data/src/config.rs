@@ -146,7 +146,7 @@ impl DataConfig {
         self.load_with(&mut silent)
     }
 
-    /// As [`load`](Self::load); `progress` hears how far reading and fetching are.
+    /// As [`load`](Self::load); `progress` receives the progress of reading and fetching.
     ///
     /// # Errors
     /// As [`load`](Self::load).

@@ -81,7 +81,7 @@ pub enum DataError {
 
     /// Another process fetches into the same folder.
     #[error(
-        "{} is being filled by another process; wait until it is done, then run this again",
+        "another process is fetching into {}; wait until it is done, then run the same command again",
         dir.display()
     )]
     Busy {

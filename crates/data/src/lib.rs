@@ -12,7 +12,7 @@
 //! # Ok::<(), halfstep_data::DataError>(())
 //! ```
 //!
-//! A [`DataConfig`] names a dataset; [`DataConfig::load`] fetches it if need be and reads it into a
+//! A [`DataConfig`] names a dataset; [`DataConfig::load`] fetches it if necessary and reads it into a
 //! [`Dataset`] of bytes. A [`Dataset`] is one [`ImageSource`]; write another to train on images of your own.
 //! [`ImageSource::batch`] turns the picked images into `[B, C, H, W]` floats in `[-1, 1]`.
 //!
@@ -23,7 +23,7 @@
 //! | `config` | [`DataConfig`]: the `[data]` section of a configuration file |
 //! | `published` | [`Release`]s ([`CIFAR10`], [`MNIST`], [`FASHION_MNIST`], the embedded digits): formats, [`fetch_from`] |
 //! | `folder`, `picture` | folders of pictures: [`read_folder`], [`find_pictures`], [`read_picture`] |
-//! | `paths` | paths as people write them: [`expand_home`], [`relative_to`] |
+//! | `paths` | paths as users write them: [`expand_home`], [`relative_to`] |
 //! | [`cli`] | the command `data`: flags, progress bars, printing |
 //!
 //! **Invariant.** Nothing here depends on a device. Nothing panics on the content of a file or a response of

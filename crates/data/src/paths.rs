@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 pub enum HomeError {
     /// Another user's home folder, or a name that begins with `~`.
     #[error(
-        "{}: only ~ and ~/... are known, your own home folder; write the whole path, or ./{} for a name that \
-         begins with ~",
+        "{}: only ~ and ~/... can be used, for your own home folder; write the whole path, or ./{} for a name \
+         that begins with ~",
         path.display(), path.display()
     )]
     NotYours {
@@ -18,7 +18,7 @@ pub enum HomeError {
         path: PathBuf,
     },
     /// The system names no home folder.
-    #[error("{}: this system names no home folder (HOME is not set); write the whole path", path.display())]
+    #[error("{}: the home folder is unknown (HOME is not set); write the whole path", path.display())]
     NoHome {
         /// The path as it was given.
         path: PathBuf,

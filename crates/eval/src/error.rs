@@ -123,7 +123,7 @@ pub enum EvalError {
     /// Features, statistics or predictions contain NaN or infinity.
     #[error("{0} contain NaN or infinity")]
     NotFinite(&'static str),
-    /// A matrix that was published as a covariance is none.
+    /// A matrix that was published as a covariance is not one.
     #[error(
         "`sigma` is not a covariance matrix: {0}; compute the statistics again with numpy.cov(features, rowvar=False)"
     )]
@@ -168,20 +168,20 @@ pub enum UnsuitableModel {
     AnyClass,
     /// Its scheduler is not plain DDIM on trailing timesteps.
     #[error(
-        "its scheduler config asks for more than plain DDIM (clipping, thresholding, other timesteps or \
+        "its scheduler config needs more than plain DDIM (clipping, thresholding, other timesteps or \
          another solver); sample its images beforehand with that scheduler"
     )]
     Scheduler,
     /// Its images are neither grey nor RGB.
     #[error("its images have {}; grey (1) and RGB (3) images can be evaluated", counted(*.0, "channel"))]
     Channels(usize),
-    /// A student was asked for with a sampler other than its own.
+    /// A student was requested with a sampler other than its own.
     #[error("it is a student, distilled for ddim; {sampler} cannot sample it")]
     StudentSampler {
         /// The requested sampler.
         sampler: String,
     },
-    /// A student was asked for with another number of steps than its own.
+    /// A student was requested with another number of steps than its own.
     #[error("it is a student of {}; it cannot be sampled in {steps}", counted(*own, "step"))]
     StudentSteps {
         /// The requested steps.
@@ -200,7 +200,7 @@ pub enum UnsuitableModel {
     Steps {
         /// The requested steps.
         steps: usize,
-        /// Why there is none.
+        /// Why they are impossible.
         problem: String,
     },
     /// A student has no likelihood: it knows only the timesteps of its own grid.
@@ -210,7 +210,7 @@ pub enum UnsuitableModel {
     StudentLikelihood,
     /// The network predicts epsilon and the schedule ends in pure noise.
     #[error(
-        "the network predicts epsilon and starts from pure noise, where epsilon tells nothing about the \
+        "the network predicts epsilon and starts from pure noise, where epsilon does not determine the \
          image; likelihoods need a model that predicts v or x0, or a schedule that ends earlier"
     )]
     EpsilonOfNoise,

@@ -1,6 +1,6 @@
 //! Metrics for generative image models: FID, KID, precision and recall, Inception score, likelihood.
 //!
-//! Scores compare two sets of images through *features*, rows of numbers that a network computes of each image:
+//! Scores compare two sets of images through *features*, rows of numbers that a network computes from each image:
 //!
 //! ```
 //! use halfstep_eval::{FeatureStatistics, Features, frechet_distance, precision_recall};
@@ -23,7 +23,7 @@
 //! first score of an image set is the FID. It keeps features in an [`EvalCache`], reports progress to an
 //! [`EvalObserver`], and also scores the samples of a model ([`SampledModel`]).
 //!
-//! Nothing is called FID that is not computed with that network. The same Frechet distance is defined for the features
+//! Only distances computed with that network are called FID. The same Frechet distance is defined for the features
 //! of any network.
 //!
 //! # Metrics

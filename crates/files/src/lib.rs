@@ -1,8 +1,8 @@
 //! Files and folders that are written whole or not at all, and checks of what lies on the disk.
 //!
 //! [`write_file`] and [`write_atomically`] fill a temporary sibling and rename it, so a reader never sees
-//! half of a file or folder. [`write_checksums`] and [`verify_checksums`] notice what changed afterwards.
-//! [`read_text`] reads what editors of every system write. [`check_room`] asks for room before the work.
+//! half of a file or folder. [`write_checksums`] and [`verify_checksums`] detect later changes.
+//! [`read_text`] reads text in the encodings that editors write. [`check_room`] checks the free space before the work.
 //!
 //! ```
 //! let runs = std::env::temp_dir().join("halfstep-files-example");

@@ -13,7 +13,7 @@ struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Print completions for this shell
+    /// Print shell completions and exit
     #[arg(long, value_name = "SHELL", exclusive = true)]
     completions: Option<Shell>,
 }
@@ -26,7 +26,7 @@ enum Command {
     Sample(Box<halfstep::sample::cli::Args>),
     /// Measure models and images: FID, KID, precision and recall, likelihood
     Eval(Box<halfstep::eval::cli::Args>),
-    /// Write the report of a run folder again, also while the run continues
+    /// Rebuild the report of a run folder; works while the run is training
     Report {
         /// Run folder
         #[arg(value_name = "DIR", value_parser = path_arg())]

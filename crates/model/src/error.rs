@@ -34,7 +34,7 @@ pub enum ModelError {
     NoImageSize,
     /// A network whose output is no image of its input's channels.
     #[error(
-        "the network takes {input} channels and gives {output}; only image-to-image channels can be sampled"
+        "the network has {input} input and {output} output channels; sampling needs as many of both"
     )]
     ImageChannels {
         /// Channels of the input.

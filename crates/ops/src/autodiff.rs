@@ -33,7 +33,7 @@ pub(crate) trait Differentiable<B: Backend, const N: usize>:
 }
 
 /// Runs the operation's forward pass, and records its backward pass if an input is tracked. The
-/// inputs are kept for the backward pass by whoever computed them; only [`Differentiable::Kept`]
+/// inputs are kept for the backward pass by the caller that computed them; only [`Differentiable::Kept`]
 /// is added.
 pub(crate) fn track<B, C, O, const N: usize>(
     operation: O,

@@ -24,8 +24,8 @@
 //! - [`group_norm`] is [`burn::nn::GroupNorm`]. [`group_norm_silu`] and [`shifted_group_norm_silu`]
 //!   fuse it with what surrounds it in a residual block.
 //! - [`attention()`] is [`burn::tensor::module::attention`] between the pixels of an image.
-//! - [`adamw`], [`moving_average`] and [`sum_of_squares`] are an optimiser's work on each
-//!   parameter.
+//! - [`adamw`], [`moving_average`] and [`sum_of_squares`] update each parameter in an optimiser
+//!   step.
 //!
 //! Programs call [`keep_freed_memory()`] first.
 //!

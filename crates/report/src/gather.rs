@@ -181,7 +181,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for folder in [dir.path().to_path_buf(), dir.path().join("none")] {
             let message = write_report(&folder).unwrap_err().to_string();
-            assert!(message.contains("no run folder"), "{message}");
+            assert!(message.contains("not a run folder"), "{message}");
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         std::fs::write(dir.path().join("config.toml"), "name = ").unwrap();

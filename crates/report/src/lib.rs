@@ -1,4 +1,4 @@
-//! The report of a run: one web page that shows what a run is, how far it is and what it reached.
+//! The report of a run: one web page with the settings, the progress and the results of a run.
 //!
 //! [`write_report`] reads a run folder and nothing else, and writes `report/index.html` into it: one file without
 //! scripts, with all charts and pictures in it. It works on a run that is under way, stopped, failed or finished, and on

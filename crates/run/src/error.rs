@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub enum RunError {
     /// The folder has no `config.toml`.
     #[error(
-        "{}: no run folder: there is no config.toml in it (expected the folder that a training run writes into, \
+        "{}: not a run folder: it has no config.toml (expected the folder that a training run writes into, \
          such as runs/NAME)",
         path.display()
     )]

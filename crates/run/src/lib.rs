@@ -1,7 +1,7 @@
 //! The formats of a run folder: what a training run writes while it works, as plain Rust types.
 //!
 //! A run is a teacher and the rounds that distil it, each a [`Stage`]. It works in one folder, and this crate
-//! reads and writes the files in it that hold numbers and words:
+//! reads and writes the files in it that hold numbers and text:
 //!
 //! | file | type |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | `report/sweep.json`, `report/sweep.md` | [`Sweep`]: quality against sampling steps |
 //! | `report/nearest.json`, `samples/nearest.png` | [`Memorisation`]: the training images nearest to samples |
 //!
-//! [`layout`] has the names of all other files. Nothing here knows tensors or training: a program that only
+//! [`layout`] has the names of all other files. Nothing here depends on tensors or training: a program that only
 //! reads runs, such as the report, builds in seconds.
 //!
 //! ```

@@ -127,7 +127,7 @@ mod tests {
     fn a_folder_without_settings_is_no_run_folder() {
         let dir = tempfile::tempdir().unwrap();
         let message = RunSettings::read(dir.path()).unwrap_err().to_string();
-        assert!(message.contains("no run folder"), "{message}");
+        assert!(message.contains("not a run folder"), "{message}");
         std::fs::write(dir.path().join(CONFIG), "name = ").unwrap();
         let message = RunSettings::read(dir.path()).unwrap_err().to_string();
         assert!(message.contains("config.toml") && message.contains("damaged"), "{message}");

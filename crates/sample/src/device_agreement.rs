@@ -1,4 +1,4 @@
-//! Whether a device computes what the CPU computes.
+//! Whether a device agrees with the CPU.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::rng::{Purpose, noise};
@@ -60,7 +60,7 @@ pub fn compare_with_cpu(
 /// A line about a device that cannot be compared, because the program was built without the CPU's backend.
 pub fn not_compared(device: &SelectedDevice) -> String {
     format!(
-        "note: nothing checked what {} computes: this program was built without the CPU (`flex`)",
+        "note: {} was not compared with the CPU: this program was built without the feature `flex`",
         device.description
     )
 }
@@ -77,10 +77,10 @@ pub fn require_agreement(
     let name = &device.description;
     match difference {
         small if small <= ROUNDING => Ok(format!(
-            "{name} computes what the CPU computes: a network's {what} differ by {difference:.1e}"
+            "{name} agrees with the CPU: the network's {what} differ by {difference:.1e}"
         )),
         rounded if rounded <= MATRIX_UNITS && device.matrix_units => Ok(format!(
-            "note: {name} rounds the factors of products on its matrix units: a network's {what} differ from \
+            "note: {name} rounds the factors of products on its matrix units: the network's {what} differ from \
              the CPU's by {difference:.1e}"
         )),
         _ => Err(SampleError::Disagrees { device: name.clone(), what, difference }),
@@ -126,10 +126,10 @@ mod tests {
         let line =
             |device: &SelectedDevice, difference| require_agreement(device, "outputs", difference);
         let agrees = line(&device, 3e-6).unwrap();
-        assert!(agrees.contains("computes what the CPU computes"), "{agrees}");
+        assert!(agrees.contains("agrees with the CPU"), "{agrees}");
         for wrong in [1e-3, 0.25, f64::INFINITY, f64::NAN] {
             let error = line(&device, wrong).unwrap_err().to_string();
-            assert!(error.contains("does not compute what the CPU computes"), "{error}");
+            assert!(error.contains("disagrees with the CPU"), "{error}");
         }
         device.matrix_units = true;
         let rounds = line(&device, 9e-4).unwrap();

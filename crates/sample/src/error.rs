@@ -15,7 +15,7 @@ pub enum SampleError {
     #[error(transparent)]
     Timesteps(#[from] halfstep_core::TimestepError),
     /// A scheduler config that chooses a solver which is not here.
-    #[error("{}: asks for {solver}, which is not supported", path.display())]
+    #[error("{}: chooses {solver}, which is not supported", path.display())]
     UnknownSolver {
         /// The config.
         path: PathBuf,
@@ -76,7 +76,7 @@ pub enum SampleError {
     Device(String),
     /// A device whose results differ from the CPU's.
     #[error(
-        "{device} does not compute what the CPU computes: a network's {what} differ by {difference:.1e} of the \
+        "{device} disagrees with the CPU: the network's {what} differ by {difference:.1e} of the \
          largest; update its driver, build without `fusion` and `autotune` if they are compiled in, or use \
          another device"
     )]

@@ -1,6 +1,6 @@
 //! Sampling from diffusion models: methods, grids of times, drawing, pictures.
 //!
-//! A [`Sampler`] takes noise to images over a grid of times and sees nothing of a network but a
+//! A [`Sampler`] takes noise to images over a grid of times. All that it needs of a network is a
 //! [`halfstep_core::Denoiser`]. Here is one over a denoiser that is known exactly:
 //!
 //! ```
@@ -27,16 +27,16 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `sampler` | the seam: [`Sampler`], [`Trajectory`], [`StepInfo`], [`walk`] |
+//! | `sampler` | the shared interface: [`Sampler`], [`Trajectory`], [`StepInfo`], [`walk`] |
 //! | [`methods`] | one sampler per file: [`Ddim`], [`DpmMultistep`], [`Heun`], ... |
 //! | `registry` | [`SamplerKind`]: the samplers by name |
 //! | `compat` | diffusers' samplers where they differ from the published methods: [`DiffusersForm`] |
 //! | `grids` | the times at which a network is called: [`GridKind`], [`GridLayout`] |
-//! | `plan` | from what is wanted to a sampler on a grid: [`SamplingRequest`], [`SamplingPlan`] |
+//! | `plan` | from a request to a sampler on a grid: [`SamplingRequest`], [`SamplingPlan`] |
 //! | `analytic` | Gamma, which Analytic-DPM needs: [`GammaEstimate`], [`GammaTable`] |
 //! | `draw` | images from a network: [`SamplerBuilder`], [`Draw`] |
 //! | [`output`] | images in memory and in files: [`Images`], [`picture`], [`kept`] |
-//! | `device_agreement` | whether a device computes what the CPU computes |
+//! | `device_agreement` | whether a device agrees with the CPU |
 //! | [`cli`] | the program `sample`, and what other programs that draw share with it |
 
 mod analytic;

@@ -21,7 +21,9 @@ pub fn select_device(choice: DeviceChoice) -> anyhow::Result<SelectedDevice> {
 /// An error of a device as a sentence with the flag that mends it.
 fn device_advice(error: &DeviceError) -> String {
     match error {
-        DeviceError::Unknown { .. } => format!("{error}; `--device list` lists what there is"),
+        DeviceError::Unknown { .. } => {
+            format!("{error}; `--device list` prints the available devices")
+        }
         DeviceError::NotCompiled { backend, feature } => {
             format!("--device {backend}: {error}; build with `--features {feature}`")
         }

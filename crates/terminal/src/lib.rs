@@ -1,7 +1,7 @@
 //! What the programs share: printing, progress, signals, panics, shell completions, the list of devices.
 //!
 //! Only programs use this crate: `main.rs` files and the `cli` modules of the library crates. Library code
-//! knows no command line; it reports through errors and callbacks.
+//! does not depend on a command line; it reports through errors and callbacks.
 //!
 //! ```
 //! use halfstep_terminal::{ProgressLine, StopSignal, answer, say};
@@ -23,7 +23,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `print` | [`say!`] and [`answer!`]: unlike `println!` they survive a closed pipe |
-//! | `progress_line` | [`ProgressLine`]: a bar on a terminal, a line now and then elsewhere |
+//! | `progress_line` | [`ProgressLine`]: a bar on a terminal, elsewhere a line from time to time |
 //! | `stop_signal` | [`StopSignal`]: Ctrl-C and SIGTERM raise a flag |
 //! | `run_program` | [`run_program`]: parses, runs, prints an error or a panic in one line |
 //! | `completions` | `--completions SHELL` of every program |

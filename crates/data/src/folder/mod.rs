@@ -27,7 +27,7 @@ const LARGEST_SIDE: usize = 2048;
 /// class. A mix of both is refused. Classes are numbered in the natural order of their names (`2` before
 /// `10`), and pictures lie in the order of their names' bytes: the dataset is the same on every machine.
 ///
-/// PNG, JPEG, WebP, BMP and PNM are read. The first bytes of a file tell its format; its name does not count.
+/// PNG, JPEG, WebP, BMP and PNM are read. The first bytes of a file decide its format, not its name.
 /// The central square of each picture is resized to `size`, 16-bit samples are reduced to 8 bits,
 /// transparency is laid over white, and EXIF rotation is applied.
 ///

@@ -18,7 +18,7 @@ pub struct PictureFiles {
 
 /// Finds the pictures of a folder and of all folders below it, under any name.
 ///
-/// As in [`read_folder`](crate::read_folder), the first bytes of a file tell whether it is a picture, and the
+/// As in [`read_folder`](crate::read_folder), the first bytes of a file decide whether it is a picture, and the
 /// same files are passed over. Links are followed, each folder once.
 ///
 /// # Errors

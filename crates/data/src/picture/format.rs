@@ -4,7 +4,7 @@
 
 use image::ImageFormat;
 
-/// The number of first bytes that tell a file's format.
+/// The number of first bytes that decide a file's format.
 pub(crate) const TELLING: usize = 32;
 
 /// The formats that are read.

@@ -47,7 +47,7 @@ const BELIEVED_OF_WEBP: u64 = 64 << 20;
 /// The whole picture as a viewer shows it: EXIF rotation applied, 16-bit samples reduced to 8 bits, palettes
 /// resolved, transparency laid over white. Of an animation it is the first frame.
 ///
-/// The content tells the format (PNG, JPEG, WebP, BMP, PNM); the name does not count.
+/// The content decides the format (PNG, JPEG, WebP, BMP, PNM), not the name.
 ///
 /// # Errors
 /// [`DataError::Io`], [`DataError::Picture`] or [`DataError::Malformed`], naming the file.

@@ -28,7 +28,7 @@ fn sentence(error: &EvalError) -> Option<String> {
             format!("--reference: {error}{help}")
         }
         EvalError::TooFewImages { needed, side, found } => format!(
-            "a distance takes at least {needed} images of each side; {} has {}",
+            "a distance needs at least {needed} images on each side; {} has {}",
             side_name(*side),
             counted(*found, "image")
         ),
@@ -48,20 +48,20 @@ fn unsuitable(dir: &str, problem: &UnsuitableModel) -> Option<String> {
     Some(match problem {
         UnsuitableModel::NoSampleSize | UnsuitableModel::Channels(_) => return None,
         UnsuitableModel::AnyClass => format!(
-            "{dir}: takes any number for a class; sample it with `sample --class --npz` and give the file to \
+            "{dir}: accepts any number as a class; sample it with `sample --class --npz` and give the file to \
              --samples"
         ),
         UnsuitableModel::Scheduler => format!(
-            "{dir}: its scheduler config asks for more than plain DDIM (clipping, thresholding, other timesteps \
+            "{dir}: its scheduler config needs more than plain DDIM (clipping, thresholding, other timesteps \
              or another solver); sample it with `sample --model {dir} --npz FILE`, which follows the config, and \
              give the file to --samples"
         ),
         UnsuitableModel::StudentSampler { sampler } => {
-            format!("--sampler {sampler}: {dir} is a student, distilled for ddim; leave it out")
+            format!("--sampler {sampler}: {dir} is a student, distilled for ddim; remove the flag")
         }
         UnsuitableModel::StudentSteps { steps, own } => {
             format!(
-                "--steps {steps}: {dir} is a student of {}; leave it out",
+                "--steps {steps}: {dir} is a student of {}; remove the flag",
                 counted(*own, "step")
             )
         }
@@ -71,7 +71,7 @@ fn unsuitable(dir: &str, problem: &UnsuitableModel) -> Option<String> {
         ),
         UnsuitableModel::Steps { steps, problem } => format!("--steps {steps}: {problem}"),
         UnsuitableModel::StudentLikelihood => format!(
-            "--likelihood: {dir} is a student, which knows only the timesteps of its own grid; name its teacher"
+            "--likelihood: {dir} is a student, which knows only the timesteps of its own grid; use its teacher"
         ),
         UnsuitableModel::EpsilonOfNoise => format!("--model: {problem}"),
         UnsuitableModel::ImageShape { .. } | UnsuitableModel::NoClasses { .. } => {
@@ -92,18 +92,18 @@ pub(super) fn missing_score(kind: FeatureKind, missing: MissingScore) -> String 
     let MetricNames { kernel, precision, recall, .. } = MetricNames::new(kind);
     match missing {
         MissingScore::NeedsRealImages => format!(
-            "no {}, {} and {}: they take images, and --reference has statistics",
+            "no {}, {} and {}: they need images, and --reference has statistics",
             kernel.title, precision.title, recall.title
         ),
         MissingScore::PrecisionRecall { needed, side, found } => format!(
-            "no {} and {}: they take at least {needed} images of each side; {} has {}",
+            "no {} and {}: they need at least {needed} images on each side; {} has {}",
             precision.title,
             recall.title,
             side_name(side),
             counted(found, "image")
         ),
         MissingScore::InceptionScore { needed, found } => format!(
-            "no Inception score: it takes at least {needed} generated images; there are {found}"
+            "no Inception score: it needs at least {needed} generated images; there are {found}"
         ),
     }
 }
@@ -118,12 +118,12 @@ mod tests {
         let few = MissingScore::PrecisionRecall { needed: 4, side, found };
         assert_eq!(
             missing_score(FeatureKind::Pixels, few),
-            "no precision by pixels and recall by pixels: they take at least 4 images of each side; \
+            "no precision by pixels and recall by pixels: they need at least 4 images on each side; \
              --reference has 3 images"
         );
         assert_eq!(
             missing_score(FeatureKind::Inception, MissingScore::NeedsRealImages),
-            "no KID, precision and recall: they take images, and --reference has statistics"
+            "no KID, precision and recall: they need images, and --reference has statistics"
         );
         let few = MissingScore::InceptionScore { needed: 10, found: 9 };
         assert!(missing_score(FeatureKind::Inception, few).contains("there are 9"));
@@ -136,7 +136,7 @@ mod tests {
         assert!(few(ComparedSide::Generated).ends_with("the generated side has 1 image"));
         let problem = UnsuitableModel::StudentSteps { steps: 8, own: 4 };
         let student = advise(EvalError::Unsuitable { dir: "m".into(), problem }).to_string();
-        assert_eq!(student, "--steps 8: m is a student of 4 steps; leave it out");
+        assert_eq!(student, "--steps 8: m is a student of 4 steps; remove the flag");
         let stopped = advise(EvalError::Stopped);
         assert!(matches!(stopped.downcast_ref(), Some(EvalError::Stopped)));
     }

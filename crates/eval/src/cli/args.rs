@@ -13,7 +13,7 @@ use halfstep_terminal::{name_or_path_arg, path_arg};
 /// likelihood, or how quality depends on the number of steps.
 ///
 /// FID needs the weights of its Inception network (--inception). Without them, small images are compared pixel by
-/// pixel, or with a network of your own (--features); the printed names say which.
+/// pixel, or by a network of your own (--features); the names of the printed scores tell which.
 #[derive(Debug, Parser)]
 #[command(name = "eval", version, after_help = EXAMPLES)]
 #[command(group = ArgGroup::new("measured").required(true).args(["samples", "model", "sweep"]))]
@@ -75,12 +75,12 @@ pub struct Args {
     #[arg(long, value_name = "train|test")]
     pub split: Option<SplitArg>,
 
-    /// Number of generated images; a part of --samples is taken evenly [default: all of --samples; 10000 for
-    /// --model, 2000 for each row of --sweep; 100 for --likelihood]
+    /// Number of generated images, evenly spaced in --samples [default: all of --samples; 10000 for --model,
+    /// 2000 for each row of --sweep; 100 for --likelihood]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub count: Option<u32>,
 
-    /// Number of real images, taken evenly from --reference [default: all]
+    /// Number of real images, evenly spaced in --reference [default: all]
     #[arg(long, value_name = "N", conflicts_with = "likelihood",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub reference_count: Option<u32>,
@@ -103,22 +103,23 @@ pub struct Args {
     #[arg(long, value_name = "FILE", value_parser = path_arg())]
     pub json: Option<PathBuf>,
 
-    /// Folder for intermediate results (sampled images, features, likelihoods), with which a stopped measurement
-    /// continues and nothing is computed twice; it may be deleted [default: halfstep/eval in your cache folder]
+    /// Folder for intermediate results (sampled images, features, likelihoods). An interrupted measurement
+    /// continues from them, and nothing is computed twice. You may delete it [default: halfstep/eval in your cache
+    /// folder]
     #[arg(long, value_name = "DIR", value_parser = path_arg())]
     pub cache: Option<PathBuf>,
 
-    /// Images per network call: changes memory and speed, never results. Likelihoods are kept in batches of this
-    /// size
+    /// Images per network call; changes memory and speed, never results. Kept likelihoods are reused only with
+    /// the same size
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch_size: u32,
 
-    /// auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; one of several GPUs by its number, such as
-    /// cuda:1; `list` prints all devices and does nothing else
+    /// Device: auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray. Append a number to choose one of several
+    /// GPUs (cuda:1). `list` prints every available device and exits
     #[arg(long, default_value_t, value_parser = halfstep_terminal::device_arg)]
     pub device: DeviceChoice,
 
-    /// Print completions for this shell and do nothing else
+    /// Print shell completions and exit
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub completions: Option<Shell>,
 }
@@ -126,9 +127,9 @@ pub struct Args {
 /// A split of a published dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SplitArg {
-    /// The images to train on
+    /// The training images
     Train,
-    /// The images held back
+    /// The test images
     Test,
 }
 
@@ -158,7 +159,7 @@ const EXAMPLES: &str = "Examples:
   eval --sweep runs/digits
   eval --model runs/digits/teacher --likelihood ode --reference digits
 
-Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 130 or 143 stopped by a signal";
+Exit codes: 0 done, 1 error, 2 invalid command line, 130 stopped by Ctrl-C, 143 by SIGTERM";
 
 #[cfg(test)]
 mod tests {

@@ -32,7 +32,7 @@ pub(super) fn read_as_trained(
         (GeneratedSide::Stored(samples), ReferenceData::Statistics(_)) if samples.is_folder() => {
             bail!("--as-trained: --reference has statistics, which have no image size")
         }
-        _ => bail!("--as-trained: neither side is a folder of pictures; leave it out"),
+        _ => bail!("--as-trained: neither side is a folder of pictures; remove the flag"),
     }
 }
 

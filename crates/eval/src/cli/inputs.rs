@@ -16,20 +16,21 @@ pub(super) fn dataset(args: &Args, name: &str) -> anyhow::Result<Option<DataConf
     let Some(mut config) = DataConfig::named(name) else {
         if args.data_dir.is_some() || args.split.is_some() {
             bail!(
-                "--data-dir, --split: are for published datasets, and {name} is none; leave them out"
+                "--data-dir, --split: apply to published datasets, and {name} is not one; remove the flags"
             );
         }
         return Ok(None);
     };
     if let Some(dir) = &args.data_dir {
         if config == (DataConfig::Digits {}) {
-            bail!("--data-dir: {name} is part of the program; leave it out");
+            bail!("--data-dir: {name} is embedded in the program; remove the flag");
         }
         config = config.in_dir(dir);
     }
     if let Some(split) = args.split {
         let of_split = config.of_split(split.into());
-        config = of_split.with_context(|| format!("--split: {name} has none; leave it out"))?;
+        config =
+            of_split.with_context(|| format!("--split: {name} has no splits; remove the flag"))?;
     }
     Ok(Some(config))
 }
@@ -46,7 +47,7 @@ pub(super) fn reference(args: &Args, name: &str) -> anyhow::Result<ReferenceData
         from_npz(path).context("--reference")?
     } else {
         let known = DataConfig::NAMES.join(", ");
-        bail!("--reference {name}: no such file or folder, nor one of {known}");
+        bail!("--reference {name}: neither a file or folder nor one of {known}");
     };
     reference_part(args, data)
 }
@@ -83,7 +84,7 @@ pub(super) fn reference_part(args: &Args, data: ReferenceData) -> anyhow::Result
             Ok(ReferenceData::Images(part("--reference-count", count, images)?))
         }
         ReferenceData::Statistics(_) => {
-            bail!("--reference-count: --reference has statistics and no images; leave it out")
+            bail!("--reference-count: --reference has statistics and no images; remove the flag")
         }
     }
 }

@@ -30,7 +30,7 @@ use session::Session;
 /// Runs the program and returns its exit code: 0 when it is done, 128 plus the signal when it was stopped.
 ///
 /// # Errors
-/// Everything that keeps it from doing what the command line asks for, with the flag that mends it.
+/// Everything that prevents the command, with the flag to change.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.json {
         check_json(args, path)?;

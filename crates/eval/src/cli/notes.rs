@@ -22,16 +22,16 @@ pub(super) fn print_limits(
     let fewest = generated.min(real.unwrap_or(usize::MAX));
     match kind {
         FeatureKind::Pixels => halfstep_terminal::say!(
-            "note: without --inception there is no FID; pixels are compared, which know nothing of what a \
-             picture shows"
+            "note: without --inception there is no FID; the scores compare pixels, which show blur and noise but \
+             not what is in a picture"
         ),
         FeatureKind::UserNetwork => halfstep_terminal::say!(
             "note: these are distances between features of {}, not FID; compare them only with each other",
             extractor.network_name().unwrap_or_default()
         ),
         FeatureKind::Inception if fewest < UNBIASED_IMAGES => halfstep_terminal::say!(
-            "note: an FID of {fewest} images is larger than one of many; published ones compare 50000 images with \
-             the whole dataset"
+            "note: an FID from {fewest} images is larger than one from many; published ones compare 50000 images \
+             with the whole dataset"
         ),
         FeatureKind::Inception => {}
     }

@@ -17,7 +17,7 @@ pub(super) struct TerminalObserver {
 impl TerminalObserver {
     /// Installs the signal handlers.
     pub fn install() -> anyhow::Result<Self> {
-        let stop = StopSignal::install().context("cannot watch for Ctrl-C")?;
+        let stop = StopSignal::install().context("cannot listen for Ctrl-C")?;
         Ok(Self { stop, watch: RefCell::new(None) })
     }
 

@@ -94,12 +94,12 @@ fn comparison(
         bail!("--split: needs --reference; without it the run's own images are used");
     }
     if args.as_trained {
-        bail!("--as-trained: needs --reference; the run's own images are read so in any case");
+        bail!("--as-trained: needs --reference; the run's own images are always read in this way");
     }
     let trained_on = trained_on(settings)?;
     let data = match args.data_dir.as_deref() {
         Some(_) if trained_on == (DataConfig::Digits {}) => {
-            bail!("--data-dir: the run's digits are part of the program; leave it out")
+            bail!("--data-dir: the run's digits are embedded in the program; remove the flag")
         }
         Some(dir) => trained_on.in_dir(dir),
         None => trained_on,
@@ -109,8 +109,8 @@ fn comparison(
     let dataset = load_dataset(&data, false)?.known_as(learned.trim());
     if learned.trim() != dataset.sha256() {
         bail!(
-            "--sweep: {} is not what the run was trained on (SHA-256 {}, then {}); bring those images back, or \
-             name these with --reference",
+            "--sweep: {} is not what the run was trained on (SHA-256 {}, then {}); restore those images, or \
+             give these with --reference",
             data.describe(),
             dataset.sha256(),
             learned.trim()
@@ -125,8 +125,8 @@ fn settings(run: &Path) -> anyhow::Result<RunSettings> {
     let path = run.join("config.toml");
     if !path.is_file() {
         bail!(
-            "--sweep {}: no run folder: there is no config.toml in it (expected the folder that train \
-             --config writes into, such as runs/NAME)",
+            "--sweep {}: not a run folder: it has no config.toml (expected the folder that train --config \
+             writes into, such as runs/NAME)",
             run.display()
         );
     }
@@ -214,7 +214,7 @@ fn held_back_images(data: &DataConfig, count: usize) -> anyhow::Result<Option<Im
     let images = ImageSet::from_dataset(&data.load_with(&mut halfstep_data::cli::show_progress())?);
     if images.len() < count {
         halfstep_terminal::say!(
-            "note: only {} held back, fewer than are sampled of each model: they are not measured",
+            "note: the held-back images are not measured, because {} are fewer than are sampled from each model",
             counted(images.len(), "image")
         );
         return Ok(None);

@@ -4,13 +4,13 @@ use crate::error::EvalError;
 use crate::features::matrix::Features;
 use crate::images::ImageSet;
 
-/// Largest number of values per image: 32x32 RGB pixels. A larger covariance takes minutes and tells little.
+/// Largest number of values per image: 32x32 RGB pixels. A larger covariance takes minutes and says little about quality.
 const MAX_VALUES: usize = 3 * 32 * 32;
 
 /// The pixels of each image as its features, in `[0, 1]`, row by row: RGB planes for `channels` = 3, one grey
 /// plane for `channels` = 1.
 ///
-/// Distances between pixels tell blur and noise from sharpness. They tell nothing about what a picture shows.
+/// Distances between pixels measure blur and noise. They do not depend on what a picture shows.
 ///
 /// # Errors
 /// [`EvalError::Pixels`] for images above 3072 values, of several sizes, or coloured where `channels` is 1;

@@ -149,7 +149,7 @@ fn numbers<R: Read>(array: NpyFile<R>, most: u64) -> Result<Vec<f64>, String> {
     let count = array.shape().iter().try_fold(1u64, |all, &n| all.checked_mul(n));
     if count.is_none_or(|count| count > most) {
         let shape = array.shape();
-        return Err(format!("has shape {shape:?}; at most {MAX_FEATURES} features are taken"));
+        return Err(format!("has shape {shape:?}; at most {MAX_FEATURES} features are supported"));
     }
     let values: std::io::Result<Vec<f64>> = match array.try_data::<f64>() {
         Ok(values) => values.collect(),

@@ -35,14 +35,14 @@ impl fmt::Display for ModelNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoScheduler => f.write_str(
-                "has no scheduler_config.json; DDPM's is taken: epsilon at 1000 linear betas",
+                "has no scheduler_config.json; that of DDPM is used: epsilon prediction, 1000 linear betas",
             ),
             Self::SchedulerOf(path) => {
-                write!(f, "has no scheduler_config.json; {} is taken", path.display())
+                write!(f, "has no scheduler_config.json; {} is used", path.display())
             }
             Self::TwoNetworks { taken, other } => write!(
                 f,
-                "holds two networks; {} is taken, and {} can be named instead",
+                "holds two networks; {} is used, and {} can be named instead",
                 taken.display(),
                 other.display()
             ),

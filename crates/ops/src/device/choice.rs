@@ -112,8 +112,8 @@ impl fmt::Display for DeviceChoice {
 pub enum DeviceError {
     /// A text that names no device.
     #[error(
-        "{text:?} is an unknown device; one of auto, cpu, wgpu, vulkan, metal, cuda, rocm, ndarray, or one of \
-         several GPUs by its number, such as wgpu:1"
+        "unknown device {text:?}: expected auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray; a number chooses \
+         one of several GPUs, such as wgpu:1"
     )]
     Unknown {
         /// The text.
@@ -150,7 +150,7 @@ pub enum DeviceError {
         there: Vec<ListedDevice>,
     },
     /// A GPU that is there and does not work.
-    #[error("{adapter} was found but cannot be used: {reason}; mend its driver")]
+    #[error("{adapter} was found but cannot be used: {reason}; repair or update its driver")]
     Broken {
         /// The GPU.
         adapter: String,

@@ -85,7 +85,7 @@ pub enum GammaError {
         /// The network's.
         expected: usize,
     },
-    /// Too few images per time to tell the estimate's standard error.
+    /// Too few images per time to estimate the standard error.
     #[error("{found} images per time are too few; use at least {least}")]
     Samples {
         /// Images asked for.

@@ -68,7 +68,7 @@ pub struct Args {
     #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = count(), help_heading = SAMPLING)]
     pub nfe: Option<u32>,
 
-    /// How the step times are placed [default: from the model's scheduler config]
+    /// Time grid: how the times of the steps are placed [default: from the model's scheduler config]
     #[arg(long, visible_alias = "spacing", value_parser = grid_kind_arg(), value_name = "KIND", help_heading = SAMPLING)]
     pub grid_kind: Option<GridKind>,
 
@@ -210,17 +210,17 @@ Exit codes: 0 done, 1 error, 2 invalid command line, 130 stopped by Ctrl-C, 143 
 /// `--compat`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Compat {
-    /// Previous time t - T/N in DDIM; times and third order of its DPM-Solver schedulers
+    /// diffusers 0.42.1: DDIM steps from t to t - T // N; times and solvers of its DPM-Solver schedulers
     Diffusers,
 }
 
 /// `--variance`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Variance {
-    /// The posterior's (beta tilde)
+    /// Variance of the posterior (beta tilde)
     #[value(name = "fixed_small")]
     FixedSmall,
-    /// The forward jump's (beta)
+    /// Variance of the forward step (beta)
     #[value(name = "fixed_large")]
     FixedLarge,
 }
@@ -252,13 +252,13 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {
-    number(text, |x| x >= 0.0, "a number from 0 up")
+    number(text, |x| x >= 0.0, "a number of 0 or more")
 }
 
 fn number(text: &str, holds: impl Fn(f64) -> bool, what: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && holds(number) => Ok(number),
-        _ => Err(format!("{what} is expected")),
+        _ => Err(format!("expected {what}")),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::plan::SamplingPlan;
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::from_args(args)?;
     refuse_among_pictures(&args.model, &outputs.pictures())?;
-    let stop = StopSignal::install().context("cannot watch for Ctrl-C")?;
+    let stop = StopSignal::install().context("cannot listen for Ctrl-C")?;
     let device = select_device(args.device)?;
     let model = open_model_checked(&args.model, &device)?;
     let plan = request(args).resolve(&model).map_err(|error| of_plan(error, &args.model))?;

@@ -57,7 +57,7 @@ impl<'a> GammaJob<'a> {
 /// Estimates, or continues an estimate; does nothing if the table is there already. The exit code is 0, or 128 +
 /// the signal that stopped it.
 pub fn run(job: &GammaJob<'_>) -> anyhow::Result<ExitCode> {
-    let stop = StopSignal::install().context("cannot watch for Ctrl-C")?;
+    let stop = StopSignal::install().context("cannot listen for Ctrl-C")?;
     run_until(job, &stop)
 }
 

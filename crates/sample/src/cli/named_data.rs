@@ -13,7 +13,9 @@ use halfstep_data::DataConfig;
 pub fn config(name: &str, dir: Option<&Path>, shape: [usize; 3]) -> anyhow::Result<DataConfig> {
     let config = match (DataConfig::named(name), dir) {
         (None | Some(DataConfig::Digits {}), Some(_)) => {
-            bail!("--data-dir applies to published datasets, and {name} is not one; remove it")
+            bail!(
+                "--data-dir applies to published datasets, and {name} is not one; remove the flag"
+            )
         }
         (Some(published), Some(dir)) => published.in_dir(dir),
         (Some(published), None) => published,

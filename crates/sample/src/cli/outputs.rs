@@ -245,7 +245,7 @@ fn say_sizes(wanted: &[(&Destination, u64)]) {
     };
     let sizes: Vec<String> = wanted.iter().map(size).collect();
     if !sizes.is_empty() {
-        say!("on the disk: {}", sizes.join(", "));
+        say!("disk space: {}", sizes.join(", "));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::grids::GridKind;
 use crate::methods::OdeVariable;
 use crate::registry::SamplerKind;
 
-/// Parses a sampler's name; the help text lists all with a line each.
+/// Parses a sampler's name; the help text lists all of them, with one line each.
 pub fn sampler_arg() -> impl TypedValueParser<Value = SamplerKind> {
     named(SamplerKind::all(), SamplerKind::name, SamplerKind::about)
 }

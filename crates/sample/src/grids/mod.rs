@@ -37,9 +37,9 @@ named! {
         Phi = "phi", "Uniform in the angle atan2(sigma, alpha)",
         /// Uniform in (sigma / alpha)^(1/7) (Karras et al. 2022).
         Karras = "karras", "Uniform in (sigma / alpha)^(1/7) (Karras et al. 2022)",
-        /// Analytic-DPM's trajectory of least variational bound, for likelihoods rather than looks; needs Gamma.
+        /// The times with the lowest variational bound (Analytic-DPM), for likelihoods, not image quality; needs Gamma.
         Optimal = "optimal",
-            "Analytic-DPM's trajectory of least variational bound, for likelihoods rather than looks; needs Gamma",
+            "The times with the lowest variational bound (Analytic-DPM), for likelihoods, not image quality; needs Gamma",
     }
 }
 

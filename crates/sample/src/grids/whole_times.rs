@@ -49,15 +49,14 @@ pub fn listed_grid(
     times: &[usize],
 ) -> Result<Vec<TimePoint>, SampleError> {
     if times.is_empty() {
-        return Err(SampleError::Grid("lists no time at all".to_owned()));
+        return Err(SampleError::Grid("is empty".to_owned()));
     }
     if let Some(&t) = times.iter().find(|&&t| t >= schedule.len()) {
-        let problem = format!("lists {t}; the model's times are 0 to {}", schedule.len() - 1);
+        let problem = format!("has {t}; the model's times are 0 to {}", schedule.len() - 1);
         return Err(SampleError::Grid(problem));
     }
     if let Some(pair) = times.windows(2).find(|pair| pair[1] >= pair[0]) {
-        let problem =
-            format!("must fall from one to the next, and {} follows {}", pair[1], pair[0]);
+        let problem = format!("must be decreasing, but {} follows {}", pair[1], pair[0]);
         return Err(SampleError::Grid(problem));
     }
     grid_of_times(schedule, times)

@@ -24,7 +24,7 @@ use crate::sampler::{Family, GridRule, Jump, Sampler, Trajectory};
 /// DPM-Solver++(1M).
 pub static FIRST: SamplerEntry = SamplerEntry {
     name: "dpm-solver++-1",
-    about: "DPM-Solver++ of order 1 (Lu et al. 2022): DDIM",
+    about: "DPM-Solver++ of order 1 (Lu et al. 2022); the same steps as DDIM",
     order: Some(1),
     takes: &[],
     grid: GridRule::Multistep,
@@ -34,7 +34,7 @@ pub static FIRST: SamplerEntry = SamplerEntry {
 /// DPM-Solver++(2M).
 pub static SECOND: SamplerEntry = SamplerEntry {
     name: "dpm-solver++-2m",
-    about: "DPM-Solver++ multistep of order 2 (Lu et al. 2022): the one to try first",
+    about: "DPM-Solver++ multistep of order 2 (Lu et al. 2022); try this first",
     order: Some(2),
     takes: &[],
     grid: GridRule::Multistep,
@@ -44,7 +44,7 @@ pub static SECOND: SamplerEntry = SamplerEntry {
 /// DPM-Solver++(3M).
 pub static THIRD: SamplerEntry = SamplerEntry {
     name: "dpm-solver++-3m",
-    about: "DPM-Solver++ multistep of order 3 (Lu et al. 2022), 2 from pure noise",
+    about: "DPM-Solver++ multistep of order 3 (Lu et al. 2022); order 2 if it starts at pure noise",
     order: Some(3),
     takes: &[],
     grid: GridRule::Multistep,

@@ -1,6 +1,6 @@
 //! DPM-Solver singlestep (Lu et al. 2022, <https://arxiv.org/abs/2206.00927>, algorithms 1 and 2 and
 //! appendix D) and DPM-Solver++ singlestep (<https://arxiv.org/abs/2211.01095>, algorithm 1): one, two
-//! or three network calls a step.
+//! or three network calls per step.
 
 use burn::tensor::Tensor;
 use halfstep_core::{NoiseLevel, Prediction, TimePoint, X0Clip};
@@ -15,7 +15,7 @@ use crate::sampler::{GridRule, Jump, Sampler, Trajectory, calls_of, walk};
 /// DPM-Solver-1.
 pub static FIRST: SamplerEntry = SamplerEntry {
     name: "dpm-solver-1",
-    about: "DPM-Solver-1 (Lu et al. 2022): DDIM",
+    about: "DPM-Solver-1 (Lu et al. 2022); the same steps as DDIM",
     order: Some(1),
     takes: &[],
     grid: GridRule::Any,
@@ -25,7 +25,7 @@ pub static FIRST: SamplerEntry = SamplerEntry {
 /// DPM-Solver-2.
 pub static SECOND: SamplerEntry = SamplerEntry {
     name: "dpm-solver-2",
-    about: "DPM-Solver-2 singlestep (Lu et al. 2022), k-diffusion's dpm_2: two calls a step",
+    about: "DPM-Solver-2 singlestep (Lu et al. 2022), k-diffusion's dpm_2: two calls per step",
     order: Some(2),
     takes: &[],
     grid: GridRule::Any,
@@ -35,7 +35,7 @@ pub static SECOND: SamplerEntry = SamplerEntry {
 /// DPM-Solver-3.
 pub static THIRD: SamplerEntry = SamplerEntry {
     name: "dpm-solver-3",
-    about: "DPM-Solver-3 singlestep (Lu et al. 2022): three calls a step",
+    about: "DPM-Solver-3 singlestep (Lu et al. 2022): three calls per step",
     order: Some(3),
     takes: &[],
     grid: GridRule::Any,
@@ -45,7 +45,7 @@ pub static THIRD: SamplerEntry = SamplerEntry {
 /// DPM-Solver++(2S).
 pub static SECOND_DATA: SamplerEntry = SamplerEntry {
     name: "dpm-solver++-2s",
-    about: "DPM-Solver++ singlestep of order 2 (Lu et al. 2022): two calls a step",
+    about: "DPM-Solver++ singlestep of order 2 (Lu et al. 2022): two calls per step",
     order: Some(2),
     takes: &[],
     grid: GridRule::Any,
@@ -55,7 +55,7 @@ pub static SECOND_DATA: SamplerEntry = SamplerEntry {
 /// DPM-Solver++(3S), which diffusers has too.
 pub static THIRD_DATA: SamplerEntry = SamplerEntry {
     name: "dpm-solver++-3s",
-    about: "DPM-Solver++ singlestep of order 3, DPM-Solver-3 in x0: three calls a step",
+    about: "DPM-Solver++ singlestep of order 3, DPM-Solver-3 in x0: three calls per step",
     order: Some(3),
     takes: &[],
     grid: GridRule::Any,
@@ -82,7 +82,7 @@ pub enum StepOrders {
     Budget(usize),
 }
 
-/// One, two or three calls a step, at the start, half way, or one and two thirds of the way in
+/// One, two or three calls per step, at the start, half way, or one and two thirds of the way in
 /// lambda. The step to the clean image is x0, and a step from pure noise is of order 1: lambda is
 /// infinite there, and nothing lies half way.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,7 @@ pub struct DpmSinglestep {
 }
 
 impl DpmSinglestep {
-    /// DPM-Solver++ singlestep of order 2 or 3: that many calls a step, without clipping.
+    /// DPM-Solver++ singlestep of order 2 or 3: that many calls per step, without clipping.
     ///
     /// # Panics
     /// For other orders; order 1 is [`DpmMultistep::new(1)`](super::DpmMultistep::new).

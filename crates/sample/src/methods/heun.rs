@@ -1,5 +1,5 @@
 //! Heun's method (Karras et al. 2022, <https://arxiv.org/abs/2206.00364>, algorithm 1): two network
-//! calls a step, one in the last.
+//! calls per step, one in the last.
 
 use super::entry::{SamplerEntry, SamplerOption};
 use super::runge_kutta::{RungeKutta, Tableau, TableauMethod};
@@ -8,14 +8,14 @@ use crate::sampler::GridRule;
 /// Its place in the list of samplers.
 pub static ENTRY: SamplerEntry = SamplerEntry {
     name: HeunTableau::NAME,
-    about: "Heun's method on the probability-flow ODE (Karras et al. 2022): two calls a step",
+    about: "Heun's method on the probability-flow ODE (Karras et al. 2022): two calls per step",
     order: Some(2),
     takes: &[SamplerOption::OdeVariable],
     grid: GridRule::Any,
     build: |options| Ok(Box::new(Heun::new().with_options(options))),
 };
 
-/// Heun's method: two network calls a step.
+/// Heun's method: two network calls per step.
 pub type Heun = RungeKutta<HeunTableau>;
 
 /// The coefficients of [`Heun`].

@@ -20,13 +20,13 @@ named! {
     /// The variable that an ODE solver steps in.
     pub enum OdeVariable: "ODE variable" {
         /// sigma / alpha, the sigma of k-diffusion and EDM: infinite at pure noise.
-        Karras = "karras", "sigma / alpha, k-diffusion's and EDM's sigma: infinite at pure noise",
+        Karras = "karras", "sigma / alpha, the sigma of EDM and k-diffusion; infinite at pure noise",
         /// alpha / sigma, its inverse: 0 at pure noise.
-        Data = "data", "alpha / sigma, its inverse: starts at 0 at pure noise",
+        Data = "data", "alpha / sigma, the inverse of karras; 0 at pure noise",
         /// ln(alpha / sigma), the lambda of DPM-Solver: infinite at pure noise.
-        Lambda = "lambda", "ln(alpha / sigma), DPM-Solver's lambda: infinite at pure noise",
-        /// The angle atan2(sigma, alpha): finite at both ends.
-        Phi = "phi", "The angle atan2(sigma, alpha): finite at both ends",
+        Lambda = "lambda", "ln(alpha / sigma), the lambda of DPM-Solver; infinite at pure noise",
+        /// The angle atan2(sigma, alpha); finite at both ends.
+        Phi = "phi", "The angle atan2(sigma, alpha); finite at both ends",
     }
 }
 

@@ -1,4 +1,4 @@
-//! The classical Runge-Kutta method of order 4: four network calls a step, one in the last.
+//! The classical Runge-Kutta method of order 4: four network calls per step, one in the last.
 
 use super::entry::{SamplerEntry, SamplerOption};
 use super::runge_kutta::{RungeKutta, Tableau, TableauMethod};
@@ -7,14 +7,14 @@ use crate::sampler::GridRule;
 /// Its place in the list of samplers.
 pub static ENTRY: SamplerEntry = SamplerEntry {
     name: Rk4Tableau::NAME,
-    about: "The classical Runge-Kutta method on the probability-flow ODE: four calls a step",
+    about: "The classical Runge-Kutta method on the probability-flow ODE: four calls per step",
     order: Some(4),
     takes: &[SamplerOption::OdeVariable],
     grid: GridRule::Any,
     build: |options| Ok(Box::new(Rk4::new().with_options(options))),
 };
 
-/// The classical Runge-Kutta method: four network calls a step.
+/// The classical Runge-Kutta method: four network calls per step.
 pub type Rk4 = RungeKutta<Rk4Tableau>;
 
 /// The coefficients of [`Rk4`].

@@ -33,7 +33,7 @@ pub fn square_columns(count: usize) -> usize {
     (root + usize::from(root * root < count)).max(1)
 }
 
-/// A picture takes 3 bytes a pixel: 1.5 GB.
+/// A picture takes 3 bytes per pixel: 1.5 GB.
 const MOST_PIXELS: u64 = 1 << 29;
 
 /// Checks, before anything is drawn, that a grid of images of `[height, width]` can be a picture of this

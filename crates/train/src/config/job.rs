@@ -107,6 +107,10 @@ pub(crate) struct JobFile {
 }
 
 impl JobFile {
+    pub(crate) fn to_toml(&self) -> Result<String, TrainError> {
+        toml::to_string(self).map_err(|error| TrainError::config("config", error.to_string()))
+    }
+
     /// Parses a text and applies the overrides; checks syntax, names and types only.
     fn parse(origin: &str, text: &str, overrides: &[String]) -> Result<Self, TrainError> {
         let parse_error = |origin: &str, error: toml::de::Error| TrainError::Parse {

@@ -102,8 +102,8 @@ impl Card<'_> {
             }
             Stage::Teacher => format!("A diffusion model trained on {data}."),
             Stage::Round { .. } => format!(
-                "A student that samples in {} where its teacher takes {}, made by progressive distillation (Salimans \
-                 & Ho 2022) on {data}.",
+                "A student that samples in {}, distilled from a teacher that takes {}, by progressive \
+                 distillation (Salimans & Ho 2022) on {data}.",
                 counted(steps, "network call"),
                 self.run.config.distill.teacher_steps
             ),

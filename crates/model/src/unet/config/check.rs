@@ -112,7 +112,8 @@ impl UNetConfig {
             return Err(ModelError::config(
                 "down_block_types",
                 format!(
-                    "has {} entries, `up_block_types` {} and `block_out_channels` {levels}: they must be as many",
+                    "has {} entries, `up_block_types` {} and `block_out_channels` {levels}: all three must \
+                     have the same length",
                     self.down_block_types.len(),
                     self.up_block_types.len()
                 ),

@@ -84,7 +84,7 @@ impl PictureFolder {
     pub fn clear(dir: &Path) -> Result<(), KeptError> {
         let _lock = open_alone(&dir.join(LOCK), dir)?;
         let content = FolderContent::read(dir)?;
-        // The record goes last: until then it tells whose pictures these are.
+        // The record goes last: until then it records which drawing these pictures belong to.
         for k in content.drawn {
             remove(&dir.join(png_name(k)))?;
         }

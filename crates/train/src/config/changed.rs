@@ -28,7 +28,7 @@ pub fn changed_settings(folder: &Path, job: &Job) -> Result<Vec<String>, TrainEr
     };
     // Written out from the type, so that a setting newer than the run appears with its default.
     let started = toml::to_string(&started).map_err(|error| wrong(&error))?;
-    let current = toml::to_string(&job.file()).map_err(|error| wrong(&error))?;
+    let current = job.to_toml()?;
     Ok(differences(&started, &current))
 }
 

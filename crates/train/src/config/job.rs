@@ -62,6 +62,14 @@ impl Job {
     }
 
     /// The configuration file with every default written out.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] if TOML cannot hold a value.
+    pub fn to_toml(&self) -> Result<String, TrainError> {
+        self.file().to_toml()
+    }
+
+    /// [`Job::to_toml`] before it is text.
     pub(crate) fn file(&self) -> JobFile {
         let TrainConfig { seed, precision, non_finite, model, schedule, teacher, distill, log } =
             self.config.settings.clone();

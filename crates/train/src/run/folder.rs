@@ -110,8 +110,7 @@ impl RunFolder {
 
     fn check_config(&self, job: &Job) -> Result<(), TrainError> {
         let path = self.file(CONFIG);
-        let resolved = toml::to_string(&with_absolute_places(job)?)
-            .map_err(|error| TrainError::file(&path, error))?;
+        let resolved = with_absolute_places(job)?.to_toml()?;
         if path.exists() {
             let saved = read_text(&path).map_err(|error| TrainError::file(&path, error))?;
             if saved == resolved {

@@ -26,13 +26,15 @@ fn files_import_each_other_one_way() {
     assert!(circles.is_empty(), "files import each other in circles:\n{}", circles.join("\n"));
 }
 
-/// The modules that a file names with `crate::` or `super::`, its own ancestors and descendants left out.
+/// The modules that a file imports, or names with `crate::` or `super::`; its own ancestors and descendants are
+/// left out.
 fn imports(file: &Source, modules: &BTreeSet<Module>) -> BTreeSet<Module> {
+    let named = file.code().map(|(_, line)| line.to_owned());
     let mut found = BTreeSet::new();
-    for (_, line) in file.code() {
+    for text in file.imports().into_iter().chain(named) {
         for (start, prefix) in [("crate::", None), ("super::", file.module.split_last())] {
-            for (at, _) in line.match_indices(start) {
-                let rest = &line[at + start.len()..];
+            for (at, _) in text.match_indices(start) {
+                let rest = &text[at + start.len()..];
                 let path = rest.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
                 let names = path.take(1).flat_map(|path| path.split("::"));
                 let names: Module =

@@ -26,6 +26,74 @@ impl Source {
         let lines = self.text.lines().enumerate().map(|(at, line)| (at + 1, line));
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
+
+    /// The string literals with the numbers of the lines that they begin on.
+    pub fn strings(&self) -> Vec<(usize, String)> {
+        let text = self.text.as_bytes();
+        let (mut at, mut line, mut found) = (0, 1, Vec::new());
+        while at < text.len() {
+            let rest = &text[at..];
+            let length = if rest.starts_with(b"//") {
+                rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())
+            } else if rest.starts_with(b"'\"'") || rest.starts_with(b"b'\"'") {
+                rest.iter().position(|&byte| byte == b'"').unwrap_or(0) + 2
+            } else if let Some(hashes) = raw_string(rest) {
+                let end = format!("\"{}", "#".repeat(hashes));
+                let inner = &self.text[at + hashes + 2..];
+                let length = inner.find(&end).unwrap_or(inner.len());
+                found.push((line, inner[..length].to_owned()));
+                hashes + 2 + length + end.len()
+            } else if rest[0] == b'"' {
+                let mut end = 1;
+                while end < rest.len() && rest[end] != b'"' {
+                    end += if rest[end] == b'\\' { 2 } else { 1 };
+                }
+                found.push((line, self.text[at + 1..at + end].to_owned()));
+                end + 1
+            } else {
+                1
+            };
+            let passed = &rest[..length.min(rest.len())];
+            line += passed.iter().filter(|&&byte| byte == b'\n').count();
+            at += length;
+        }
+        found
+    }
+
+    /// The paths that `use` statements import, groups written out: `super::begin`, `super::end`.
+    pub fn imports(&self) -> Vec<String> {
+        let code: String = self.code().map(|(_, line)| format!("{line}\n")).collect();
+        let statements = code.split("use ").skip(1).filter_map(|rest| rest.split(';').next());
+        statements.flat_map(written_out).collect()
+    }
+}
+
+/// The number of `#` of a raw string that begins here.
+fn raw_string(text: &[u8]) -> Option<usize> {
+    let rest = text.strip_prefix(b"r")?;
+    let hashes = rest.iter().take_while(|&&byte| byte == b'#').count();
+    (rest.get(hashes) == Some(&b'"')).then_some(hashes)
+}
+
+/// `a::{b, c::{d}}` as `a::b` and `a::c::d`.
+fn written_out(path: &str) -> Vec<String> {
+    let Some((before, rest)) = path.split_once('{') else { return vec![path.trim().to_owned()] };
+    let inner = rest.rsplit_once('}').map_or(rest, |(inner, _)| inner);
+    let (mut depth, mut items) = (0, vec![String::new()]);
+    for letter in inner.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        match (letter, items.last_mut()) {
+            (',', _) if depth == 0 => items.push(String::new()),
+            (letter, Some(item)) => item.push(letter),
+            _ => {}
+        }
+    }
+    let items = items.iter().flat_map(|item| written_out(item));
+    items.map(|item| format!("{}{item}", before.trim())).collect()
 }
 
 /// The workspace's folder.

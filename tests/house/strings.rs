@@ -21,10 +21,9 @@ fn no_library_names_a_flag() {
     };
     for source in sources().iter().filter(is_checked) {
         // `var(--ink)` is a variable of CSS.
-        for (at, line) in source.code().filter(|(_, line)| !line.contains("var(--")) {
-            let strings = line.split('"').skip(1).step_by(2);
-            let words =
-                strings.flat_map(|text| text.split(|c: char| !(c.is_alphanumeric() || c == '-')));
+        for (at, text) in source.strings().into_iter().filter(|(_, text)| !text.contains("var(--"))
+        {
+            let words = text.split(|c: char| !(c.is_alphanumeric() || c == '-'));
             for word in words.filter(|word| is_flag(word)) {
                 found.push(format!("{}:{at}: {word}", source.path.display()));
             }

@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn a_difference_is_rounding_matrix_units_or_a_fault() {
         let mut device = DeviceBackend::Cpu.select().unwrap();
-        let line = |device: &SelectedDevice, difference| require_agreement(device, "outputs", difference);
+        let line =
+            |device: &SelectedDevice, difference| require_agreement(device, "outputs", difference);
         let agrees = line(&device, 3e-6).unwrap();
         assert!(agrees.contains("computes what the CPU computes"), "{agrees}");
         for wrong in [1e-3, 0.25, f64::INFINITY, f64::NAN] {

@@ -65,7 +65,8 @@ pub use compat::{
     diffusers_dpm_grid,
 };
 pub use device_agreement::{
-    MATRIX_UNITS, ROUNDING, compare_with_cpu, largest, not_compared, relative_difference, require_agreement,
+    MATRIX_UNITS, ROUNDING, compare_with_cpu, largest, not_compared, relative_difference,
+    require_agreement,
 };
 pub use draw::{
     Draw, DrawProgress, NoisePath, RESULTS_VERSION, SampleModel, SamplerBuilder, Start, StepNoise,

@@ -35,8 +35,8 @@ pub(super) fn run(session: &Session<'_>) -> anyhow::Result<()> {
                 read_as_trained(GeneratedSide::Sampled(model.shape()), &mut real)?;
             }
             let steps = args.steps.map(|steps| steps as usize);
-            let setup = model.setup(args.sampler, steps).map_err(advise)?;
-            EvaluatedImages::sampled(&model, setup, count.unwrap_or(DEFAULT_COUNT))
+            let plan = model.plan(args.sampler, steps).map_err(advise)?;
+            EvaluatedImages::sampled(&model, plan, count.unwrap_or(DEFAULT_COUNT))
         }
         (None, None) => bail!("--samples or --model is missing"),
     };

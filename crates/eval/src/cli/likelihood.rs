@@ -31,12 +31,12 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
         dir,
         &model,
         outline.sha256()?,
-        load_dataset(&data.judged, false)?,
+        load_dataset(&data.evaluated, false)?,
         data.calibration,
         session.context,
     )
     .map_err(advise)?;
-    let most = likelihood.dataset().len().saturating_sub(data.kept_back).max(1);
+    let most = likelihood.dataset().len().saturating_sub(data.held_out).max(1);
     let count = match args.count.map(|count| count as usize) {
         Some(count) if count > most => {
             bail!("--count {count}: the dataset has {}", counted(most, "image"))
@@ -47,7 +47,8 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
     let estimates = match method {
         LikelihoodMethod::Bound => {
             let steps = steps.unwrap_or(BOUND_STEPS.min(model.schedule.len()));
-            let table = GammaTable::load(dir, &model.schedule)?;
+            let table =
+                GammaTable::load(dir, &model.schedule).map_err(|error| advise(error.into()))?;
             likelihood.bounds(&table, steps, count).map_err(advise)?
         }
         LikelihoodMethod::Ode => {
@@ -62,11 +63,11 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
 /// The images of a likelihood.
 struct LikelihoodData {
     /// The dataset whose likelihood is computed.
-    judged: DataConfig,
+    evaluated: DataConfig,
     /// Where the bound measures the network's errors, if that is another split.
     calibration: Option<Dataset>,
-    /// Last images of `judged` that the bound measures errors on, so that they are not judged.
-    kept_back: usize,
+    /// Last images of `evaluated` that the bound measures errors on, so that they are not evaluated.
+    held_out: usize,
 }
 
 /// `--reference` and `--split`, by default the images that were held back from training.
@@ -75,18 +76,20 @@ fn likelihood_data(
     name: &str,
     method: LikelihoodMethod,
 ) -> anyhow::Result<LikelihoodData> {
-    let Some(mut judged) = inputs::dataset(args, name)? else {
+    let Some(mut evaluated) = inputs::dataset(args, name)? else {
         let known = DataConfig::NAMES.join(", ");
         bail!("--reference {name}: a likelihood needs one of {known}");
     };
     if args.split.is_none() {
-        judged = judged.clone().of_split(Split::Test).unwrap_or(judged);
+        evaluated = evaluated.clone().of_split(Split::Test).unwrap_or(evaluated);
     }
-    let (calibration, kept_back) = match (method, judged.split()) {
-        (LikelihoodMethod::Bound, Some(Split::Test)) => (judged.clone().of_split(Split::Train), 0),
+    let (calibration, held_out) = match (method, evaluated.split()) {
+        (LikelihoodMethod::Bound, Some(Split::Test)) => {
+            (evaluated.clone().of_split(Split::Train), 0)
+        }
         (LikelihoodMethod::Bound, _) => (None, ModelLikelihood::CALIBRATION_IMAGES),
         (LikelihoodMethod::Ode, _) => (None, 0),
     };
     let calibration = calibration.map(|train| load_dataset(&train, false)).transpose()?;
-    Ok(LikelihoodData { judged, calibration, kept_back })
+    Ok(LikelihoodData { evaluated, calibration, held_out })
 }

@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             );
             Ok(ExitCode::from(observer.exit_code()))
         }
-        outcome => outcome.map(|()| ExitCode::SUCCESS).map_err(halfstep_sample::cli::advised),
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -13,7 +13,7 @@ use halfstep_sample::cli::load_dataset;
 use halfstep_sample::output::check_dir;
 use serde::Deserialize;
 
-use super::advice::advise;
+use super::advice::{advise, with_remedy};
 use super::args::Args;
 use super::as_trained::{GeneratedSide, read_as_trained};
 use super::extractor::{evaluator, extractor};
@@ -165,9 +165,10 @@ fn plan<'a>(
     students: &'a [SampledModel],
     images: usize,
 ) -> anyhow::Result<SweepPlan<'a>> {
-    let steps: Vec<usize> = match args.sweep_steps.is_empty() {
-        true => settings.student_steps(),
-        false => args.sweep_steps.iter().map(|&steps| steps as usize).collect(),
+    let steps: Vec<usize> = if args.sweep_steps.is_empty() {
+        settings.student_steps()
+    } else {
+        args.sweep_steps.iter().map(|&steps| steps as usize).collect()
     };
     let samplers = samplers(args, teacher)?;
     let full_steps = settings.teacher_steps();
@@ -178,7 +179,7 @@ fn plan<'a>(
         (true, true) => "--sweep",
     };
     for &(kind, steps) in plan.teacher_runs() {
-        teacher.setup(Some(kind), Some(steps)).with_context(|| {
+        teacher.plan(Some(kind), Some(steps)).map_err(with_remedy).with_context(|| {
             let steps = counted(steps, "step");
             format!("{flags}: {kind} cannot sample this teacher in {steps}; choose others")
         })?;
@@ -194,7 +195,9 @@ fn samplers(args: &Args, teacher: &SampledModel) -> anyhow::Result<Vec<SamplerKi
     let mut names = vec!["ddim", "dpm-solver++-2m"];
     match teacher.gamma() {
         Ok(_) => names.push("analytic-ddim"),
-        Err(error) => halfstep_terminal::say!("note: without analytic-ddim: {error}"),
+        Err(error) => {
+            halfstep_terminal::say!("note: without analytic-ddim: {:#}", with_remedy(error))
+        }
     }
     names.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
 }

@@ -12,7 +12,7 @@ use halfstep_files::check_file;
 use halfstep_model::{ModelFolder, SelectedDevice};
 use halfstep_terminal::{ProgressLine, answer, say, select_device};
 
-use super::advice::{advised_sentence, of_plan};
+use super::advice::{advised_sentence, plan_advice};
 use super::args::Args;
 use super::comparison::{Comparison, ComparisonCell, ComparisonRow, SHOWN};
 use super::learned_from::refuse_among_pictures;
@@ -43,7 +43,7 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<ExitCode> {
     check_file(out)?;
     refuse_among_pictures(&args.model, &[("--out", Some(out))])?;
     let request = request(args);
-    request.check_options(samplers).map_err(|error| of_plan(error, &args.model))?;
+    request.check_options(samplers).map_err(|error| plan_advice(error, &args.model))?;
     let device = select_device(args.device)?;
     let teacher = open_model_checked(&args.model, &device)?;
     if teacher.halfstep.distilled.is_some() {
@@ -169,7 +169,7 @@ impl<'a> Bench<'a> {
     }
 
     fn advised(&self, plan: Result<SamplingPlan, PlanError>) -> anyhow::Result<SamplingPlan> {
-        plan.map_err(|error| of_plan(error, &self.args.model))
+        plan.map_err(|error| plan_advice(error, &self.args.model))
     }
 
     /// The plans of all cells and of the converged images. A plan that cannot be made is an error before anything is

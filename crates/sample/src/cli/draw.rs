@@ -8,7 +8,7 @@ use halfstep_core::{TimePoint, counted};
 use halfstep_model::{ModelFolder, Network, SelectedDevice, TimeEmbeddingType};
 use halfstep_terminal::{ProgressLine, StopSignal, say, select_device};
 
-use super::advice::of_plan;
+use super::advice::plan_advice;
 use super::args::{Args, GridSize};
 use super::learned_from::refuse_among_pictures;
 use super::model::{classes, image_shape, open_model_checked};
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stop = StopSignal::install().context("cannot watch for Ctrl-C")?;
     let device = select_device(args.device)?;
     let model = open_model_checked(&args.model, &device)?;
-    let plan = request(args).resolve(&model).map_err(|error| of_plan(error, &args.model))?;
+    let plan = request(args).resolve(&model).map_err(|error| plan_advice(error, &args.model))?;
     refuse_no_logarithm(args, &model, &plan.grid)?;
     let shape = image_shape(&args.model, &model)?;
     let classes = classes(args, &model)?;

@@ -110,8 +110,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             step_noise: StepNoise::Fresh,
             batch_size: 64,
             shape: digits.shape(),
-            classes: &[],
-            device: &Device::flex(),
+            classes: Vec::new(),
+            device: Device::flex(),
         };
         drawing.images(0..64, &mut quietly)
     };

@@ -8,7 +8,7 @@ use halfstep_core::{AncestralVariance, TimestepSpacing};
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, SchedulerConfig};
 use halfstep_sample::{
     Draw, DrawProgress, GammaTable, GridKind, PlanError, SampleError, SamplerKind, SamplerOption,
-    SamplingPlan, SamplingRequest, StepNoise,
+    SamplingPlan, SamplingRequest,
 };
 use serde_json::json;
 
@@ -16,14 +16,13 @@ use crate::error::{EvalError, UnsuitableModel};
 use crate::evaluation::cache::{ChunkArray, ChunkValues};
 use crate::evaluation::context::EvalContext;
 
-/// A model folder whose samples are evaluated: grey or RGB, with a plain DDIM scheduler on trailing timesteps.
+/// A model folder whose samples are evaluated: grey or RGB, with a plain DDIM scheduler on trailing timesteps. The
+/// classes of a conditional model are sampled in turn.
 pub struct SampledModel {
     dir: PathBuf,
     model: ModelFolder,
     sha256: String,
     shape: [usize; 3],
-    /// Classes that images are sampled of in turn; empty for an unconditional model.
-    classes: Vec<u32>,
 }
 
 impl SampledModel {
@@ -48,11 +47,9 @@ impl SampledModel {
         let Some([height, width]) = config.sample_size.map(|size| size.sides()) else {
             return refuse(UnsuitableModel::NoSampleSize);
         };
-        let classes = match config.class_input() {
-            ClassInput::None => Vec::new(),
-            ClassInput::Table(classes) => (0..classes as u32).collect(),
-            ClassInput::Number => return refuse(UnsuitableModel::AnyClass),
-        };
+        if config.class_input() == ClassInput::Number {
+            return refuse(UnsuitableModel::AnyClass);
+        }
         if !is_plain(&model.scheduler) {
             return refuse(UnsuitableModel::Scheduler);
         }
@@ -60,7 +57,7 @@ impl SampledModel {
             return refuse(UnsuitableModel::Channels(config.in_channels));
         }
         let shape = [config.in_channels, height, width];
-        Ok(Self { dir: dir.to_path_buf(), model, sha256, shape, classes })
+        Ok(Self { dir: dir.to_path_buf(), model, sha256, shape })
     }
 
     /// The folder, as text.
@@ -131,19 +128,8 @@ impl SampledModel {
         context: &EvalContext<'_>,
         on_images: &mut dyn FnMut(u64),
     ) -> Result<ChunkArray, EvalError> {
-        let draw = Draw {
-            network: &self.model.unet,
-            prediction_type: self.model.prediction_type(),
-            sampler: plan.sampler.as_ref(),
-            grid: &plan.grid,
-            schedule: &self.model.schedule,
-            seed: context.seed,
-            step_noise: StepNoise::Fresh,
-            batch_size: context.batch_size,
-            shape: self.shape,
-            classes: &self.classes,
-            device: &context.device.device,
-        };
+        let (seed, batch_size) = (context.seed, context.batch_size);
+        let draw = Draw { seed, batch_size, ..plan.draw(&self.model)? };
         let count = which.len();
         let on_steps: &mut DrawProgress<'_> = &mut |done: u64, total: u64| {
             on_images(done * count as u64 / total.max(1));

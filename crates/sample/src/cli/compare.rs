@@ -307,17 +307,11 @@ impl<'a> Bench<'a> {
         what: &str,
     ) -> Result<(Images, u64), SampleError> {
         let draw = Draw {
-            network: &model.unet,
-            prediction_type: model.prediction_type(),
-            sampler: plan.sampler.as_ref(),
-            grid: &plan.grid,
-            schedule: &model.schedule,
             seed: self.args.seed,
             step_noise: StepNoise::Path,
             batch_size: self.args.batch_size as usize,
-            shape: self.shape,
-            classes: &self.classes,
-            device: &self.device.device,
+            classes: self.classes.clone(),
+            ..plan.draw(model)?
         };
         let mut line = ProgressLine::labelled(what, "network calls");
         line.show(0, 0);

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use halfstep_core::counted;
+use halfstep_terminal::{answer, say};
 use serde_json::{Value, json};
 
 use super::advice::advise;
@@ -45,9 +46,9 @@ pub(super) fn run(session: &Session<'_>) -> anyhow::Result<()> {
     notes::print_limits(&extractor, generated.len(), real_images)?;
     notes::print_sizes(&generated, &real)?;
     let evaluator = evaluator(session, extractor, real)?;
-    halfstep_terminal::say!("{} of {}", counted(generated.len(), "image"), generated.name());
+    say!("{} of {}", counted(generated.len(), "image"), generated.name());
     let scores = evaluator.scores(&generated).map_err(advise)?;
-    halfstep_terminal::answer!("{}", output::score_table(&scores).trim_end());
+    answer!("{}", output::score_table(&scores).trim_end());
     let json = as_json(&scores, generated.len(), real_images).to_string();
     output::write_json(args.json.as_deref(), &json)
 }

@@ -6,6 +6,7 @@ use halfstep_data::{DataConfig, Dataset, Split};
 use halfstep_model::ModelOutline;
 use halfstep_sample::GammaTable;
 use halfstep_sample::cli::load_dataset;
+use halfstep_terminal::answer;
 
 use super::advice::advise;
 use super::args::{Args, LikelihoodMethod};
@@ -56,7 +57,7 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
         }
     };
     let table = output::likelihood_table(likelihood.dataset().name(), &estimates);
-    halfstep_terminal::answer!("{}", table.trim_end());
+    answer!("{}", table.trim_end());
     output::write_json(args.json.as_deref(), &output::likelihood_json(&estimates).to_string())
 }
 

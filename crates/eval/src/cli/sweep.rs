@@ -5,12 +5,12 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use halfstep_core::counted;
 use halfstep_data::{DataConfig, Split};
-use halfstep_model::read_text;
+use halfstep_files::{check_dir, read_text};
 use halfstep_report::write_report;
 use halfstep_run::{RunSettings, Stage, Sweep};
 use halfstep_sample::SamplerKind;
 use halfstep_sample::cli::load_dataset;
-use halfstep_sample::output::check_dir;
+use halfstep_terminal::{answer, say};
 use serde::Deserialize;
 
 use super::advice::{advise, with_remedy};
@@ -42,7 +42,7 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
     let extractor = extractor(session, &full, &real)?;
     notes::print_limits(&extractor, images, reference_images)?;
     notes::print_sizes(&full, &real)?;
-    halfstep_terminal::say!(
+    say!(
         "{} of the teacher and {}, {} each, against {name}; sampled images are kept in {}",
         counted(plan.teacher_runs().len(), "run"),
         counted(students.len(), "student"),
@@ -63,8 +63,8 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
 fn publish(sweep: &Sweep, run: &Path, json: Option<&Path>) -> anyhow::Result<()> {
     sweep.write(run)?;
     write_report(run)?;
-    halfstep_terminal::answer!("{}", sweep.table().trim_end());
-    halfstep_terminal::say!("plot: {}", run.join("report/index.html").display());
+    answer!("{}", sweep.table().trim_end());
+    say!("plot: {}", run.join("report/index.html").display());
     output::write_json(json, &serde_json::to_string_pretty(sweep)?)
 }
 
@@ -196,7 +196,7 @@ fn samplers(args: &Args, teacher: &SampledModel) -> anyhow::Result<Vec<SamplerKi
     match teacher.gamma() {
         Ok(_) => names.push("analytic-ddim"),
         Err(error) => {
-            halfstep_terminal::say!("note: without analytic-ddim: {:#}", with_remedy(error))
+            say!("note: without analytic-ddim: {:#}", with_remedy(error))
         }
     }
     names.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
@@ -216,7 +216,7 @@ fn held_back(data: &DataConfig) -> Option<DataConfig> {
 fn held_back_images(data: &DataConfig, count: usize) -> anyhow::Result<Option<ImageSet>> {
     let images = ImageSet::from_dataset(&data.load_with(&mut halfstep_data::cli::show_progress())?);
     if images.len() < count {
-        halfstep_terminal::say!(
+        say!(
             "note: only {} held back, fewer than are sampled of each model: they are not measured",
             counted(images.len(), "image")
         );

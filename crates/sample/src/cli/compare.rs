@@ -99,7 +99,7 @@ fn students<'a>(
     args.student.iter().map(load).collect()
 }
 
-/// The steps asked for and those of the students, rising.
+/// The requested steps and those of the students, rising.
 fn columns(args: &Args, students: &[Student<'_>]) -> Vec<usize> {
     let listed = args.steps_list.as_deref().unwrap_or(&STEPS).iter().map(|&steps| steps as usize);
     let mut columns: Vec<usize> =
@@ -129,7 +129,7 @@ impl<'a> Bench<'a> {
         teacher: &'a ModelFolder,
         device: &'a SelectedDevice,
     ) -> anyhow::Result<Self> {
-        let asked = args.reference_steps.map(|steps| steps as usize);
+        let requested = args.reference_steps.map(|steps| steps as usize);
         Ok(Self {
             args,
             request,
@@ -139,7 +139,7 @@ impl<'a> Bench<'a> {
             shape: image_shape(&args.model, teacher)?,
             classes: classes(args, teacher)?,
             count: u64::from(args.count.unwrap_or(COUNT)),
-            reference_steps: asked.unwrap_or(REFERENCE_STEPS.min(teacher.schedule.len())),
+            reference_steps: requested.unwrap_or(REFERENCE_STEPS.min(teacher.schedule.len())),
         })
     }
 

@@ -90,7 +90,7 @@ fn write(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Notes that a grid that visits t = 0 and ends there is a step shorter than asked for.
+/// Notes that a grid that visits t = 0 and ends there is a step shorter than requested.
 fn note_missing_step(args: &Args, model: &ModelFolder, grid: &[TimePoint]) {
     let requested = args.steps.map_or(0, |steps| steps as usize);
     if requested == grid.len() && !model.scheduler.set_alpha_to_one {

@@ -7,7 +7,7 @@ mod builder;
 mod noise_path;
 
 pub use builder::{SampleModel, SamplerBuilder};
-pub use noise_path::NoisePath;
+pub(crate) use noise_path::NoisePath;
 
 use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
@@ -79,8 +79,7 @@ pub enum StepNoise {
     /// Of (seed, k, step).
     #[default]
     Fresh,
-    /// The increments of one path of (seed, k), the same at any number of steps: see
-    /// [`NoisePath`].
+    /// The increments of one Brownian path of (seed, k), the same at any number of steps.
     Path,
 }
 

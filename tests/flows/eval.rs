@@ -131,6 +131,20 @@ fn mistakes_are_named() {
     }
 }
 
+/// Analytic-DPM without Gamma: the message has the command that estimates it, and no flag that this program lacks.
+#[test]
+fn a_missing_gamma_comes_with_the_command_that_estimates_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    tiny_model(None, None).save(&model).unwrap();
+    let args = ["--model", text(&model), "--reference", "digits", "--sampler", "analytic-ddim"];
+    let message = failure(&mut eval(&dir.path().join("cache"), &args));
+    let command = format!("`sample --model {} --estimate-gamma DATASET", text(&model));
+    for words in ["gamma.json is missing", &command] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+}
+
 /// A model of images that are neither grey nor RGB.
 fn two_channels(dir: &Path) -> PathBuf {
     let mut model = tiny_model(None, None);

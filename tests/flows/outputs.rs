@@ -163,7 +163,7 @@ fn a_count_takes_the_first_of_given_noises_and_not_more_than_there_are() {
     let file = dir.path().join("noise.safetensors");
     let values = noise(3, Purpose::InitNoise, 0..4, 64);
     let images = halfstep_sample::Images { values, shape: [4, 1, 8, 8] };
-    let bytes = halfstep_sample::kept::FileFormat::Raw.whole(&images);
+    let bytes = halfstep_sample::output::kept::FileFormat::Raw.whole(&images);
     let view = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let view = view.tensor("samples").unwrap();
     std::fs::write(&file, safetensors::serialize([("noise", view)], None).unwrap()).unwrap();

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use halfstep_core::{TimePoint, X0Clip};
 use halfstep_model::{ModelFolder, UNet};
 use halfstep_sample::{
-    AngularDdim, Ddim, Draw, Images, Sampler, Start, StepNoise, output, quietly, student_grid,
+    AngularDdim, Ddim, Draw, Images, Sampler, Start, output, quietly, student_grid,
 };
 use safetensors::SafeTensors;
 
@@ -24,26 +24,10 @@ fn save(dir: &Path, classes: Option<usize>, steps: Option<usize>) -> std::path::
 }
 
 /// Batches of four by DDIM, whose network may be another than the model's.
-fn by_ddim<'a>(
-    model: &'a ModelFolder,
-    unet: &'a UNet,
-    grid: &'a [TimePoint],
-    device: &'a Device,
-) -> Draw<'a, UNet> {
+fn by_ddim<'a>(model: &'a ModelFolder, unet: &'a UNet, grid: &'a [TimePoint]) -> Draw<'a, UNet> {
     static DDIM: Ddim = Ddim::new();
-    Draw {
-        network: unet,
-        prediction_type: model.prediction_type(),
-        sampler: &DDIM,
-        grid,
-        schedule: &model.schedule,
-        seed: 0,
-        step_noise: StepNoise::Fresh,
-        batch_size: 4,
-        shape: [1, 8, 8],
-        classes: &[],
-        device,
-    }
+    let (kind, schedule) = (model.prediction_type(), &model.schedule);
+    Draw { batch_size: 4, ..Draw::new(unet, kind, schedule, &DDIM, grid, [1, 8, 8]) }
 }
 
 #[test]
@@ -238,24 +222,12 @@ fn bad_input_is_refused_and_nothing_is_written() {
 #[test]
 fn ddim_is_angular_through_the_network() {
     let model = tiny_model(None, None);
-    let device = Device::flex();
     let grid = student_grid(&model.schedule, 8).unwrap();
     let draw = |sampler: &dyn Sampler| {
-        Draw {
-            network: &model.unet,
-            prediction_type: model.prediction_type(),
-            sampler,
-            grid: &grid,
-            schedule: &model.schedule,
-            seed: 0,
-            step_noise: StepNoise::Fresh,
-            batch_size: 4,
-            shape: [1, 8, 8],
-            classes: &[],
-            device: &device,
-        }
-        .images(0..4, &mut quietly)
-        .unwrap()
+        let (kind, schedule) = (model.prediction_type(), &model.schedule);
+        Draw::new(&model.unet, kind, schedule, sampler, &grid, [1, 8, 8])
+            .images(0..4, &mut quietly)
+            .unwrap()
     };
     let (ddim, angular) = (draw(&Ddim::default()), draw(&AngularDdim::default()));
     // f32 rounding over 8 steps of values around 1.
@@ -271,14 +243,13 @@ fn ddim_is_angular_through_the_network() {
 #[test]
 fn nan_stops_the_drawing() {
     let model = tiny_model(None, None);
-    let device = Device::flex();
     let broken = halfstep_model::flat_params(&model.unet)
         .into_iter()
         .map(|p| p * f32::NAN)
         .collect::<Vec<Tensor<1>>>();
     let unet = halfstep_model::with_flat_params(model.unet.clone(), broken);
     let grid = [model.schedule.point(63), TimePoint::CLEAN];
-    let draw = by_ddim(&model, &unet, &grid, &device);
+    let draw = by_ddim(&model, &unet, &grid);
     let error = draw.images(0..1, &mut quietly).unwrap_err().to_string();
     assert!(error.contains("ddim") && error.contains("not finite"), "{error}");
 }
@@ -294,9 +265,8 @@ fn unwritable_outputs_are_named() {
 #[test]
 fn batches_together_are_the_images() {
     let model = tiny_model(None, None);
-    let device = Device::flex();
     let grid = student_grid(&model.schedule, 2).unwrap();
-    let draw = by_ddim(&model, &model.unet, &grid, &device);
+    let draw = by_ddim(&model, &model.unet, &grid);
     let (mut firsts, mut together) = (Vec::new(), Images::empty([1, 8, 8]));
     draw.batches(3..12, Start::Seed, &mut quietly, &mut |first, batch| {
         firsts.push((first, batch.len()));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use halfstep_core::counted;
 use halfstep_data::DataError;
 use halfstep_model::ModelError;
-use halfstep_sample::{GammaError, SampleError};
+use halfstep_sample::{GammaError, PlanError, SampleError, SamplerKind};
 
 /// An error of an evaluation. Each message names the file, model or image set at fault.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,18 @@ pub enum EvalError {
         dir: PathBuf,
         /// Why.
         problem: UnsuitableModel,
+    },
+    /// A model cannot be sampled as requested.
+    #[error("{} cannot be sampled as requested", dir.display())]
+    Plan {
+        /// The model folder.
+        dir: PathBuf,
+        /// The requested sampler; `None` for the model's own.
+        sampler: Option<SamplerKind>,
+        /// The requested steps; `None` for the model's own.
+        steps: Option<usize>,
+        /// Why not.
+        source: PlanError,
     },
     /// Images cannot be compared pixel by pixel.
     #[error(
@@ -91,7 +103,7 @@ pub enum EvalError {
         found: usize,
     },
     /// A side has too few images for any metric.
-    #[error("every distance needs at least {needed} images per side; {side} has {found}")]
+    #[error("every distance needs at least {needed} images per side; {side} has {}", counted(*found, "image"))]
     TooFewImages {
         /// The least number of images.
         needed: usize,
@@ -129,7 +141,7 @@ pub enum EvalError {
     )]
     NotACovariance(String),
     /// An intermediate result cannot be written to the cache.
-    #[error("cannot store an intermediate result: {0}")]
+    #[error("cannot store an intermediate result")]
     Cache(#[source] halfstep_files::FileError),
     /// The caller stopped the evaluation.
     #[error("stopped")]
@@ -164,37 +176,17 @@ pub enum UnsuitableModel {
     #[error("the network's config.json has no `sample_size`")]
     NoSampleSize,
     /// Its network takes any number as a class, so there is no list of classes to sample.
-    #[error("the network takes any number as a class; sample its images beforehand")]
+    #[error("the network takes any number as a class, so there is no list of classes to sample")]
     AnyClass,
     /// Its scheduler is not plain DDIM on trailing timesteps.
     #[error(
         "its scheduler config needs more than plain DDIM (clipping, thresholding, other timesteps or \
-         another solver); sample its images beforehand with that scheduler"
+         another solver)"
     )]
     Scheduler,
     /// Its images are neither grey nor RGB.
     #[error("its images have {}; grey (1) and RGB (3) images can be evaluated", counted(*.0, "channel"))]
     Channels(usize),
-    /// A student was requested with a sampler other than its own.
-    #[error("it is a student, distilled for ddim; {sampler} cannot sample it")]
-    StudentSampler {
-        /// The requested sampler.
-        sampler: String,
-    },
-    /// A student was requested with another number of steps than its own.
-    #[error("it is a student of {}; it cannot be sampled in {steps}", counted(*own, "step"))]
-    StudentSteps {
-        /// The requested steps.
-        steps: usize,
-        /// The student's.
-        own: usize,
-    },
-    /// The sampler chooses its own timesteps.
-    #[error("{sampler} chooses its own timesteps; sample the images beforehand")]
-    OwnTimesteps {
-        /// The sampler.
-        sampler: String,
-    },
     /// No grid of this many steps exists.
     #[error("{steps} steps: {problem}")]
     Steps {
@@ -204,9 +196,7 @@ pub enum UnsuitableModel {
         problem: String,
     },
     /// A student has no likelihood: it knows only the timesteps of its own grid.
-    #[error(
-        "it is a student, which knows only the timesteps of its own grid; evaluate its teacher"
-    )]
+    #[error("it is a student, which knows only the timesteps of its own grid")]
     StudentLikelihood,
     /// The network predicts epsilon and the schedule ends in pure noise.
     #[error(
@@ -237,6 +227,10 @@ pub enum UnsuitableModel {
 impl EvalError {
     pub(crate) fn images(path: &Path, problem: impl ToString) -> Self {
         Self::Images { path: path.to_path_buf(), problem: problem.to_string() }
+    }
+
+    pub(crate) fn device(error: impl fmt::Display) -> Self {
+        Self::Device(halfstep_model::device_problem(&error))
     }
 
     pub(crate) fn unsuitable(dir: &Path, problem: UnsuitableModel) -> Self {

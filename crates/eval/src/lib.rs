@@ -69,7 +69,7 @@ mod sweep;
 
 pub use error::{ComparedSide, EvalError, UnsuitableModel};
 pub use evaluation::{
-    EvalCache, EvalContext, EvaluatedImages, Evaluator, ReferenceData, SampledModel, SamplingSetup,
+    EvalCache, EvalContext, EvaluatedImages, Evaluator, ReferenceData, SampledModel,
 };
 pub use features::{
     ExtractedFeatures, FeatureExtractor, FeatureKind, FeatureNetwork, Features, INCEPTION,

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use halfstep_run::{Sweep, SweepMeasure, SweepRow};
-use halfstep_sample::SamplerKind;
+use halfstep_sample::{SamplerKind, SamplingPlan};
 
 use crate::error::EvalError;
-use crate::evaluation::{EvaluatedImages, Evaluator, SampledModel, SamplingSetup, chunks};
+use crate::evaluation::{EvaluatedImages, Evaluator, SampledModel, chunks};
 use crate::features::FeatureKind;
 use crate::images::ImageSet;
 use crate::metrics::{Score, scores_to_json};
@@ -60,11 +60,11 @@ impl<'a> SweepPlan<'a> {
     /// The images of the first row.
     ///
     /// # Errors
-    /// Those of [`SampledModel::setup`].
+    /// Those of [`SampledModel::plan`].
     pub fn full_grid(&self) -> Result<EvaluatedImages<'a>, EvalError> {
         let (kind, steps) = self.teacher_runs[0];
-        let setup = self.teacher.setup(Some(kind), Some(steps))?;
-        Ok(EvaluatedImages::sampled(self.teacher, setup, self.images))
+        let plan = self.teacher.plan(Some(kind), Some(steps))?;
+        Ok(EvaluatedImages::sampled(self.teacher, plan, self.images))
     }
 }
 
@@ -72,7 +72,7 @@ impl Evaluator<'_> {
     /// Samples and scores every row of a plan.
     ///
     /// # Errors
-    /// Those of [`SampledModel::setup`] and [`scores`](Self::scores).
+    /// Those of [`SampledModel::plan`] and [`scores`](Self::scores).
     pub fn sweep(
         &self,
         plan: &SweepPlan<'_>,
@@ -85,13 +85,13 @@ impl Evaluator<'_> {
         let full = plan.full_grid()?;
         let mut rows = Vec::new();
         for (k, &(kind, steps)) in plan.teacher_runs.iter().enumerate() {
-            let setup = plan.teacher.setup(Some(kind), Some(steps))?;
+            let sampling = plan.teacher.plan(Some(kind), Some(steps))?;
             let full = (k > 0).then_some(&full);
-            rows.push(self.sweep_row("teacher", plan.teacher, setup, plan.images, full)?);
+            rows.push(self.sweep_row("teacher", plan.teacher, sampling, plan.images, full)?);
         }
         for student in plan.students {
-            let setup = student.setup(None, None)?;
-            rows.push(self.sweep_row("student", student, setup, plan.images, Some(&full))?);
+            let sampling = student.plan(None, None)?;
+            rows.push(self.sweep_row("student", student, sampling, plan.images, Some(&full))?);
         }
         Ok(Sweep {
             measure: sweep_measure(self.kind()),
@@ -109,13 +109,13 @@ impl Evaluator<'_> {
         &self,
         role: &str,
         model: &SampledModel,
-        setup: SamplingSetup,
+        plan: SamplingPlan,
         count: usize,
         full: Option<&EvaluatedImages<'_>>,
     ) -> Result<SweepRow, EvalError> {
-        let (sampler, num_steps) = (setup.kind().name().to_owned(), setup.num_steps());
-        let calls = setup.calls();
-        let images = EvaluatedImages::sampled(model, setup, count);
+        let (sampler, num_steps) = (plan.kind.name().to_owned(), plan.num_steps());
+        let calls = plan.calls().unwrap_or(num_steps);
+        let images = EvaluatedImages::sampled(model, plan, count);
         self.context().report(EvalEvent::SweepRow { name: images.name() });
         let scores = self.scores(&images)?;
         Ok(SweepRow {

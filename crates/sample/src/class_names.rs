@@ -13,36 +13,36 @@ const LISTED: usize = 40;
 pub enum ClassError {
     /// No class has this name.
     #[error(
-        "the model has no class \"{asked}\"{}; its classes are {known}",
+        "the model has no class \"{requested}\"{}; its classes are {known}",
         did_you_mean(suggestion)
     )]
     Unknown {
-        /// What was asked for.
-        asked: String,
+        /// What was requested.
+        requested: String,
         /// The classes that there are, with their numbers.
         known: String,
         /// The most alike of them, if any is alike.
         suggestion: Option<String>,
     },
     /// A name, where classes have none.
-    #[error("\"{asked}\" is not a number, and this model's classes have no names")]
+    #[error("\"{requested}\" is not a number, and this model's classes have no names")]
     Unnamed {
-        /// What was asked for.
-        asked: String,
+        /// What was requested.
+        requested: String,
     },
     /// A number that is too large.
-    #[error("{asked}: the model has classes 0 to {}", classes - 1)]
+    #[error("{requested}: the model has classes 0 to {}", classes - 1)]
     OutOfRange {
-        /// What was asked for.
-        asked: String,
+        /// What was requested.
+        requested: String,
         /// How many classes there are.
         classes: usize,
     },
     /// Several classes have this name.
-    #[error("several classes are called \"{asked}\": {known}")]
+    #[error("several classes are called \"{requested}\": {known}")]
     Ambiguous {
-        /// What was asked for.
-        asked: String,
+        /// What was requested.
+        requested: String,
         /// The classes that there are, with their numbers.
         known: String,
     },
@@ -71,22 +71,22 @@ impl<'a> ClassNames<'a> {
         Some(Self { names: &model.halfstep.class_names, count })
     }
 
-    /// The number of the class that is called `asked`.
+    /// The number of the class that is called `requested`.
     ///
     /// A name comes first. A number is then the class's number, except where classes are *named* by
     /// numbers: there `2` is the class whose name has this value (`2`, `02`) and no other.
     ///
     /// # Errors
     /// [`ClassError`].
-    pub fn number(&self, asked: &str) -> Result<u32, ClassError> {
-        let by_name = self.only(asked, |name| name == asked)?;
-        let found = match (by_name, digits(asked)) {
-            (None, Some(value)) => self.only(asked, |name| digits(name) == Some(value))?,
+    pub fn number(&self, requested: &str) -> Result<u32, ClassError> {
+        let by_name = self.only(requested, |name| name == requested)?;
+        let found = match (by_name, digits(requested)) {
+            (None, Some(value)) => self.only(requested, |name| digits(name) == Some(value))?,
             (found, _) => found,
         };
         match found {
             Some(number) => Ok(number),
-            None => self.plain_number(asked),
+            None => self.plain_number(requested),
         }
     }
 
@@ -95,8 +95,8 @@ impl<'a> ClassNames<'a> {
     ///
     /// # Errors
     /// [`ClassError`] for the first that is not known.
-    pub fn numbers(&self, asked: &[String]) -> Result<Vec<u32>, ClassError> {
-        let pieces = asked.iter().flat_map(|piece| match self.names.contains(piece) {
+    pub fn numbers(&self, requested: &[String]) -> Result<Vec<u32>, ClassError> {
+        let pieces = requested.iter().flat_map(|piece| match self.names.contains(piece) {
             true => vec![piece.as_str()],
             false => piece.split(',').map(str::trim).collect(),
         });
@@ -127,33 +127,39 @@ impl<'a> ClassNames<'a> {
     }
 
     /// The only class whose name is as wanted, if any is.
-    fn only(&self, asked: &str, wanted: impl Fn(&str) -> bool) -> Result<Option<u32>, ClassError> {
+    fn only(
+        &self,
+        requested: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Option<u32>, ClassError> {
         let mut found = (0..).zip(self.names).filter(|(_, name)| wanted(name));
         match (found.next(), found.next()) {
             (first, None) => Ok(first.map(|(number, _)| number)),
             (_, Some(_)) => {
-                Err(ClassError::Ambiguous { asked: asked.to_owned(), known: self.known() })
+                Err(ClassError::Ambiguous { requested: requested.to_owned(), known: self.known() })
             }
         }
     }
 
     /// A class by its number. Where names are numbers, only one beyond the names.
-    fn plain_number(&self, asked: &str) -> Result<u32, ClassError> {
-        let number = asked.parse::<u32>().ok();
+    fn plain_number(&self, requested: &str) -> Result<u32, ClassError> {
+        let number = requested.parse::<u32>().ok();
         let named_by_numbers = self.names.iter().any(|name| digits(name).is_some());
         let free = |number: u32| !named_by_numbers || number as usize >= self.names.len();
         match (number, self.count) {
             (Some(number), None) if free(number) => Ok(number),
             (Some(number), Some(count)) if free(number) && (number as usize) < count => Ok(number),
-            (_, Some(classes)) if digits(asked).is_some() && !named_by_numbers => {
-                Err(ClassError::OutOfRange { asked: asked.to_owned(), classes })
+            (_, Some(classes)) if digits(requested).is_some() && !named_by_numbers => {
+                Err(ClassError::OutOfRange { requested: requested.to_owned(), classes })
             }
-            _ if self.names.is_empty() => Err(ClassError::Unnamed { asked: asked.to_owned() }),
+            _ if self.names.is_empty() => {
+                Err(ClassError::Unnamed { requested: requested.to_owned() })
+            }
             _ => {
-                let suggestion = nearest_name(asked, self.names.iter().map(String::as_str));
+                let suggestion = nearest_name(requested, self.names.iter().map(String::as_str));
                 let suggestion = suggestion.map(str::to_owned);
                 Err(ClassError::Unknown {
-                    asked: asked.to_owned(),
+                    requested: requested.to_owned(),
                     known: self.known(),
                     suggestion,
                 })
@@ -176,9 +182,9 @@ fn digits(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn ask(names: &[&str], count: Option<usize>, asked: &str) -> Result<u32, String> {
+    fn ask(names: &[&str], count: Option<usize>, requested: &str) -> Result<u32, String> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        ClassNames { names: &names, count }.number(asked).map_err(|error| error.to_string())
+        ClassNames { names: &names, count }.number(requested).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -231,9 +237,9 @@ mod tests {
     fn lists_are_taken_apart_at_commas_that_are_in_no_name() {
         let names = ["cat", "dog", "cats, big"].map(String::from);
         let classes = ClassNames { names: &names, count: Some(3) };
-        let numbers = |asked: &[&str]| {
-            let asked: Vec<String> = asked.iter().map(ToString::to_string).collect();
-            classes.numbers(&asked)
+        let numbers = |requested: &[&str]| {
+            let requested: Vec<String> = requested.iter().map(ToString::to_string).collect();
+            classes.numbers(&requested)
         };
         assert_eq!(numbers(&["cat,dog,2"]), Ok(vec![0, 1, 2]));
         assert_eq!(numbers(&["cats, big", "dog, cat"]), Ok(vec![2, 1, 0]));

@@ -36,9 +36,8 @@ pub fn largest(values: &[f32]) -> f64 {
     values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max)
 }
 
-/// Compares a model that lies on `device` with the same model on the CPU: its outputs for one small batch. Returns a
-/// line for the user about the result. Does nothing, and returns `None`, on devices that need no check
-/// ([`SelectedDevice::must_be_checked`]).
+/// Compares a model that lies on `device` with the same model on the CPU: its outputs for one small batch
+/// ([`agreement_with_cpu`]).
 ///
 /// # Errors
 /// [`SampleError::Disagrees`] if the difference is larger than rounding, on matrix units or off them,
@@ -47,29 +46,40 @@ pub fn compare_with_cpu(
     model: &ModelFolder,
     device: &SelectedDevice,
 ) -> Result<Option<String>, SampleError> {
+    let on_device_itself = || output(&model.unet, model, &device.device);
+    agreement_with_cpu(device, "outputs", on_device_itself, |cpu| {
+        output(&on_device(&model.unet, cpu)?, model, cpu)
+    })
+}
+
+/// Compares values that a network computes on a device, its `what`, with those of the CPU. Returns a line for the user
+/// about the result. Computes nothing, and returns `None`, on devices that need no check
+/// ([`SelectedDevice::must_be_checked`]).
+///
+/// # Errors
+/// [`SampleError::Disagrees`] if the difference is larger than rounding explains, and those of the two functions.
+pub fn agreement_with_cpu<E: From<SampleError>>(
+    device: &SelectedDevice,
+    what: &'static str,
+    on_device: impl FnOnce() -> Result<Vec<f32>, E>,
+    on_cpu: impl FnOnce(&Device) -> Result<Vec<f32>, E>,
+) -> Result<Option<String>, E> {
     if !device.must_be_checked() {
         return Ok(None);
     }
-    let Ok(cpu) = DeviceBackend::Cpu.select() else { return Ok(Some(not_compared(device))) };
-    let expected = output(&on_device(&model.unet, &cpu.device)?, model, &cpu.device)?;
-    let found = output(&model.unet, model, &device.device)?;
-    let difference = relative_difference(&found, &expected, largest(&expected));
-    require_agreement(device, "outputs", difference).map(Some)
-}
-
-/// A line about a device that cannot be compared, because the program was built without the CPU's backend.
-pub fn not_compared(device: &SelectedDevice) -> String {
-    format!(
-        "note: {} was not compared with the CPU: this program was built without the feature `flex`",
-        device.description
-    )
+    let Ok(cpu) = DeviceBackend::Cpu.select() else {
+        return Ok(Some(format!(
+            "note: {} was not compared with the CPU: this program was built without the feature `flex`",
+            device.description
+        )));
+    };
+    let expected = on_cpu(&cpu.device)?;
+    let difference = relative_difference(&on_device()?, &expected, largest(&expected));
+    Ok(Some(require_agreement(device, what, difference)?))
 }
 
 /// A line about the relative difference of a network's `what` on a device and on the CPU.
-///
-/// # Errors
-/// [`SampleError::Disagrees`].
-pub fn require_agreement(
+fn require_agreement(
     device: &SelectedDevice,
     what: &'static str,
     difference: f64,

@@ -56,7 +56,7 @@ pub enum SampleError {
         /// How many it took.
         steps: usize,
     },
-    /// A progress callback asked for the stop.
+    /// A progress callback stopped the drawing.
     #[error("stopped before the images were finished")]
     Stopped,
     /// NaN or infinity.
@@ -151,7 +151,7 @@ pub enum NoSignal {
         /// What has no value at alpha = 0, such as `lambda`.
         infinite: &'static str,
     },
-    /// The ODE was asked to be solved in a variable that is infinite there.
+    /// The requested variable of the ODE is infinite there.
     #[error("sigma / alpha and lambda are infinite")]
     Variable,
 }

@@ -28,14 +28,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `sampler` | the shared interface: [`Sampler`], [`Trajectory`], [`StepInfo`], [`walk`] |
-//! | [`methods`] | one sampler per file: [`Ddim`], [`DpmMultistep`], [`Heun`], ... |
+//! | `methods` | one sampler per file: [`Ddim`], [`DpmMultistep`], [`Heun`], ... |
 //! | `registry` | [`SamplerKind`]: the samplers by name |
 //! | `compat` | diffusers' samplers where they differ from the published methods: [`DiffusersForm`] |
 //! | `grids` | the times at which a network is called: [`GridKind`], [`GridLayout`] |
 //! | `plan` | from a request to a sampler on a grid: [`SamplingRequest`], [`SamplingPlan`] |
 //! | `analytic` | Gamma, which Analytic-DPM needs: [`GammaEstimate`], [`GammaTable`] |
 //! | `draw` | images from a network: [`SamplerBuilder`], [`Draw`] |
-//! | [`output`] | images in memory and in files: [`Images`], [`picture`], [`kept`] |
+//! | [`output`] | images in memory and in files: [`Images`], [`picture`], [`output::kept`] |
 //! | `device_agreement` | whether a device agrees with the CPU |
 //! | [`cli`] | the program `sample`, and what other programs that draw share with it |
 
@@ -47,7 +47,7 @@ mod device_agreement;
 mod draw;
 mod error;
 mod grids;
-pub mod methods;
+mod methods;
 mod names;
 pub mod output;
 mod plan;
@@ -65,12 +65,10 @@ pub use compat::{
     diffusers_dpm_grid,
 };
 pub use device_agreement::{
-    MATRIX_UNITS, ROUNDING, compare_with_cpu, largest, not_compared, relative_difference,
-    require_agreement,
+    MATRIX_UNITS, ROUNDING, agreement_with_cpu, compare_with_cpu, largest, relative_difference,
 };
 pub use draw::{
-    Draw, DrawProgress, NoisePath, RESULTS_VERSION, SampleModel, SamplerBuilder, Start, StepNoise,
-    quietly,
+    Draw, DrawProgress, RESULTS_VERSION, SampleModel, SamplerBuilder, Start, StepNoise, quietly,
 };
 pub use error::{NoSignal, SampleError};
 pub use grids::{
@@ -78,15 +76,15 @@ pub use grids::{
     multistep_grid, sampling_grid, student_grid,
 };
 pub use methods::{
-    AdaptiveRungeKutta, AnalyticDpm, AnalyticStatistics, Ancestral, AngularDdim, Ddim,
-    DpmMultistep, DpmSinglestep, Euler, Heun, Lms, OdeVariable, Rk4, SamplerEntry, SamplerOption,
-    SamplerOptions, StepOrders, Tolerance,
+    AdaptiveRungeKutta, AnalyticDpm, AnalyticStatistics, Ancestral, AngularDdim, Correction, Ddim,
+    DpmMultistep, DpmSinglestep, Euler, Heun, Lms, OdeVariable, Rk4, RungeKutta, SamplerEntry,
+    SamplerOption, SamplerOptions, SolverForm, StepOrders, Tableau, TableauMethod, Tolerance,
 };
 pub use names::UnknownName;
-pub use output::formats::{PictureFormat, check_ending};
+pub use output::formats::check_ending;
 pub use output::images::Images;
-pub use output::places::{NamedPath, clash, place, writes_over};
-pub use output::{kept, picture};
+pub use output::picture;
+pub use output::places::writes_over;
 pub use plan::{PlanError, Planner, SamplingPlan, SamplingRequest};
 pub use registry::SamplerKind;
 pub use sampler::{Family, GridRule, Jump, Sampler, StepInfo, Trajectory, draw_with, walk};

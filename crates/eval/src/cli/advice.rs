@@ -1,83 +1,127 @@
 //! Which flag or command mends an error.
 
+use std::path::Path;
+
+use anyhow::anyhow;
 use halfstep_core::counted;
+use halfstep_sample::cli::gamma_remedy;
+use halfstep_sample::{NoSignal, PlanError, SampleError};
 
 use crate::error::{ComparedSide, EvalError, UnsuitableModel};
 use crate::features::FeatureKind;
 use crate::metrics::{MetricNames, MissingScore};
 
-/// The error, in a sentence that names the flag at fault and what to do. An error without such a flag stays as it
-/// is.
+/// The error with the flag at fault before it and what to do after it, where there are such.
 pub(super) fn advise(error: EvalError) -> anyhow::Error {
-    match sentence(&error) {
-        Some(sentence) => anyhow::Error::msg(sentence),
-        None => error.into(),
+    match flag(&error) {
+        Some(flag) => anyhow!("{flag}: {:#}", with_remedy(error)),
+        None => with_remedy(error),
     }
 }
 
-fn sentence(error: &EvalError) -> Option<String> {
-    Some(match error {
-        EvalError::Unsuitable { dir, problem } => {
-            return unsuitable(&dir.display().to_string(), problem);
+/// The error with what to do after it, if anything helps.
+pub(super) fn with_remedy(error: EvalError) -> anyhow::Error {
+    match (remedy(&error), error) {
+        (Some(remedy), error) => anyhow!("{:#}; {remedy}", anyhow::Error::new(error)),
+        (None, EvalError::TooFewImages { needed, side, found }) => {
+            let (name, images) = (side_name(side), counted(found, "image"));
+            anyhow!("a distance needs at least {needed} images on each side; {name} has {images}")
         }
-        EvalError::SizesDiffer { resizable, .. } => {
-            let help = match resizable {
-                true => "; --as-trained reads the pictures of a folder at the size of the others",
-                false => "",
-            };
-            format!("--reference: {error}{help}")
-        }
-        EvalError::TooFewImages { needed, side, found } => format!(
-            "a distance needs at least {needed} images on each side; {} has {}",
-            side_name(*side),
-            counted(*found, "image")
-        ),
-        EvalError::StatisticsOfPixels => {
-            format!("--reference: {error}; add --inception or --features")
-        }
-        EvalError::StatisticsDimension { .. } => format!("--reference: {error}"),
-        EvalError::Cache(source) => format!(
-            "cannot store an intermediate result; free some space, or choose another folder with --cache DIR: \
-             {source}"
-        ),
-        _ => return None,
-    })
+        // Its own type, by which the remedy for a missing dataset is found.
+        (None, EvalError::Data(error)) => error.into(),
+        (None, error) => error.into(),
+    }
 }
 
-fn unsuitable(dir: &str, problem: &UnsuitableModel) -> Option<String> {
-    Some(match problem {
-        UnsuitableModel::NoSampleSize | UnsuitableModel::Channels(_) => return None,
-        UnsuitableModel::AnyClass => format!(
-            "{dir}: accepts any number as a class; sample it with `sample --class --npz` and give the file to \
-             --samples"
-        ),
-        UnsuitableModel::Scheduler => format!(
-            "{dir}: its scheduler config needs more than plain DDIM (clipping, thresholding, other timesteps \
-             or another solver); sample it with `sample --model {dir} --npz FILE`, which follows the config, and \
-             give the file to --samples"
-        ),
-        UnsuitableModel::StudentSampler { sampler } => {
-            format!("--sampler {sampler}: {dir} is a student, distilled for ddim; remove the flag")
+/// The flag at fault.
+fn flag(error: &EvalError) -> Option<String> {
+    match error {
+        EvalError::Unsuitable { problem, .. } => match problem {
+            UnsuitableModel::Steps { steps, .. } => Some(format!("--steps {steps}")),
+            UnsuitableModel::StudentLikelihood => Some("--likelihood".to_owned()),
+            UnsuitableModel::EpsilonOfNoise => Some("--model".to_owned()),
+            UnsuitableModel::ImageShape { .. } | UnsuitableModel::NoClasses { .. } => {
+                Some("--reference".to_owned())
+            }
+            UnsuitableModel::NoSampleSize
+            | UnsuitableModel::AnyClass
+            | UnsuitableModel::Scheduler
+            | UnsuitableModel::Channels(_) => None,
+        },
+        EvalError::Plan { sampler, steps, source, .. } => match source {
+            PlanError::StudentSampler { .. }
+            | PlanError::StudentGamma { .. }
+            | PlanError::OwnTimes { .. }
+            | PlanError::OwnSteps { .. } => sampler.map(|sampler| format!("--sampler {sampler}")),
+            PlanError::StudentGrid { .. } | PlanError::NoGrid { .. } => {
+                steps.map(|steps| format!("--steps {steps}"))
+            }
+            _ => None,
+        },
+        EvalError::SizesDiffer { .. }
+        | EvalError::StatisticsOfPixels
+        | EvalError::StatisticsDimension { .. } => Some("--reference".to_owned()),
+        _ => None,
+    }
+}
+
+/// What to do.
+fn remedy(error: &EvalError) -> Option<String> {
+    match error {
+        EvalError::Unsuitable { dir, problem } => unsuitable_remedy(dir, problem),
+        EvalError::Plan { dir, source, .. } => plan_remedy(dir, source),
+        EvalError::Gamma(error) => gamma_remedy(error),
+        EvalError::Sample(SampleError::NoSignal(reason)) => Some(signal_remedy(*reason).to_owned()),
+        EvalError::SizesDiffer { resizable: true, .. } => {
+            Some("--as-trained reads the pictures of a folder at the size of the others".to_owned())
         }
-        UnsuitableModel::StudentSteps { steps, own } => {
-            format!(
-                "--steps {steps}: {dir} is a student of {}; remove the flag",
-                counted(*own, "step")
-            )
+        EvalError::StatisticsOfPixels => Some("add --inception or --features".to_owned()),
+        EvalError::Cache(_) => {
+            Some("free some space, or choose another folder with --cache DIR".to_owned())
         }
-        UnsuitableModel::OwnTimesteps { sampler } => format!(
-            "--sampler {sampler}: chooses its own timesteps; sample with `sample --sampler {sampler} --npz FILE` \
-             and give the file to --samples"
-        ),
-        UnsuitableModel::Steps { steps, problem } => format!("--steps {steps}: {problem}"),
-        UnsuitableModel::StudentLikelihood => format!(
-            "--likelihood: {dir} is a student, which knows only the timesteps of its own grid; use its teacher"
-        ),
-        UnsuitableModel::EpsilonOfNoise => format!("--model: {problem}"),
-        UnsuitableModel::ImageShape { .. } | UnsuitableModel::NoClasses { .. } => {
-            format!("--reference: {problem}")
+        _ => None,
+    }
+}
+
+fn unsuitable_remedy(dir: &Path, problem: &UnsuitableModel) -> Option<String> {
+    match problem {
+        UnsuitableModel::AnyClass => Some(sample_beforehand(dir, " --class NUMBER,...")),
+        UnsuitableModel::Scheduler => Some(sample_beforehand(dir, "")),
+        UnsuitableModel::StudentLikelihood => Some("use its teacher".to_owned()),
+        _ => None,
+    }
+}
+
+fn plan_remedy(dir: &Path, problem: &PlanError) -> Option<String> {
+    match problem {
+        PlanError::StudentSampler { .. }
+        | PlanError::StudentGamma { .. }
+        | PlanError::StudentGrid { .. } => Some("remove the flag".to_owned()),
+        PlanError::OwnTimes { sampler } | PlanError::OwnSteps { sampler } => {
+            Some(sample_beforehand(dir, &format!(" --sampler {sampler}")))
         }
-    })
+        _ => None,
+    }
+}
+
+/// The command that samples a model as the program `sample` can and `eval` cannot.
+fn sample_beforehand(dir: &Path, flags: &str) -> String {
+    let dir = dir.display();
+    format!(
+        "sample it with `sample --model {dir}{flags} --npz FILE` and give the file to --samples"
+    )
+}
+
+fn signal_remedy(reason: NoSignal) -> &'static str {
+    match reason {
+        NoSignal::EpsPrediction => {
+            "sample it with `sample --sampler ddim --grid-kind leading --npz FILE` and give the file to --samples, or \
+             use a v- or x0-prediction model"
+        }
+        NoSignal::Method { .. } | NoSignal::Variable => {
+            "choose another sampler, such as ddim or dpm-solver++-2m"
+        }
+    }
 }
 
 fn side_name(side: ComparedSide) -> &'static str {
@@ -110,6 +154,8 @@ pub(super) fn missing_score(kind: FeatureKind, missing: MissingScore) -> String 
 
 #[cfg(test)]
 mod tests {
+    use halfstep_sample::GammaError;
+
     use super::*;
 
     #[test]
@@ -134,10 +180,21 @@ mod tests {
         let few = |side| advise(EvalError::TooFewImages { needed: 2, side, found: 1 }).to_string();
         assert!(few(ComparedSide::Real).ends_with("--reference has 1 image"));
         assert!(few(ComparedSide::Generated).ends_with("the generated side has 1 image"));
-        let problem = UnsuitableModel::StudentSteps { steps: 8, own: 4 };
-        let student = advise(EvalError::Unsuitable { dir: "m".into(), problem }).to_string();
-        assert_eq!(student, "--steps 8: m is a student of 4 steps; remove the flag");
+        let source = PlanError::StudentGrid { num_steps: 4, timesteps: vec![15, 11, 7, 3] };
+        let student = EvalError::Plan { dir: "m".into(), sampler: None, steps: Some(8), source };
+        let student = advise(student).to_string();
+        assert!(student.starts_with("--steps 8: m cannot be sampled"), "{student}");
+        assert!(student.contains("4 steps") && student.ends_with("; remove the flag"), "{student}");
         let stopped = advise(EvalError::Stopped);
         assert!(matches!(stopped.downcast_ref(), Some(EvalError::Stopped)));
+    }
+
+    #[test]
+    fn a_missing_table_comes_with_the_command_that_makes_it() {
+        let missing = GammaError::Missing { path: "m/gamma.json".into() };
+        let message = with_remedy(EvalError::from(missing)).to_string();
+        for words in ["is missing", "`sample --model m --estimate-gamma DATASET"] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
     }
 }

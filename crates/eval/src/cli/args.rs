@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, ValueEnum};
-use clap_complete::Shell;
 use halfstep_data::Split;
 use halfstep_model::DeviceChoice;
 use halfstep_sample::SamplerKind;
-use halfstep_terminal::{name_or_path_arg, path_arg};
+use halfstep_sample::cli::sampler_arg;
+use halfstep_terminal::{Shell, device_arg, name_or_path_arg, path_arg};
 
 /// Measure generated images against real ones (FID, KID, precision and recall, Inception score), a model's
 /// likelihood, or how quality depends on the number of steps.
@@ -37,7 +37,8 @@ pub struct Args {
 
     /// Sampler for --model [default: ddim]
     // clap ignores a `requires` whose flag cannot be present, so conflicts are listed as well.
-    #[arg(long, value_name = "NAME", requires = "model", conflicts_with_all = ["likelihood", "samples", "sweep"])]
+    #[arg(long, value_name = "NAME", value_parser = sampler_arg(), requires = "model",
+        conflicts_with_all = ["likelihood", "samples", "sweep"])]
     pub sampler: Option<SamplerKind>,
 
     /// Steps for --model [default: a student's own steps, 50 for other models; see --likelihood for its defaults]
@@ -47,7 +48,7 @@ pub struct Args {
 
     /// Samplers for the teacher in --sweep
     /// [default: ddim, dpm-solver++-2m, and analytic-ddim once Gamma is estimated]
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "sweep",
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = sampler_arg(), requires = "sweep",
         conflicts_with_all = ["samples", "model"])]
     pub samplers: Vec<SamplerKind>,
 
@@ -116,7 +117,7 @@ pub struct Args {
 
     /// Device: auto, cpu, wgpu, vulkan, metal, cuda, rocm or ndarray. Append a number to choose one of several
     /// GPUs (cuda:1). `list` prints every available device and exits
-    #[arg(long, default_value_t, value_parser = halfstep_terminal::device_arg)]
+    #[arg(long, default_value_t, value_parser = device_arg)]
     pub device: DeviceChoice,
 
     /// Print shell completions and exit

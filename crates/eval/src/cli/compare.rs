@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use halfstep_core::counted;
+use halfstep_terminal::{answer, say};
 use serde_json::{Value, json};
 
 use super::advice::advise;
@@ -35,8 +36,8 @@ pub(super) fn run(session: &Session<'_>) -> anyhow::Result<()> {
                 read_as_trained(GeneratedSide::Sampled(model.shape()), &mut real)?;
             }
             let steps = args.steps.map(|steps| steps as usize);
-            let setup = model.setup(args.sampler, steps).map_err(advise)?;
-            EvaluatedImages::sampled(&model, setup, count.unwrap_or(DEFAULT_COUNT))
+            let plan = model.plan(args.sampler, steps).map_err(advise)?;
+            EvaluatedImages::sampled(&model, plan, count.unwrap_or(DEFAULT_COUNT))
         }
         (None, None) => bail!("--samples or --model is missing"),
     };
@@ -45,9 +46,9 @@ pub(super) fn run(session: &Session<'_>) -> anyhow::Result<()> {
     notes::print_limits(&extractor, generated.len(), real_images)?;
     notes::print_sizes(&generated, &real)?;
     let evaluator = evaluator(session, extractor, real)?;
-    halfstep_terminal::say!("{} of {}", counted(generated.len(), "image"), generated.name());
+    say!("{} of {}", counted(generated.len(), "image"), generated.name());
     let scores = evaluator.scores(&generated).map_err(advise)?;
-    halfstep_terminal::answer!("{}", output::score_table(&scores).trim_end());
+    answer!("{}", output::score_table(&scores).trim_end());
     let json = as_json(&scores, generated.len(), real_images).to_string();
     output::write_json(args.json.as_deref(), &json)
 }

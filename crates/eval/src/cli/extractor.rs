@@ -1,14 +1,14 @@
 //! The feature extractor that the command line names, compared with the CPU where that is needed.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Context;
 use burn::tensor::Device;
 use halfstep_core::counted;
 use halfstep_core::rng::{Purpose, noise};
-use halfstep_model::DeviceBackend;
-use halfstep_sample::cli::say_unchecked;
-use halfstep_sample::{largest, relative_difference, require_agreement};
+use halfstep_sample::agreement_with_cpu;
+use halfstep_terminal::say;
 
 use super::advice::advise;
 use super::session::Session;
@@ -49,7 +49,7 @@ pub(super) fn extractor(
         Some(path) => {
             let extractor = inception(session, path).context("--inception")?;
             if !extractor.is_published_inception() {
-                halfstep_terminal::say!(
+                say!(
                     "note: {} is not the published {} byte for byte (a safetensors file never is); the scores are \
                      FID and KID only if its tensors are the same",
                     path.display(),
@@ -75,7 +75,7 @@ fn note_weights(extractor: &FeatureExtractor, path: &Path) {
         FeatureExtractor::Inception { .. } | FeatureExtractor::Pixels { .. } => path,
     };
     if let Some(note) = extractor.note() {
-        halfstep_terminal::say!("note: {} {note}", path.display());
+        say!("note: {} {note}", path.display());
     }
 }
 
@@ -86,24 +86,22 @@ fn check_device(
     extractor: &FeatureExtractor,
     load: impl Fn(&Device) -> Result<FeatureExtractor, EvalError>,
 ) -> anyhow::Result<()> {
-    let device = &session.context.device;
-    if !device.must_be_checked() {
-        return Ok(());
-    }
-    let Ok(cpu) = DeviceBackend::Cpu.select() else {
-        say_unchecked(device);
-        return Ok(());
+    let features = |extractor: &FeatureExtractor| {
+        let values =
+            noise(0, Purpose::Evaluation, 0..CHECKED_IMAGES as u64, CHECKED_SIDE * CHECKED_SIDE);
+        let bytes = values.into_iter().map(|value| (128.0 + 40.0 * value) as u8).collect();
+        let shape = [CHECKED_SIDE, CHECKED_SIDE, 1];
+        let images = ImageSet::from_bytes("noise".to_owned(), bytes, shape)?;
+        let go_on: &mut OnProgress<'_> = &mut |_| ControlFlow::Continue(());
+        let extracted = extractor.extract(&images, CHECKED_IMAGES, go_on)?;
+        Ok::<_, EvalError>(extracted.features.into_values())
     };
-    let values =
-        noise(0, Purpose::Evaluation, 0..CHECKED_IMAGES as u64, CHECKED_SIDE * CHECKED_SIDE);
-    let bytes = values.into_iter().map(|value| (128.0 + 40.0 * value) as u8).collect();
-    let images = ImageSet::from_bytes("noise".to_owned(), bytes, [CHECKED_SIDE, CHECKED_SIDE, 1])?;
-    let go_on: &mut OnProgress<'_> = &mut |_| std::ops::ControlFlow::Continue(());
-    let found = extractor.extract(&images, CHECKED_IMAGES, go_on)?.features.into_values();
-    let on_cpu = load(&cpu.device)?;
-    let expected = on_cpu.extract(&images, CHECKED_IMAGES, go_on)?.features.into_values();
-    let difference = relative_difference(&found, &expected, largest(&expected));
-    halfstep_terminal::say!("{}", require_agreement(device, "features", difference)?);
+    let on_device = || features(extractor);
+    let on_cpu = |cpu: &Device| features(&load(cpu)?);
+    let device = &session.context.device;
+    if let Some(line) = agreement_with_cpu(device, "features", on_device, on_cpu)? {
+        say!("{line}");
+    }
     Ok(())
 }
 
@@ -114,7 +112,7 @@ pub(super) fn evaluator<'a>(
     real: ReferenceData,
 ) -> anyhow::Result<Evaluator<'a>> {
     if let ReferenceData::Images(images) = &real {
-        halfstep_terminal::say!("{} of {}", counted(images.len(), "image"), images.name());
+        say!("{} of {}", counted(images.len(), "image"), images.name());
     }
     Evaluator::new(extractor, real, session.context).map_err(advise)
 }

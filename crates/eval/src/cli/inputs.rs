@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use halfstep_core::counted;
 use halfstep_data::DataConfig;
 use halfstep_sample::cli::{load_dataset, say_passed_over};
+use halfstep_terminal::say;
 
 use super::args::Args;
 use crate::evaluation::ReferenceData;
@@ -60,7 +61,7 @@ fn from_npz(path: &Path) -> anyhow::Result<ReferenceData> {
             let arrays = npz_arrays(path)?;
             let has = |name: &str| arrays.iter().any(|array| array == name);
             if has("mu") && has("sigma") {
-                halfstep_terminal::say!(
+                say!(
                     "note: {name} contains images and statistics; the images are used, because the statistics \
                      belong to another network"
                 );
@@ -68,7 +69,7 @@ fn from_npz(path: &Path) -> anyhow::Result<ReferenceData> {
         }
         ReferenceData::Statistics(statistics) => {
             let features = counted(statistics.mean.len(), "feature");
-            halfstep_terminal::say!("{name}: statistics of {features}");
+            say!("{name}: statistics of {features}");
         }
     }
     Ok(data)

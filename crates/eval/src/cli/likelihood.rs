@@ -6,6 +6,7 @@ use halfstep_data::{DataConfig, Dataset, Split};
 use halfstep_model::ModelOutline;
 use halfstep_sample::GammaTable;
 use halfstep_sample::cli::load_dataset;
+use halfstep_terminal::answer;
 
 use super::advice::advise;
 use super::args::{Args, LikelihoodMethod};
@@ -31,12 +32,12 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
         dir,
         &model,
         outline.sha256()?,
-        load_dataset(&data.measured, false)?,
+        load_dataset(&data.evaluated, false)?,
         data.calibration,
         session.context,
     )
     .map_err(advise)?;
-    let most = likelihood.dataset().len().saturating_sub(data.reserved).max(1);
+    let most = likelihood.dataset().len().saturating_sub(data.held_out).max(1);
     let count = match args.count.map(|count| count as usize) {
         Some(count) if count > most => {
             bail!("--count {count}: the dataset has {}", counted(most, "image"))
@@ -47,7 +48,8 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
     let estimates = match method {
         LikelihoodMethod::Bound => {
             let steps = steps.unwrap_or(BOUND_STEPS.min(model.schedule.len()));
-            let table = GammaTable::load(dir, &model.schedule)?;
+            let table =
+                GammaTable::load(dir, &model.schedule).map_err(|error| advise(error.into()))?;
             likelihood.bounds(&table, steps, count).map_err(advise)?
         }
         LikelihoodMethod::Ode => {
@@ -55,18 +57,18 @@ pub(super) fn run(session: &Session<'_>, method: LikelihoodMethod) -> anyhow::Re
         }
     };
     let table = output::likelihood_table(likelihood.dataset().name(), &estimates);
-    halfstep_terminal::answer!("{}", table.trim_end());
+    answer!("{}", table.trim_end());
     output::write_json(args.json.as_deref(), &output::likelihood_json(&estimates).to_string())
 }
 
 /// The images of a likelihood.
 struct LikelihoodData {
     /// The dataset whose likelihood is computed.
-    measured: DataConfig,
+    evaluated: DataConfig,
     /// Where the bound measures the network's errors, if that is another split.
     calibration: Option<Dataset>,
-    /// Last images of `measured` that the bound measures errors on; their likelihood is not computed.
-    reserved: usize,
+    /// Last images of `evaluated` that the bound measures errors on, so that they are not evaluated.
+    held_out: usize,
 }
 
 /// `--reference` and `--split`, by default the images that were held back from training.
@@ -75,20 +77,20 @@ fn likelihood_data(
     name: &str,
     method: LikelihoodMethod,
 ) -> anyhow::Result<LikelihoodData> {
-    let Some(mut measured) = inputs::dataset(args, name)? else {
+    let Some(mut evaluated) = inputs::dataset(args, name)? else {
         let known = DataConfig::NAMES.join(", ");
         bail!("--reference {name}: a likelihood needs one of {known}");
     };
     if args.split.is_none() {
-        measured = measured.clone().of_split(Split::Test).unwrap_or(measured);
+        evaluated = evaluated.clone().of_split(Split::Test).unwrap_or(evaluated);
     }
-    let (calibration, reserved) = match (method, measured.split()) {
+    let (calibration, held_out) = match (method, evaluated.split()) {
         (LikelihoodMethod::Bound, Some(Split::Test)) => {
-            (measured.clone().of_split(Split::Train), 0)
+            (evaluated.clone().of_split(Split::Train), 0)
         }
         (LikelihoodMethod::Bound, _) => (None, ModelLikelihood::CALIBRATION_IMAGES),
         (LikelihoodMethod::Ode, _) => (None, 0),
     };
     let calibration = calibration.map(|train| load_dataset(&train, false)).transpose()?;
-    Ok(LikelihoodData { measured, calibration, reserved })
+    Ok(LikelihoodData { evaluated, calibration, held_out })
 }

@@ -17,13 +17,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use halfstep_files::check_file;
 use halfstep_model::ModelFiles;
-use halfstep_sample::output::check_file;
 use halfstep_sample::{check_ending, writes_over};
 
 pub use args::{Args, LikelihoodMethod, SplitArg};
 
 use crate::EvalError;
+use halfstep_terminal::say;
 use progress::TerminalObserver;
 use session::Session;
 
@@ -45,13 +46,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match outcome {
         Err(error) if matches!(error.downcast_ref(), Some(EvalError::Stopped)) => {
-            halfstep_terminal::say!(
+            say!(
                 "stopped; intermediate results are kept in {}. Run the same command again to continue.",
                 cache_dir.display()
             );
             Ok(ExitCode::from(observer.exit_code()))
         }
-        outcome => outcome.map(|()| ExitCode::SUCCESS).map_err(halfstep_sample::cli::advised),
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
     }
 }
 

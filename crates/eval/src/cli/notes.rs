@@ -1,5 +1,7 @@
 //! What a reader of the scores has to know. It is printed before anything is sampled.
 
+use halfstep_terminal::say;
+
 use super::advice::{advise, missing_score};
 use crate::evaluation::{EvaluatedImages, ReferenceData};
 use crate::features::{FeatureExtractor, FeatureKind};
@@ -17,19 +19,19 @@ pub(super) fn print_limits(
 ) -> anyhow::Result<()> {
     let kind = extractor.kind();
     for missing in missing_scores(kind, generated, real).map_err(advise)? {
-        halfstep_terminal::say!("note: {}", missing_score(kind, missing));
+        say!("note: {}", missing_score(kind, missing));
     }
     let fewest = generated.min(real.unwrap_or(usize::MAX));
     match kind {
-        FeatureKind::Pixels => halfstep_terminal::say!(
+        FeatureKind::Pixels => say!(
             "note: without --inception there is no FID; the scores compare pixels, which show blur and noise but \
              not what is in a picture"
         ),
-        FeatureKind::UserNetwork => halfstep_terminal::say!(
+        FeatureKind::UserNetwork => say!(
             "note: these are distances between features of {}, not FID; compare them only with each other",
             extractor.network_name().unwrap_or_default()
         ),
-        FeatureKind::Inception if fewest < UNBIASED_IMAGES => halfstep_terminal::say!(
+        FeatureKind::Inception if fewest < UNBIASED_IMAGES => say!(
             "note: an FID from {fewest} images is larger than one from many; published ones compare 50000 images \
              with the whole dataset"
         ),
@@ -67,6 +69,6 @@ pub(super) fn print_sizes(
             )
         }
     };
-    halfstep_terminal::say!("note: {line}");
+    say!("note: {line}");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use halfstep_sample::output::write_file;
+use halfstep_files::write_file;
 use serde_json::{Map, Value, json};
 
 use crate::likelihood::LikelihoodEstimate;

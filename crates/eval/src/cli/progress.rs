@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use anyhow::Context;
 use halfstep_core::counted;
+use halfstep_terminal::say;
 use halfstep_terminal::{ProgressLine, StopSignal};
 
 use crate::progress::{EvalEvent, EvalObserver, LikelihoodPart, LikelihoodWork, WorkUnit};
@@ -39,8 +40,8 @@ impl EvalObserver for TerminalObserver {
                 }
             }
             EvalEvent::Ended => *self.watch.borrow_mut() = None,
-            EvalEvent::SweepRow { name } => halfstep_terminal::say!("{name}"),
-            EvalEvent::Likelihood(part) => halfstep_terminal::say!("{}", description(&part)),
+            EvalEvent::SweepRow { name } => say!("{name}"),
+            EvalEvent::Likelihood(part) => say!("{}", description(&part)),
         }
     }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use etcetera::BaseStrategy;
+use halfstep_files::check_dir;
 use halfstep_model::{ModelFolder, ModelOutline};
 use halfstep_sample::cli::{check_drawing, load_noted};
-use halfstep_sample::output::check_dir;
 
 use super::advice::advise;
 use super::args::Args;

@@ -5,15 +5,15 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use halfstep_core::counted;
 use halfstep_data::{DataConfig, Split};
-use halfstep_model::read_text;
+use halfstep_files::{check_dir, read_text};
 use halfstep_report::write_report;
 use halfstep_run::{RunSettings, Stage, Sweep};
 use halfstep_sample::SamplerKind;
 use halfstep_sample::cli::load_dataset;
-use halfstep_sample::output::check_dir;
+use halfstep_terminal::{answer, say};
 use serde::Deserialize;
 
-use super::advice::advise;
+use super::advice::{advise, with_remedy};
 use super::args::Args;
 use super::as_trained::{GeneratedSide, read_as_trained};
 use super::extractor::{evaluator, extractor};
@@ -42,7 +42,7 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
     let extractor = extractor(session, &full, &real)?;
     notes::print_limits(&extractor, images, reference_images)?;
     notes::print_sizes(&full, &real)?;
-    halfstep_terminal::say!(
+    say!(
         "{} of the teacher and {}, {} each, against {name}; sampled images are kept in {}",
         counted(plan.teacher_runs().len(), "run"),
         counted(students.len(), "student"),
@@ -63,8 +63,8 @@ pub(super) fn run(session: &Session<'_>, run: &Path) -> anyhow::Result<()> {
 fn publish(sweep: &Sweep, run: &Path, json: Option<&Path>) -> anyhow::Result<()> {
     sweep.write(run)?;
     write_report(run)?;
-    halfstep_terminal::answer!("{}", sweep.table().trim_end());
-    halfstep_terminal::say!("plot: {}", run.join("report/index.html").display());
+    answer!("{}", sweep.table().trim_end());
+    say!("plot: {}", run.join("report/index.html").display());
     output::write_json(json, &serde_json::to_string_pretty(sweep)?)
 }
 
@@ -165,9 +165,10 @@ fn plan<'a>(
     students: &'a [SampledModel],
     images: usize,
 ) -> anyhow::Result<SweepPlan<'a>> {
-    let steps: Vec<usize> = match args.sweep_steps.is_empty() {
-        true => settings.student_steps(),
-        false => args.sweep_steps.iter().map(|&steps| steps as usize).collect(),
+    let steps: Vec<usize> = if args.sweep_steps.is_empty() {
+        settings.student_steps()
+    } else {
+        args.sweep_steps.iter().map(|&steps| steps as usize).collect()
     };
     let samplers = samplers(args, teacher)?;
     let full_steps = settings.teacher_steps();
@@ -178,7 +179,7 @@ fn plan<'a>(
         (true, true) => "--sweep",
     };
     for &(kind, steps) in plan.teacher_runs() {
-        teacher.setup(Some(kind), Some(steps)).with_context(|| {
+        teacher.plan(Some(kind), Some(steps)).map_err(with_remedy).with_context(|| {
             let steps = counted(steps, "step");
             format!("{flags}: {kind} cannot sample this teacher in {steps}; choose others")
         })?;
@@ -194,7 +195,9 @@ fn samplers(args: &Args, teacher: &SampledModel) -> anyhow::Result<Vec<SamplerKi
     let mut names = vec!["ddim", "dpm-solver++-2m"];
     match teacher.gamma() {
         Ok(_) => names.push("analytic-ddim"),
-        Err(error) => halfstep_terminal::say!("note: without analytic-ddim: {error}"),
+        Err(error) => {
+            say!("note: without analytic-ddim: {:#}", with_remedy(error))
+        }
     }
     names.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
 }
@@ -213,7 +216,7 @@ fn held_back(data: &DataConfig) -> Option<DataConfig> {
 fn held_back_images(data: &DataConfig, count: usize) -> anyhow::Result<Option<ImageSet>> {
     let images = ImageSet::from_dataset(&data.load_with(&mut halfstep_data::cli::show_progress())?);
     if images.len() < count {
-        halfstep_terminal::say!(
+        say!(
             "note: the held-back images are not measured, because {} are fewer than are sampled from each model",
             counted(images.len(), "image")
         );

@@ -7,8 +7,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use halfstep_data::hash::{hex, sha256};
-use halfstep_sample::output::write_file;
+use halfstep_files::{hex, sha256, write_file};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};

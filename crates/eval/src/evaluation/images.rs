@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::path::Path;
 
+use halfstep_sample::SamplingPlan;
 use serde_json::json;
 
 use crate::error::EvalError;
 use crate::evaluation::cache::{ChunkArray, ChunkValues};
 use crate::evaluation::context::EvalContext;
-use crate::evaluation::sampling::{SampledModel, SamplingSetup};
+use crate::evaluation::sampling::SampledModel;
 use crate::images::{ImageSet, ImageSizes, listed_arrays, npz_arrays};
 use crate::metrics::FeatureStatistics;
 
@@ -26,7 +27,7 @@ pub enum EvaluatedImages<'a> {
         /// The model.
         model: &'a SampledModel,
         /// How to sample it.
-        setup: SamplingSetup,
+        plan: SamplingPlan,
         /// Number of images.
         count: usize,
     },
@@ -82,15 +83,15 @@ impl<'a> EvaluatedImages<'a> {
     }
 
     /// `count` samples of a model.
-    pub fn sampled(model: &'a SampledModel, setup: SamplingSetup, count: usize) -> Self {
-        Self::Sampled { model, setup, count }
+    pub fn sampled(model: &'a SampledModel, plan: SamplingPlan, count: usize) -> Self {
+        Self::Sampled { model, plan, count }
     }
 
     /// Where the images come from: a path or dataset, or model folder, sampler and steps.
     pub fn name(&self) -> String {
         match self {
             Self::Stored { images, .. } => images.name().to_owned(),
-            Self::Sampled { model, setup, .. } => format!("{}, {}", model.name(), setup.name()),
+            Self::Sampled { model, plan, .. } => format!("{}, {}", model.name(), plan.name()),
         }
     }
 
@@ -162,7 +163,7 @@ impl<'a> EvaluatedImages<'a> {
     pub(crate) fn cache_key(&self, context: &EvalContext<'_>) -> String {
         match self {
             Self::Stored { sha256, .. } => json!({ "images": sha256 }).to_string(),
-            Self::Sampled { model, setup, .. } => model.cache_key(setup, context),
+            Self::Sampled { model, plan, .. } => model.cache_key(plan, context),
         }
     }
 
@@ -176,11 +177,10 @@ impl<'a> EvaluatedImages<'a> {
     ) -> Result<ImageSet, EvalError> {
         match self {
             Self::Stored { images, .. } => Ok(images.slice(which)),
-            Self::Sampled { model, setup, .. } => {
-                let key = model.cache_key(setup, context);
-                let make = || {
-                    Ok(vec![("images", model.sample(setup, which.clone(), context, on_images)?)])
-                };
+            Self::Sampled { model, plan, .. } => {
+                let key = model.cache_key(plan, context);
+                let make =
+                    || Ok(vec![("images", model.sample(plan, which.clone(), context, on_images)?)]);
                 let mut arrays = context.chunk(&key, &which, &["images"], make)?;
                 image_set(self.name(), arrays.pop().map(|(_, array)| array))
             }

@@ -13,4 +13,4 @@ pub(crate) use context::CountedWork;
 pub use context::EvalContext;
 pub use evaluator::Evaluator;
 pub use images::{EvaluatedImages, ReferenceData};
-pub use sampling::{SampledModel, SamplingSetup};
+pub use sampling::SampledModel;

@@ -2,65 +2,27 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use burn::tensor::Device;
-use halfstep_core::counted;
-use halfstep_core::{TimePoint, TimestepSpacing};
+use halfstep_core::{AncestralVariance, TimestepSpacing};
 use halfstep_model::{ClassInput, ModelFolder, ModelOutline, SchedulerConfig};
 use halfstep_sample::{
-    AnalyticStatistics, Draw, DrawProgress, GammaTable, SampleError, Sampler, SamplerKind,
-    SamplerOption, SamplerOptions, StepNoise, student_grid,
+    Draw, DrawProgress, GammaTable, GridKind, PlanError, SampleError, SamplerKind, SamplerOption,
+    SamplingPlan, SamplingRequest,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::error::{EvalError, UnsuitableModel};
 use crate::evaluation::cache::{ChunkArray, ChunkValues};
 use crate::evaluation::context::EvalContext;
 
-/// Default steps of a model that was not distilled.
-const DEFAULT_STEPS: usize = 50;
-
-/// A model folder whose samples are evaluated: grey or RGB, with a plain DDIM scheduler on trailing timesteps.
+/// A model folder whose samples are evaluated: grey or RGB, with a plain DDIM scheduler on trailing timesteps. The
+/// classes of a conditional model are sampled in turn.
 pub struct SampledModel {
     dir: PathBuf,
     model: ModelFolder,
     sha256: String,
     shape: [usize; 3],
-    /// Classes that images are sampled of in turn; empty for an unconditional model.
-    classes: Vec<u32>,
-}
-
-/// A sampler on a grid of timesteps.
-pub struct SamplingSetup {
-    kind: SamplerKind,
-    num_steps: usize,
-    sampler: Box<dyn Sampler>,
-    grid: Vec<TimePoint>,
-    /// The numbers of Gamma that the sampler uses, for the cache.
-    gamma: Value,
-}
-
-impl SamplingSetup {
-    /// Sampler and steps in words: `ddim, 8 steps`.
-    pub fn name(&self) -> String {
-        format!("{}, {}", self.kind, counted(self.num_steps, "step"))
-    }
-
-    /// The sampler.
-    pub fn kind(&self) -> SamplerKind {
-        self.kind
-    }
-
-    /// Sampling steps.
-    pub fn num_steps(&self) -> usize {
-        self.num_steps
-    }
-
-    /// Network calls per image.
-    pub fn calls(&self) -> usize {
-        self.sampler.calls(&self.grid).unwrap_or(self.num_steps)
-    }
 }
 
 impl SampledModel {
@@ -85,11 +47,9 @@ impl SampledModel {
         let Some([height, width]) = config.sample_size.map(|size| size.sides()) else {
             return refuse(UnsuitableModel::NoSampleSize);
         };
-        let classes = match config.class_input() {
-            ClassInput::None => Vec::new(),
-            ClassInput::Table(classes) => (0..classes as u32).collect(),
-            ClassInput::Number => return refuse(UnsuitableModel::AnyClass),
-        };
+        if config.class_input() == ClassInput::Number {
+            return refuse(UnsuitableModel::AnyClass);
+        }
         if !is_plain(&model.scheduler) {
             return refuse(UnsuitableModel::Scheduler);
         }
@@ -97,7 +57,7 @@ impl SampledModel {
             return refuse(UnsuitableModel::Channels(config.in_channels));
         }
         let shape = [config.in_channels, height, width];
-        Ok(Self { dir: dir.to_path_buf(), model, sha256, shape, classes })
+        Ok(Self { dir: dir.to_path_buf(), model, sha256, shape })
     }
 
     /// The folder, as text.
@@ -114,52 +74,29 @@ impl SampledModel {
     /// Timesteps are evenly spaced, trailing.
     ///
     /// # Errors
-    /// [`EvalError::Unsuitable`] if a student is asked for with other settings than its own, or the model has no
+    /// [`EvalError::Plan`] if a student is to be sampled otherwise than it was distilled for, or the sampler takes no
     /// such grid; [`EvalError::Gamma`] if the sampler needs statistics that are missing.
-    pub fn setup(
+    pub fn plan(
         &self,
         sampler: Option<SamplerKind>,
         steps: Option<usize>,
-    ) -> Result<SamplingSetup, EvalError> {
-        let unsuitable = |problem| EvalError::unsuitable(&self.dir, problem);
-        let own = self.model.halfstep.distilled.as_ref().map(|own| own.num_steps);
-        let kind = match (sampler, own) {
-            (Some(kind), Some(_)) if kind != SamplerKind::default() => {
-                let sampler = kind.to_string();
-                return Err(unsuitable(UnsuitableModel::StudentSampler { sampler }));
-            }
-            (kind, _) => kind.unwrap_or_default(),
+    ) -> Result<SamplingPlan, EvalError> {
+        let takes_variance = sampler.is_some_and(|kind| kind.takes(SamplerOption::Variance));
+        let request = SamplingRequest {
+            sampler,
+            steps,
+            grid_kind: Some(GridKind::Trailing),
+            // The cache does not tell one variance from another.
+            variance: takes_variance.then_some(AncestralVariance::FixedSmall),
+            model_dir: Some(self.dir.clone()),
+            ..SamplingRequest::default()
         };
-        let num_steps = match (steps, own) {
-            (Some(steps), Some(own)) if steps != own => {
-                return Err(unsuitable(UnsuitableModel::StudentSteps { steps, own }));
-            }
-            (steps, own) => steps.or(own).unwrap_or(DEFAULT_STEPS.min(self.model.schedule.len())),
-        };
-        if !kind.entry().grid.takes_any() {
-            let sampler = kind.to_string();
-            return Err(unsuitable(UnsuitableModel::OwnTimesteps { sampler }));
-        }
-        let grid = match self.model.distilled_grid() {
-            Some(own) => own,
-            None => student_grid(&self.model.schedule, num_steps).map_err(|error| {
-                let problem = error.to_string();
-                unsuitable(UnsuitableModel::Steps { steps: num_steps, problem })
-            })?,
-        };
-        let table = kind.takes(SamplerOption::Gamma).then(|| self.gamma()).transpose()?;
-        let gamma = json!(table.as_ref().map(|table| (table.data_variance, &table.eps_norm2)));
-        let analytic = table.map(|table| self.analytic_statistics(table));
-        let options = SamplerOptions { num_steps, analytic, ..SamplerOptions::default() };
-        Ok(SamplingSetup { kind, num_steps, sampler: kind.build(&options)?, grid, gamma })
-    }
-
-    fn analytic_statistics(&self, table: GammaTable) -> AnalyticStatistics {
-        AnalyticStatistics {
-            posterior_data_variance: Arc::new(move |at| table.posterior_data_variance(at)),
-            linear_betas: self.model.scheduler.has_linear_betas(),
-            last_clip: None,
-        }
+        request.resolve(&self.model).map_err(|source| match source {
+            PlanError::Gamma(error) => error.into(),
+            PlanError::Model(error) => error.into(),
+            PlanError::Sample(error) => error.into(),
+            source => EvalError::Plan { dir: self.dir.clone(), sampler, steps, source },
+        })
     }
 
     /// Analytic-DPM's statistics from the model folder.
@@ -170,13 +107,14 @@ impl SampledModel {
         Ok(GammaTable::load(&self.dir, &self.model.schedule)?)
     }
 
-    /// Everything that the images of a setup depend on; devices round differently.
-    pub(crate) fn cache_key(&self, setup: &SamplingSetup, context: &EvalContext<'_>) -> String {
-        let times: Vec<f64> = setup.grid.iter().map(|point| point.t).collect();
+    /// Everything that the images of a plan depend on; devices round differently.
+    pub(crate) fn cache_key(&self, plan: &SamplingPlan, context: &EvalContext<'_>) -> String {
+        let times: Vec<f64> = plan.grid.iter().map(|point| point.t).collect();
+        let gamma = plan.gamma.as_ref().map(|table| (table.data_variance, &table.eps_norm2));
         json!({
             "images": "drawn", "made_by": halfstep_sample::RESULTS_VERSION, "model": self.sha256,
-            "sampler": setup.kind.name(), "times": times, "seed": context.seed,
-            "device": context.device.kind(), "gamma": setup.gamma,
+            "sampler": plan.kind.name(), "times": times, "seed": context.seed,
+            "device": context.device.kind(), "gamma": gamma,
         })
         .to_string()
     }
@@ -185,24 +123,13 @@ impl SampledModel {
     /// called with the number of images that the finished steps amount to.
     pub(crate) fn sample(
         &self,
-        setup: &SamplingSetup,
+        plan: &SamplingPlan,
         which: Range<usize>,
         context: &EvalContext<'_>,
         on_images: &mut dyn FnMut(u64),
     ) -> Result<ChunkArray, EvalError> {
-        let draw = Draw {
-            network: &self.model.unet,
-            prediction_type: self.model.prediction_type(),
-            sampler: setup.sampler.as_ref(),
-            grid: &setup.grid,
-            schedule: &self.model.schedule,
-            seed: context.seed,
-            step_noise: StepNoise::Fresh,
-            batch_size: context.batch_size,
-            shape: self.shape,
-            classes: &self.classes,
-            device: &context.device.device,
-        };
+        let (seed, batch_size) = (context.seed, context.batch_size);
+        let draw = Draw { seed, batch_size, ..plan.draw(&self.model)? };
         let count = which.len();
         let on_steps: &mut DrawProgress<'_> = &mut |done: u64, total: u64| {
             on_images(done * count as u64 / total.max(1));

@@ -35,8 +35,7 @@ impl Features {
     /// [`EvalError::Device`]; [`EvalError::NotFinite`].
     pub fn from_tensor(tensor: Tensor<2>) -> Result<Self, EvalError> {
         let [_, dim] = tensor.dims();
-        let data =
-            tensor.try_into_data().map_err(|error| EvalError::Device(format!("{error:?}")))?;
+        let data = tensor.try_into_data().map_err(EvalError::device)?;
         Self::new(data.iter::<f32>().collect(), dim)
     }
 

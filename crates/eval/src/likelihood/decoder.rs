@@ -38,8 +38,7 @@ impl Decoder {
     ) -> Result<Vec<f64>, EvalError> {
         let [images, ..] = x0.dims();
         let read = |values: Tensor<4>| -> Result<Vec<f64>, EvalError> {
-            let data =
-                values.try_into_data().map_err(|error| EvalError::Device(format!("{error:?}")))?;
+            let data = values.try_into_data().map_err(EvalError::device)?;
             Ok(data.iter::<f64>().collect())
         };
         let (x0, mean) = (read(x0)?, read(mean)?);

@@ -38,7 +38,7 @@ pub fn bits_per_dim(nats: f64, dim: usize) -> f64 {
 fn image_sums(values: Tensor<4>) -> Result<Vec<f64>, EvalError> {
     let [images, ..] = values.dims();
     let sums = values.reshape([images as i32, -1]).sum_dim(1);
-    let data = sums.try_into_data().map_err(|error| EvalError::Device(format!("{error:?}")))?;
+    let data = sums.try_into_data().map_err(EvalError::device)?;
     let sums: Vec<f64> = data.iter::<f64>().collect();
     match sums.iter().all(|sum| sum.is_finite()) {
         true => Ok(sums),

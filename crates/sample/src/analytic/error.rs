@@ -88,7 +88,7 @@ pub enum GammaError {
     /// Too few images per time to estimate the standard error.
     #[error("{found} images per time are too few; use at least {least}")]
     Samples {
-        /// Images asked for.
+        /// Requested images.
         found: usize,
         /// The fewest.
         least: usize,

@@ -32,7 +32,7 @@ pub struct GammaTable {
 }
 
 impl GammaTable {
-    /// Images per time, unless another number is asked for.
+    /// Images per time, unless another number is requested.
     pub const DEFAULT_SAMPLES: usize = 256;
 
     /// The table's path in a model folder.

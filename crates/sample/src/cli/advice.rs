@@ -26,20 +26,20 @@ pub fn advised_sentence(error: impl Into<anyhow::Error>) -> String {
 
 fn remedy(error: &anyhow::Error) -> Option<String> {
     if let Some(error) = error.downcast_ref::<GammaError>() {
-        return of_gamma(error);
+        return gamma_remedy(error);
     }
     let sample = error.downcast_ref::<SampleError>().or_else(|| match error.downcast_ref()? {
         KeptError::File(error) => Some(error),
         _ => None,
     });
     match (sample, error.downcast_ref::<ModelError>()) {
-        (Some(SampleError::Model(error)), _) | (None, Some(error)) => of_model(error),
-        (Some(error), _) => of_sample(error).map(str::to_owned),
+        (Some(SampleError::Model(error)), _) | (None, Some(error)) => model_remedy(error),
+        (Some(error), _) => sample_remedy(error).map(str::to_owned),
         (None, None) => None,
     }
 }
 
-fn of_sample(error: &SampleError) -> Option<&'static str> {
+fn sample_remedy(error: &SampleError) -> Option<&'static str> {
     match error {
         SampleError::NoSignal(NoSignal::EpsPrediction) => Some(
             "start later, with --sampler ddim --grid-kind leading, or use a v- or x0-prediction model",
@@ -59,7 +59,7 @@ fn of_sample(error: &SampleError) -> Option<&'static str> {
     }
 }
 
-fn of_model(error: &ModelError) -> Option<String> {
+fn model_remedy(error: &ModelError) -> Option<String> {
     match error {
         ModelError::SolverOption { .. } => {
             Some("choose a solver with --sampler, without --compat".to_owned())
@@ -68,7 +68,8 @@ fn of_model(error: &ModelError) -> Option<String> {
     }
 }
 
-fn of_gamma(error: &GammaError) -> Option<String> {
+/// The command that makes the Gamma table that is missing, damaged or of other weights; `None` for the other errors.
+pub fn gamma_remedy(error: &GammaError) -> Option<String> {
     let (path, samples) = match error {
         GammaError::Missing { path } => {
             let command = estimate_command(path, GammaTable::DEFAULT_SAMPLES);
@@ -93,7 +94,7 @@ fn estimate_command(path: &Path, samples: usize) -> String {
 }
 
 /// Why the flags and the model at `path` make no plan, by flags.
-pub fn of_plan(error: PlanError, path: &Path) -> anyhow::Error {
+pub fn plan_advice(error: PlanError, path: &Path) -> anyhow::Error {
     let model = path.display();
     match error {
         PlanError::NotTaken { option, .. } => {

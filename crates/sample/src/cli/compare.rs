@@ -12,7 +12,7 @@ use halfstep_files::check_file;
 use halfstep_model::{ModelFolder, SelectedDevice};
 use halfstep_terminal::{ProgressLine, answer, say, select_device};
 
-use super::advice::{advised_sentence, of_plan};
+use super::advice::{advised_sentence, plan_advice};
 use super::args::Args;
 use super::comparison::{Comparison, ComparisonCell, ComparisonRow, SHOWN};
 use super::learned_from::refuse_among_pictures;
@@ -43,7 +43,7 @@ pub fn run(args: &Args, samplers: &[SamplerKind]) -> anyhow::Result<ExitCode> {
     check_file(out)?;
     refuse_among_pictures(&args.model, &[("--out", Some(out))])?;
     let request = request(args);
-    request.check_options(samplers).map_err(|error| of_plan(error, &args.model))?;
+    request.check_options(samplers).map_err(|error| plan_advice(error, &args.model))?;
     let device = select_device(args.device)?;
     let teacher = open_model_checked(&args.model, &device)?;
     if teacher.halfstep.distilled.is_some() {
@@ -99,7 +99,7 @@ fn students<'a>(
     args.student.iter().map(load).collect()
 }
 
-/// The steps asked for and those of the students, rising.
+/// The requested steps and those of the students, rising.
 fn columns(args: &Args, students: &[Student<'_>]) -> Vec<usize> {
     let listed = args.steps_list.as_deref().unwrap_or(&STEPS).iter().map(|&steps| steps as usize);
     let mut columns: Vec<usize> =
@@ -129,7 +129,7 @@ impl<'a> Bench<'a> {
         teacher: &'a ModelFolder,
         device: &'a SelectedDevice,
     ) -> anyhow::Result<Self> {
-        let asked = args.reference_steps.map(|steps| steps as usize);
+        let requested = args.reference_steps.map(|steps| steps as usize);
         Ok(Self {
             args,
             request,
@@ -139,7 +139,7 @@ impl<'a> Bench<'a> {
             shape: image_shape(&args.model, teacher)?,
             classes: classes(args, teacher)?,
             count: u64::from(args.count.unwrap_or(COUNT)),
-            reference_steps: asked.unwrap_or(REFERENCE_STEPS.min(teacher.schedule.len())),
+            reference_steps: requested.unwrap_or(REFERENCE_STEPS.min(teacher.schedule.len())),
         })
     }
 
@@ -169,7 +169,7 @@ impl<'a> Bench<'a> {
     }
 
     fn advised(&self, plan: Result<SamplingPlan, PlanError>) -> anyhow::Result<SamplingPlan> {
-        plan.map_err(|error| of_plan(error, &self.args.model))
+        plan.map_err(|error| plan_advice(error, &self.args.model))
     }
 
     /// The plans of all cells and of the converged images. A plan that cannot be made is an error before anything is
@@ -307,17 +307,11 @@ impl<'a> Bench<'a> {
         what: &str,
     ) -> Result<(Images, u64), SampleError> {
         let draw = Draw {
-            network: &model.unet,
-            prediction_type: model.prediction_type(),
-            sampler: plan.sampler.as_ref(),
-            grid: &plan.grid,
-            schedule: &model.schedule,
             seed: self.args.seed,
             step_noise: StepNoise::Path,
             batch_size: self.args.batch_size as usize,
-            shape: self.shape,
-            classes: &self.classes,
-            device: &self.device.device,
+            classes: self.classes.clone(),
+            ..plan.draw(model)?
         };
         let mut line = ProgressLine::labelled(what, "network calls");
         line.show(0, 0);

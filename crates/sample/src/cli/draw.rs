@@ -8,14 +8,14 @@ use halfstep_core::{TimePoint, counted};
 use halfstep_model::{ModelFolder, Network, SelectedDevice, TimeEmbeddingType};
 use halfstep_terminal::{ProgressLine, StopSignal, say, select_device};
 
-use super::advice::of_plan;
+use super::advice::plan_advice;
 use super::args::{Args, GridSize};
 use super::learned_from::refuse_among_pictures;
 use super::model::{classes, image_shape, open_model_checked};
 use super::outputs::{OpenOutputs, Outputs};
 use super::request::request;
 use super::settings::settings;
-use crate::draw::{Draw, Start, StepNoise};
+use crate::draw::{Draw, Start};
 use crate::error::SampleError;
 use crate::output::images::Images;
 use crate::output::kept::{Drawing, DrawingSettings};
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stop = StopSignal::install().context("cannot listen for Ctrl-C")?;
     let device = select_device(args.device)?;
     let model = open_model_checked(&args.model, &device)?;
-    let plan = request(args).resolve(&model).map_err(|error| of_plan(error, &args.model))?;
+    let plan = request(args).resolve(&model).map_err(|error| plan_advice(error, &args.model))?;
     refuse_no_logarithm(args, &model, &plan.grid)?;
     let shape = image_shape(&args.model, &model)?;
     let classes = classes(args, &model)?;
@@ -45,19 +45,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     announce(args, &device, shape, count, &steps(&plan));
     note_missing_step(args, &model, &plan.grid);
     let outputs = outputs.open(&Drawing { settings, count, shape }, layout)?;
-    let draw = Draw {
-        network: &model.unet,
-        prediction_type: model.prediction_type(),
-        sampler: plan.sampler.as_ref(),
-        grid: &plan.grid,
-        schedule: &model.schedule,
-        seed: args.seed,
-        step_noise: StepNoise::Fresh,
-        batch_size: args.batch_size as usize,
-        shape,
-        classes: &classes,
-        device: &device.device,
-    };
+    let batch_size = args.batch_size as usize;
+    let draw = Draw { seed: args.seed, batch_size, classes, ..plan.draw(&model)? };
     write(&draw, start.as_ref(), outputs, &stop)
 }
 
@@ -101,13 +90,13 @@ fn write(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Notes that a grid that visits t = 0 and ends there is a step shorter than asked for.
+/// Notes that a grid that visits t = 0 and ends there is a step shorter than requested.
 fn note_missing_step(args: &Args, model: &ModelFolder, grid: &[TimePoint]) {
-    let asked = args.steps.map_or(0, |steps| steps as usize);
-    if asked == grid.len() && !model.scheduler.set_alpha_to_one {
+    let requested = args.steps.map_or(0, |steps| steps as usize);
+    if requested == grid.len() && !model.scheduler.set_alpha_to_one {
         say!(
             "note: the last of {} is skipped: it would lie at t = 0, where this model ends",
-            counted(asked, "step")
+            counted(requested, "step")
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The program `sample`: flags, printing, progress. The rest of the crate uses none of them.
 //!
 //! [`run`] does what [`Args`] ask for. Programs that draw too share [`open_model_checked`], [`load_dataset`], the value
-//! parsers and [`advised`], which adds flags to the library's errors.
+//! parsers and [`gamma_remedy`], the command that estimates Gamma.
 
 mod advice;
 mod args;
@@ -18,10 +18,10 @@ mod request;
 mod settings;
 mod values;
 
-pub use advice::{advised, advised_sentence};
+pub use advice::{advised, advised_sentence, gamma_remedy};
 pub use args::Args;
 pub use dataset::{load_dataset, say_passed_over};
-pub use model::{check_drawing, load_noted, open_model, open_model_checked, say_unchecked};
+pub use model::{check_drawing, load_noted, open_model, open_model_checked};
 pub use values::{grid_kind_arg, ode_variable_arg, sampler_arg};
 
 use std::process::ExitCode;

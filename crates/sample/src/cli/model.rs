@@ -9,7 +9,7 @@ use halfstep_terminal::say;
 
 use super::args::Args;
 use crate::class_names::ClassNames;
-use crate::device_agreement::{compare_with_cpu, not_compared};
+use crate::device_agreement::compare_with_cpu;
 use crate::error::SampleError;
 
 /// Reads a model folder onto a device and prints its notes ([`ModelOutline::notes`]).
@@ -54,11 +54,6 @@ pub fn check_drawing(model: &ModelFolder, device: &SelectedDevice) -> Result<(),
         say!("{line}");
     }
     Ok(())
-}
-
-/// Prints that nothing checked the device: [`not_compared`].
-pub fn say_unchecked(device: &SelectedDevice) {
-    say!("{}", not_compared(device));
 }
 
 /// `[C, H, W]` of the images of the model at `path`.

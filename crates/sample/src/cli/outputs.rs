@@ -16,9 +16,9 @@ use crate::output::kept::{Destination, Drawing, FileFormat, ImageSink, KeptError
 use crate::output::places::{NamedPath, clash, place, writes_over};
 use crate::output::{picture, write_picture};
 
-/// Every output that was asked for.
+/// Every requested output.
 pub struct Outputs {
-    /// `--out`, or `grid.png` if nothing was asked for.
+    /// `--out`, or `grid.png` if no output was requested.
     grid: Option<PathBuf>,
     /// `--scale`
     scale: Option<u32>,

@@ -1,5 +1,5 @@
 //! diffusers' samplers, where they differ from the published methods: for the same images as a Python program.
-//! Nothing here is used unless it is asked for.
+//! Nothing here is used unless it is requested.
 //!
 //! | diffusers | the method | effect |
 //! |---|---|---|

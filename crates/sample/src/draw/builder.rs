@@ -1,19 +1,16 @@
-//! Drawing in a few lines: the network, schedule, grid and classes come from the model.
+//! Drawing in a few lines: the network, schedule, grid and classes come from the model; the sampler's options are the
+//! caller's.
 
 use std::ops::ControlFlow;
 
-use burn::tensor::Device;
 use halfstep_core::{DiscreteSchedule, PredictionType, TimePoint};
-use halfstep_model::{ClassInput, ModelError, ModelFolder, Network, UNet};
+use halfstep_model::{ModelError, ModelFolder, Network, UNet};
 
-use super::{Draw, Start, StepNoise};
-use crate::error::SampleError;
+use super::{BATCH_SIZE, Draw, Start, classes_of};
 use crate::grids::{DEFAULT_STEPS, GridKind, GridLayout};
 use crate::output::images::Images;
+use crate::plan::PlanError;
 use crate::sampler::{GridRule, Sampler, StepInfo};
-
-/// Images at once, unless [`SamplerBuilder::batch_size`] changes it.
-const BATCH_SIZE: usize = 64;
 
 /// Draws from a model in memory.
 pub trait SampleModel {
@@ -21,6 +18,9 @@ pub trait SampleModel {
     type Network: Network;
 
     /// A drawing with this sampler, on the grid that the model's scheduler config asks for; a student on its own.
+    ///
+    /// The sampler is used as it is, with its own options: it does not clip or threshold because the scheduler config
+    /// asks for that. A [`SamplingRequest`](crate::SamplingRequest) follows the config in this too.
     ///
     /// ```no_run
     /// use std::path::Path;
@@ -64,9 +64,12 @@ pub struct SamplerBuilder<'a, N: Network> {
     shape: Result<[usize; 3], ModelError>,
     sampler: Box<dyn Sampler + 'a>,
     steps: Option<usize>,
+    grid_kind: Option<GridKind>,
+    /// The grids of the model's scheduler config.
     layout: GridLayout,
     /// The grid that a student was distilled for.
     own_grid: Option<Vec<TimePoint>>,
+    off_grid: bool,
     grid: Option<Vec<TimePoint>>,
     classes: Vec<u32>,
     seed: u64,
@@ -85,10 +88,6 @@ impl<'a, N: Network> SamplerBuilder<'a, N> {
         shape: [usize; 3],
         sampler: impl Sampler + 'a,
     ) -> Self {
-        let classes = match network.class_input() {
-            ClassInput::Table(classes) => (0..classes as u32).collect(),
-            ClassInput::None | ClassInput::Number => Vec::new(),
-        };
         Self {
             network,
             prediction_type,
@@ -96,10 +95,12 @@ impl<'a, N: Network> SamplerBuilder<'a, N> {
             shape: Ok(shape),
             sampler: Box::new(sampler),
             steps: None,
+            grid_kind: None,
             layout: GridLayout::default(),
             own_grid: None,
+            off_grid: false,
             grid: None,
-            classes,
+            classes: classes_of(network),
             seed: 0,
             batch_size: BATCH_SIZE,
             on_step: Box::new(|_| {}),
@@ -107,16 +108,24 @@ impl<'a, N: Network> SamplerBuilder<'a, N> {
         }
     }
 
-    /// The number of steps. By default a student's own; 50 for other models, or as many as they have times.
+    /// The number of steps. By default a student's own; 50 for other models, or as many as they have times. Not for a
+    /// sampler that chooses its own steps.
     pub fn steps(mut self, num_steps: usize) -> Self {
         self.steps = Some(num_steps);
         self
     }
 
-    /// Where the steps lie, instead of where the model's scheduler config or its distillation has them.
+    /// Where the steps lie, instead of where the model's scheduler config has them. Not for a sampler that chooses its
+    /// own steps.
     pub fn grid_kind(mut self, kind: GridKind) -> Self {
-        self.layout.kind = kind;
-        self.own_grid = None;
+        self.grid_kind = Some(kind);
+        self
+    }
+
+    /// Whether a student may step off the grid that it was distilled for, or otherwise than DDIM: its images are worse
+    /// then. By default it is an error.
+    pub fn off_grid(mut self, off_grid: bool) -> Self {
+        self.off_grid = off_grid;
         self
     }
 
@@ -159,23 +168,19 @@ impl<'a, N: Network> SamplerBuilder<'a, N> {
     /// Draws images 0 to `count`.
     ///
     /// # Errors
-    /// [`SampleError`]: a grid that does not exist, a model without an image size, classes that do not fit, values
-    /// that are not finite, a device that fails, or [`SampleError::Stopped`].
-    pub fn draw(mut self, count: u64) -> Result<Images, SampleError> {
+    /// [`PlanError::OwnSteps`] and [`PlanError::OwnTimes`] for steps or a kind of grid that the sampler does not take;
+    /// [`PlanError::StudentGrid`] and [`PlanError::StudentSampler`] for a student that steps otherwise than it was
+    /// distilled for; [`PlanError::Model`] for a model without an image size; [`PlanError::Sample`] for a grid that does
+    /// not exist and for everything that happens while drawing, such as values that are not finite.
+    pub fn draw(mut self, count: u64) -> Result<Images, PlanError> {
         let grid = self.take_grid()?;
         let shape = self.shape?;
+        let sampler = self.sampler.as_ref();
         let draw = Draw {
-            network: self.network,
-            prediction_type: self.prediction_type,
-            sampler: self.sampler.as_ref(),
-            grid: &grid,
-            schedule: self.schedule,
             seed: self.seed,
-            step_noise: StepNoise::Fresh,
             batch_size: self.batch_size,
-            shape,
-            classes: &self.classes,
-            device: &device_of(self.network),
+            classes: self.classes,
+            ..Draw::new(self.network, self.prediction_type, self.schedule, sampler, &grid, shape)
         };
         let mut images = Images::empty(shape);
         let (progress, on_step) = (&mut *self.progress, &mut *self.on_step);
@@ -186,27 +191,92 @@ impl<'a, N: Network> SamplerBuilder<'a, N> {
         Ok(images)
     }
 
-    fn take_grid(&mut self) -> Result<Vec<TimePoint>, SampleError> {
-        let (rule, own) = (self.sampler.grid_rule(), self.own_grid.take());
-        let own_steps = own.as_ref().map(|grid| grid.len() - 1);
-        let asked = match rule {
-            GridRule::Budget => self.sampler.calls(&[]),
-            _ => self.steps,
-        };
-        match (self.grid.take(), own) {
-            (Some(grid), _) => Ok(grid),
-            (None, Some(own)) if rule.takes_any() && asked.is_none_or(|n| Some(n) == own_steps) => {
-                Ok(own)
-            }
-            _ => {
-                let num_steps = asked.unwrap_or(DEFAULT_STEPS.min(self.schedule.len()));
-                self.layout.grid(self.schedule, rule, num_steps)
-            }
+    fn take_grid(&mut self) -> Result<Vec<TimePoint>, PlanError> {
+        let (rule, sampler) = (self.sampler.grid_rule(), self.sampler.name());
+        if !rule.takes_any() && self.steps.is_some() {
+            return Err(PlanError::OwnSteps { sampler });
         }
+        if !rule.takes_any() && self.grid_kind.is_some() {
+            return Err(PlanError::OwnTimes { sampler });
+        }
+        let own = self.own_grid.take();
+        let grid = match (self.grid.take(), &own) {
+            (Some(grid), _) => grid,
+            (None, Some(own)) if self.keeps_to(own) => own.clone(),
+            (None, _) => self.new_grid(rule)?,
+        };
+        match own {
+            Some(own) if !self.off_grid && own != grid => {
+                let timesteps = own[..own.len() - 1].iter().map(|point| point.t as usize);
+                let timesteps: Vec<usize> = timesteps.collect();
+                Err(PlanError::StudentGrid { num_steps: timesteps.len(), timesteps })
+            }
+            Some(_) if !self.off_grid && !self.sampler.is_ddim() => {
+                Err(PlanError::StudentSampler { sampler })
+            }
+            _ => Ok(grid),
+        }
+    }
+
+    /// Whether nothing requested differs from a student's own grid.
+    fn keeps_to(&self, own: &[TimePoint]) -> bool {
+        self.sampler.grid_rule().takes_any()
+            && self.grid_kind.is_none_or(|kind| kind == GridKind::Trailing)
+            && self.steps.is_none_or(|steps| steps + 1 == own.len())
+    }
+
+    fn new_grid(&self, rule: GridRule) -> Result<Vec<TimePoint>, PlanError> {
+        let requested = if rule == GridRule::Budget { self.sampler.calls(&[]) } else { self.steps };
+        let num_steps = requested.unwrap_or(DEFAULT_STEPS.min(self.schedule.len()));
+        let kind = self.grid_kind.unwrap_or(self.layout.kind);
+        Ok(GridLayout { kind, ..self.layout }.grid(self.schedule, rule, num_steps)?)
     }
 }
 
-/// The device of the network's parameters; the default device for a network without any.
-fn device_of(network: &impl Network) -> Device {
-    network.devices().into_iter().next().unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use halfstep_model::Distilled;
+
+    use super::*;
+    use crate::methods::{AdaptiveRungeKutta, AngularDdim, Heun};
+    use crate::testing::zeroed_model;
+
+    /// The number of network calls for one image.
+    fn calls<N: Network>(builder: SamplerBuilder<'_, N>) -> Result<u64, PlanError> {
+        let mut calls = 0;
+        builder
+            .on_progress(|made, _| {
+                calls = made;
+                ControlFlow::Continue(())
+            })
+            .draw(1)?;
+        Ok(calls)
+    }
+
+    #[test]
+    fn a_student_steps_as_it_was_distilled_unless_allowed() {
+        let distilled = Distilled { num_steps: 2, timesteps: vec![15, 7] };
+        let model = zeroed_model(Some(distilled));
+        let ddim = || model.sampler(AngularDdim::default());
+        assert_eq!(calls(ddim()).unwrap(), 2);
+        assert_eq!(calls(ddim().steps(2).grid_kind(GridKind::Trailing)).unwrap(), 2);
+        let other = [ddim().steps(4), ddim().grid_kind(GridKind::Leading)];
+        for builder in other {
+            let error = calls(builder);
+            assert!(matches!(error, Err(PlanError::StudentGrid { num_steps: 2, .. })), "{error:?}");
+        }
+        assert_eq!(calls(ddim().steps(4).off_grid(true)).unwrap(), 4);
+        let error = calls(model.sampler(Heun::new()));
+        assert!(matches!(error, Err(PlanError::StudentSampler { sampler: "heun" })), "{error:?}");
+    }
+
+    #[test]
+    fn steps_are_refused_where_the_sampler_chooses_them() {
+        let model = zeroed_model(None);
+        let adaptive = || model.sampler(AdaptiveRungeKutta::rk45());
+        let error = calls(adaptive().steps(4));
+        assert!(matches!(error, Err(PlanError::OwnSteps { sampler: "rk45" })), "{error:?}");
+        let error = calls(adaptive().grid_kind(GridKind::Phi));
+        assert!(matches!(error, Err(PlanError::OwnTimes { .. })), "{error:?}");
+    }
 }

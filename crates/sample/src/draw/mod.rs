@@ -7,7 +7,7 @@ mod builder;
 mod noise_path;
 
 pub use builder::{SampleModel, SamplerBuilder};
-pub use noise_path::NoisePath;
+pub(crate) use noise_path::NoisePath;
 
 use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
@@ -15,10 +15,11 @@ use std::ops::{ControlFlow, Range};
 use burn::tensor::{Device, Tensor, TensorData};
 use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{Denoiser, DiscreteSchedule, PredictionType, TimePoint};
-use halfstep_model::{Network, NetworkDenoiser};
+use halfstep_model::{ClassInput, ModelError, ModelFolder, Network, NetworkDenoiser, UNet};
 
 use crate::error::SampleError;
 use crate::output::images::Images;
+use crate::plan::SamplingPlan;
 use crate::sampler::{Sampler, StepInfo, Trajectory};
 
 /// The version of what this library computes. Kept drawings and measurements carry it and are made again when it
@@ -26,8 +27,26 @@ use crate::sampler::{Sampler, StepInfo, Trajectory};
 /// the noises of likelihoods.
 pub const RESULTS_VERSION: u32 = 2;
 
+/// Images per batch, unless the caller chooses another number.
+const BATCH_SIZE: usize = 64;
+
 /// A network, a sampler on a grid, and a seed. Image k starts from the noise of `(seed, k)`, whatever the batch
 /// size, the count or the device.
+///
+/// [`Draw::new`] fills in what has a default, and [`SamplingPlan::draw`] takes the rest from a model:
+///
+/// ```no_run
+/// use std::path::Path;
+/// use halfstep_model::ModelFolder;
+/// use halfstep_sample::{Draw, SamplingRequest, quietly};
+///
+/// let device = burn::tensor::Device::flex();
+/// let model = ModelFolder::load(Path::new("runs/digits/teacher"), &device)?;
+/// let plan = SamplingRequest { steps: Some(10), ..SamplingRequest::default() }.resolve(&model)?;
+/// let draw = Draw { seed: 7, ..plan.draw(&model)? };
+/// assert_eq!(draw.images(0..16, &mut quietly)?.len(), 16);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Draw<'a, N: Network> {
     /// The network, without autodiff.
     pub network: &'a N,
@@ -49,9 +68,9 @@ pub struct Draw<'a, N: Network> {
     pub shape: [usize; 3],
     /// Classes, used in turn: image k is of class `classes[k % len]`. Empty for an unconditional
     /// model.
-    pub classes: &'a [u32],
+    pub classes: Vec<u32>,
     /// Where the network's parameters are.
-    pub device: &'a Device,
+    pub device: Device,
 }
 
 /// The noise that a stochastic sampler adds to image k.
@@ -60,8 +79,7 @@ pub enum StepNoise {
     /// Of (seed, k, step).
     #[default]
     Fresh,
-    /// The increments of one path of (seed, k), the same at any number of steps: see
-    /// [`NoisePath`].
+    /// The increments of one Brownian path of (seed, k), the same at any number of steps.
     Path,
 }
 
@@ -83,7 +101,32 @@ pub enum Start<'a> {
     Given(&'a Images),
 }
 
-impl<N: Network> Draw<'_, N> {
+impl<'a, N: Network> Draw<'a, N> {
+    /// A drawing of images of `shape` C, H, W with seed 0, fresh noise and batches of 64, on the device of the
+    /// network's parameters. The classes of a network with a table of them are drawn in turn.
+    pub fn new(
+        network: &'a N,
+        prediction_type: PredictionType,
+        schedule: &'a DiscreteSchedule,
+        sampler: &'a dyn Sampler,
+        grid: &'a [TimePoint],
+        shape: [usize; 3],
+    ) -> Self {
+        Self {
+            network,
+            prediction_type,
+            sampler,
+            grid,
+            schedule,
+            seed: 0,
+            step_noise: StepNoise::Fresh,
+            batch_size: BATCH_SIZE,
+            shape,
+            classes: classes_of(network),
+            device: device_of(network),
+        }
+    }
+
     /// Draws images `which`, from their own noise.
     ///
     /// # Errors
@@ -177,7 +220,7 @@ impl<N: Network> Draw<'_, N> {
         let [c, h, w] = self.shape;
         let shape = [(which.end - which.start) as usize, c, h, w];
         let to_device =
-            |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), self.device);
+            |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), &self.device);
         let labels = (!self.classes.is_empty()).then(|| {
             which.clone().map(|k| self.classes[(k % self.classes.len() as u64) as usize]).collect()
         });
@@ -209,11 +252,34 @@ impl<N: Network> Draw<'_, N> {
     fn check(&self, step: &StepInfo<'_>) -> Result<(), SampleError> {
         let sum = step.z.clone().sum().try_into_data();
         let sum = sum.map_err(SampleError::device)?;
-        match sum.iter::<f64>().all(f64::is_finite) {
-            true => Ok(()),
-            false => {
-                Err(SampleError::NotFinite { sampler: self.sampler.name(), step: step.index + 1 })
-            }
+        if sum.iter::<f64>().all(f64::is_finite) {
+            return Ok(());
         }
+        Err(SampleError::NotFinite { sampler: self.sampler.name(), step: step.index + 1 })
     }
+}
+
+impl SamplingPlan {
+    /// A drawing from the model that the plan was made for, as [`Draw::new`].
+    ///
+    /// # Errors
+    /// Those of [`ModelFolder::image_shape`].
+    pub fn draw<'a>(&'a self, model: &'a ModelFolder) -> Result<Draw<'a, UNet>, ModelError> {
+        let (kind, shape) = (model.prediction_type(), model.image_shape()?);
+        let sampler = self.sampler.as_ref();
+        Ok(Draw::new(&model.unet, kind, &model.schedule, sampler, &self.grid, shape))
+    }
+}
+
+/// All classes of a network with a table of them; otherwise none.
+fn classes_of(network: &impl Network) -> Vec<u32> {
+    match network.class_input() {
+        ClassInput::Table(classes) => (0..classes as u32).collect(),
+        ClassInput::None | ClassInput::Number => Vec::new(),
+    }
+}
+
+/// The device of the network's parameters; the default device for a network without any.
+fn device_of(network: &impl Network) -> Device {
+    network.devices().into_iter().next().unwrap_or_default()
 }

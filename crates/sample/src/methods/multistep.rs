@@ -41,7 +41,7 @@ pub(crate) fn walk_multistep(
     })
 }
 
-/// The order of a step: at most as many as there are predictions, and on a short grid, if asked for, no more than
+/// The order of a step: at most as many as there are predictions, and on a short grid, if requested, no more than
 /// there are steps left.
 pub(crate) fn order_of_step(
     order: usize,

@@ -125,17 +125,17 @@ impl<M: TableauMethod> Sampler for RungeKutta<M> {
     }
 }
 
-/// The variable asked for, if the grid allows it; by default `karras`, or `data` where the grid
+/// The requested variable, if the grid allows it; by default `karras`, or `data` where the grid
 /// starts at pure noise.
 ///
 /// # Errors
 /// [`SampleError::NoSignal`].
 pub fn variable_for(
-    asked: Option<OdeVariable>,
+    requested: Option<OdeVariable>,
     run: &Trajectory<'_>,
 ) -> Result<OdeVariable, SampleError> {
     let pure = run.starts_at_pure_noise();
-    match asked {
+    match requested {
         Some(variable) if pure && !variable.starts_at_pure_noise() => {
             Err(NoSignal::Variable.into())
         }

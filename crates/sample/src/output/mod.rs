@@ -17,7 +17,7 @@ pub mod picture;
 pub(crate) mod places;
 mod png;
 
-pub use halfstep_files::{TEMPORARY, check_dir, check_file, write_file};
+pub use halfstep_files::{TEMPORARY, write_file};
 pub use kept::write_raw;
 pub use noise::read_noise;
 pub use png::{write_picture, write_png, write_png_files};

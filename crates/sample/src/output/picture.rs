@@ -270,7 +270,7 @@ fn visible(pixel: &[u8]) -> Rgb<u8> {
         [grey, alpha] => Rgb([over(grey, alpha); 3]),
         [red, green, blue] => Rgb([red, green, blue]),
         [red, green, blue, alpha] => Rgb([over(red, alpha), over(green, alpha), over(blue, alpha)]),
-        _ => unreachable!("check_channels was asked"),
+        _ => unreachable!("check_channels refused the others"),
     }
 }
 

@@ -15,7 +15,7 @@ pub enum PlanError {
     NotTaken {
         /// The request's field.
         option: &'static str,
-        /// The samplers that were asked for.
+        /// The requested samplers.
         samplers: Vec<&'static str>,
         /// Those that take the option.
         others: Vec<&'static str>,

@@ -16,7 +16,7 @@ pub use request::SamplingRequest;
 
 use std::sync::Arc;
 
-use halfstep_core::TimePoint;
+use halfstep_core::{TimePoint, counted};
 
 use crate::analytic::GammaTable;
 use crate::registry::SamplerKind;
@@ -35,6 +35,11 @@ pub struct SamplingPlan {
 }
 
 impl SamplingPlan {
+    /// Sampler and steps in words: `ddim, 8 steps`.
+    pub fn name(&self) -> String {
+        format!("{}, {}", self.kind, counted(self.num_steps(), "step"))
+    }
+
     /// Steps of the grid.
     pub fn num_steps(&self) -> usize {
         self.grid.len().saturating_sub(1)

@@ -14,7 +14,7 @@ use crate::methods::options::{AnalyticStatistics, SamplerOptions, Tolerance};
 use crate::registry::SamplerKind;
 
 impl Planner<'_> {
-    /// `num_steps` as asked for: a grid that visits t = 0 and is to end there has a jump less.
+    /// `num_steps` as requested: a grid that visits t = 0 and is to end there has a jump less.
     pub(super) fn build(
         &self,
         kind: SamplerKind,

@@ -1,10 +1,9 @@
 //! The order of convergence of every deterministic sampler, against the exact probability-flow ODE.
 
 use halfstep_core::Denoiser;
-use halfstep_sample::methods::exponential::{Correction, SolverForm};
 use halfstep_sample::{
-    DiffusersMultistep, DpmMultistep, OdeVariable, Sampler, SamplerKind, SamplerOption,
-    SamplerOptions,
+    Correction, DiffusersMultistep, DpmMultistep, OdeVariable, Sampler, SamplerKind, SamplerOption,
+    SamplerOptions, SolverForm,
 };
 use serde_json::Value;
 

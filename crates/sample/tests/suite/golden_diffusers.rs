@@ -2,11 +2,10 @@
 
 use burn::tensor::{DType, Tensor};
 use halfstep_core::{NoiseLevel, Prediction, PredictionType, TimePoint, TimestepSpacing, X0Clip};
-use halfstep_sample::methods::exponential::{Correction, SolverForm};
 use halfstep_sample::{
-    Ddim, DiffusersDdim, DiffusersMultistep, DiffusersSinglestep, DpmMultistep, DpmSinglestep,
-    GridKind, Sampler, StepOrders, Trajectory, continuous_grid, diffusers_ddim_targets,
-    diffusers_dpm_grid, sampling_grid,
+    Correction, Ddim, DiffusersDdim, DiffusersMultistep, DiffusersSinglestep, DpmMultistep,
+    DpmSinglestep, GridKind, Sampler, SolverForm, StepOrders, Trajectory, continuous_grid,
+    diffusers_ddim_targets, diffusers_dpm_grid, sampling_grid,
 };
 use serde_json::Value;
 

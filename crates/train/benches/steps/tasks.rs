@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
 use halfstep_model::{ModelFolder, Precision, SelectedDevice, UNet, flat_params, with_flat_params};
-use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, output, quietly, student_grid};
+use halfstep_sample::{AngularDdim, Draw, Images, output, quietly, student_grid};
 use halfstep_train::{FromImages, Halving, Learner, OptimizerConfig, StepStats, TrainingBatch};
 
 use crate::chip::{Launches, launches};
@@ -138,18 +138,11 @@ impl<'a> Bench<'a> {
 
     /// Draws `count` images in four steps, in f32.
     pub fn sample(&self, count: usize) -> anyhow::Result<Images> {
+        let (unet, schedule) = (&self.model.unet, &self.model.schedule);
+        let (sampler, grid) = (AngularDdim::default(), student_grid(schedule, SAMPLING_STEPS)?);
         let draw = Draw {
-            network: &self.model.unet,
-            prediction_type: PredictionType::VPrediction,
-            sampler: &AngularDdim::default(),
-            grid: &student_grid(&self.model.schedule, SAMPLING_STEPS)?,
-            schedule: &self.model.schedule,
-            seed: 0,
-            step_noise: StepNoise::Fresh,
             batch_size: count.max(64),
-            shape: self.shape,
-            classes: &[],
-            device: &self.device.device,
+            ..Draw::new(unet, PredictionType::VPrediction, schedule, &sampler, &grid, self.shape)
         };
         Ok(draw.images(0..count as u64, &mut quietly)?)
     }

@@ -96,8 +96,8 @@ pub(crate) fn draw_images(
         step_noise: StepNoise::Fresh,
         batch_size: run.config.log.sample_batch,
         shape: image_shape(&model.unet),
-        classes,
-        device: &device.device,
+        classes: classes.clone(),
+        device: device.device.clone(),
     };
     on_event(Event::Drawing { label, calls: 0, total: 0 });
     let images = draw.images(0..*count as u64, &mut |calls, total| {

@@ -17,14 +17,14 @@ pub enum KeptError {
         /// The difference: `seed: 0 -> 1`.
         difference: String,
     },
-    /// The same drawing left more images than are asked for.
+    /// The same drawing left more images than are requested.
     #[error("{} already holds {images} of this drawing; only {count} were requested", path.display())]
     More {
         /// The folder or file.
         path: PathBuf,
         /// `1 image`, `30 images`.
         images: String,
-        /// How many are asked for.
+        /// How many are requested.
         count: u64,
     },
     /// Pictures without a drawing's record.

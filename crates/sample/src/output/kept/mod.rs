@@ -31,7 +31,7 @@ use halfstep_core::counted;
 pub struct Drawing {
     /// Everything that each image depends on.
     pub settings: DrawingSettings,
-    /// How many are asked for.
+    /// How many are requested.
     pub count: u64,
     /// C, H, W.
     pub shape: [usize; 3],

@@ -6,12 +6,12 @@ usage() {
     cat <<'HELP'
 usage: bench.sh [--release] [MODEL]
 
-Times the parts of a batch on the host, the operations of crates/ops against
-Burn's, then forward, training, distillation and sampling steps of MODEL (default:
-runs/digits/teacher) and the making of batches.
+Times the preparation of batches on the host, and the operations of crates/ops
+against Burn's. Then times forward, training, distillation and sampling steps of MODEL
+(default: runs/digits/teacher).
 
-  --release  build with the release profile; the default is the profile that
-             `cargo run` uses, which needs no second build of Burn
+  --release  build with the release profile, which builds Burn again; the default
+             is the development profile that `cargo run` uses
 
 Against PyTorch: python scripts/compare_pytorch.py
 HELP
@@ -31,7 +31,7 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 model=${model:-runs/digits/teacher}
 if [ ! -d "$model/unet" ]; then
-    echo "bench.sh: $model is not a model folder; train one (README), or name one" >&2
+    echo "bench.sh: $model is not a model folder; train one first (see README.md), or name another" >&2
     exit 1
 fi
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a GPU does with the programs: does it agree with the CPU, how fast is it, does memory stay flat.
+# Measures the programs on a GPU: agreement with the CPU, speed, and memory over many steps.
 set -euo pipefail
 
 usage() {
@@ -7,29 +7,29 @@ usage() {
 usage: bench_gpu.sh --build [--dev] DIR [VARIANT ...]
        bench_gpu.sh [--smoke] [--seconds N] [--config FILE] [--batches "N ..."] [--out FILE] DIR
 
-The first form builds the programs into DIR, one folder a variant: a backend, with
+The first form builds the programs into DIR, one folder per VARIANT: a backend, with
 features after plus signs. Default: wgpu vulkan cuda vulkan+autotune cuda+autotune.
-What cannot be built is said and left out. It needs cargo; DIR can then go to a
-machine that has none (programs with cuda need NVIDIA's libraries there, and
-nvvm/libdevice of a CUDA toolkit).
+A variant that does not build is reported and skipped. This form needs cargo. You can
+copy DIR to a machine without cargo (programs with cuda need NVIDIA's libraries there,
+and nvvm/libdevice of a CUDA toolkit).
 
-The second form runs everything in DIR that this machine has a device for:
+The second form runs every program in DIR that this machine has a device for:
   1. PyTorch in bf16, eager and compiled, and in f32, if python3 has torch with CUDA
      and diffusers
-  2. train --check-device in f32, bf16 and f16; what disagrees is not timed
-  3. time of a forward pass, a training step and drawing, at each batch, with
+  2. train --check-device in f32, bf16 and f16; a device that disagrees is not timed
+  3. time of a forward pass, a training step and drawing, at each batch size, with
      launches, memory, and the share of the chip's own matrix rate
-  4. 1000 training steps of a small network, and the memory held along the way
-and writes one Markdown file, anew after each part. With autotune, kernels are timed for
-minutes whenever a network or a batch size is new: such variants take the first batch
-alone, and as long as they need of their share of the time.
+  4. 1000 training steps of a small network, with the memory in use along the way
+It writes one Markdown file, again after each part. Autotune times kernels for minutes
+at every new network or batch size: such variants run the first batch size alone, and
+may use their whole share of the time.
 
   --dev           build with the development profile; the default is release
-  --smoke         a tiny network, small batches, few steps: is every line in order?
-                  It takes software rasterisers, and PyTorch on the CPU.
-  --seconds N     be done after so long (default 3600); what no time was left for is said
+  --smoke         run every part with a tiny network, small batches and few steps,
+                  on software rasterisers too, and with PyTorch on the CPU
+  --seconds N     finish within N seconds (default 3600); skipped parts are reported
   --config FILE   the run configuration whose network is timed (default: cifar.toml in DIR)
-  --batches LIST  images of a step (default: "128 256 512 64")
+  --batches LIST  batch sizes (default: "128 256 512 64")
   --out FILE      default: bench_gpu.md
 HELP
 }
@@ -62,23 +62,23 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$folder" ] || { usage >&2; exit 2; }
 for number in "$seconds" "${batches[@]}"; do
-    [[ $number =~ ^[1-9][0-9]*$ ]] || fail "--seconds and --batches: \"$number\" is no whole number above 0"
+    [[ $number =~ ^[1-9][0-9]*$ ]] || fail "--seconds and --batches: \"$number\" is not a whole number above 0"
 done
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# The newest executable of the name that cargo's messages on standard input tell of.
+# The newest executable of this name in cargo's messages on standard input.
 executable() { sed -n "s|.*\"executable\":\"\([^\"]*/$1\(-[0-9a-f]*\)\?\)\".*|\1|p" | tail -n 1; }
 
 build_variant() {
     local variant=$1 features messages
     features=flex,${variant//+/,}
     echo "== $variant"
-    # What an earlier build left would be measured as this one.
+    # Programs of an earlier build would be measured as this one.
     rm -f "$folder/$variant/train" "$folder/$variant/steps"
     if ! messages=$(cd "$here/.." && cargo build "${profile[@]}" --locked -p train --bin train --bench steps \
         --no-default-features --features "$features" --message-format json-render-diagnostics); then
-        echo "bench_gpu.sh: $variant does not build here and is left out" >&2
+        echo "bench_gpu.sh: $variant does not build here and is skipped" >&2
         return 0
     fi
     mkdir -p "$folder/$variant"
@@ -97,7 +97,7 @@ if [ -n "$build" ]; then
     exit
 fi
 
-[ -d "$folder" ] || fail "$folder is no folder; make it with --build"
+[ -d "$folder" ] || fail "$folder is not a folder; make it with --build"
 folder=$(cd "$folder" && pwd)
 repeats=10 matrix=8192 soak=1000
 torch_options=()
@@ -117,7 +117,7 @@ touch "$rows" "$notes"
 
 note() { echo "$*" >> "$notes"; echo "$*" >&2; }
 
-# Runs a command for at most so many seconds, less if the share of its part ends before.
+# Runs a command for at most the given seconds, and not beyond the share of its part.
 deadline=$seconds
 within() {
     local limit=$1 left=$((deadline - SECONDS)) status=0; shift
@@ -125,12 +125,12 @@ within() {
     echo "no time was left" > "$work/cut"
     if [ "$limit" -le 0 ]; then return 124; fi
     echo "cut off after $limit seconds" > "$work/cut"
-    # In the foreground: Ctrl-C is for it too.
+    # In the foreground, so that Ctrl-C reaches it too.
     timeout --foreground -k 10 "$limit" "$@" || status=$?
     return "$status"
 }
 
-# What a status other than 0 meant: 124 is timeout's own, 137 a kill.
+# The reason for a status other than 0: 124 is timeout's own, 137 a kill.
 why() {
     case $1 in
         124 | 137) cat "$work/cut" ;;
@@ -138,7 +138,7 @@ why() {
     esac
 }
 
-# Seconds that one measurement may take: the second argument, or for a variant that tunes itself its whole share.
+# Seconds for one measurement: the second argument, or the whole share of a variant that autotunes.
 limit_of() { case $1 in *autotune*) echo "$seconds" ;; *) echo "$2" ;; esac; }
 
 # Whether the device agrees with the CPU in this type; its table goes among the notes.
@@ -150,7 +150,7 @@ agrees() {
         { echo; echo "#### $variant, $type"; echo; cat "$work/check"; } >> "$notes"
         tail -n 1 "$work/check" >&2
     else
-        note "- $variant in $type was not checked, nor timed: $(why "$status")"
+        note "- $variant in $type was neither checked nor timed: $(why "$status")"
     fi
     return "$status"
 }
@@ -161,7 +161,7 @@ time_row() {
         --precision "$type" --batch-size "$batch" --repeats "$repeats" --matrix "$matrix" --row \
         > "$work/row" 2> "$work/errors" || status=$?
     if [ "$status" -eq 0 ]; then
-        # The description of the device does not say what was compiled in.
+        # The description of the device does not include the compiled features.
         sed "s/^| halfstep,/| halfstep $variant,/" "$work/row" | tee -a "$rows"
     else
         note "- $variant in $type at batch $batch was not timed: $(why "$status")"
@@ -173,10 +173,11 @@ time_soak() {
     within "$(limit_of "$variant" 60)" "$folder/$variant/steps" --config "$folder/digits.toml" --device "$backend" \
         --batch-size 64 --soak "$soak" > "$work/soak" 2> "$work/errors" || status=$?
     { echo; echo "#### $variant, memory over $soak steps"; echo; sed 's/^/    /' "$work/soak"; } >> "$notes"
-    [ "$status" -eq 0 ] || note "- $variant: not all $soak steps were taken: $(why "$status")"
+    [ "$status" -eq 0 ] || note "- $variant: fewer than $soak steps were taken: $(why "$status")"
 }
 
-# A tuned variant is timed in each type as soon as it agrees, and at one batch: what comes first is there.
+# An autotuned variant is timed in each type as soon as it agrees, at one batch size, so that the first results
+# survive a lack of time.
 time_variant() {
     local variant=$1 backend=${1%%+*} type batch types=()
     case $variant in
@@ -210,7 +211,7 @@ time_torch() {
         --repeats "$repeats" --matrix "$matrix" --flops "$flops" "${torch_options[@]}" \
         > "$work/torch" 2> "$work/errors" || status=$?
     grep '^| PyTorch' "$work/torch" | tee -a "$rows" || true
-    [ "$status" -eq 0 ] || note "- PyTorch was not timed, or not all of it: $(why "$status")"
+    [ "$status" -eq 0 ] || note "- PyTorch was not timed completely: $(why "$status")"
 }
 
 write_report() {
@@ -222,9 +223,9 @@ write_report() {
         echo "$titles"
         cat "$rows"
         echo
-        echo "Share of the matrix rate: multiplications and additions of the network's convolutions, linear layers"
-        echo "and attention, forward and twice that backward, over the training step's time, against a product of"
-        echo "two ${matrix}x${matrix} matrices in the same type and program."
+        echo "Share of the matrix rate: the multiplications and additions per second of the training step (the"
+        echo "network's convolutions, linear layers and attention; the backward pass counts twice the forward pass),"
+        echo "divided by those of a product of two ${matrix}x${matrix} matrices in the same type and program."
         echo
         echo "## Checks and notes"
         cat "$notes"
@@ -240,7 +241,7 @@ done
 any=$folder/${found[0]}/steps
 titles=$("$any" --row titles)
 chip=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null || echo "no nvidia-smi")
-# What has been measured is there also after Ctrl-C.
+# Ctrl-C keeps what has been measured.
 trap 'write_report; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -248,7 +249,7 @@ trap 'exit 143' TERM
 echo "$titles"
 parts=$((${#found[@]} + 1)) part=0
 for variant in torch "${found[@]}"; do
-    # An equal share of what is left for everyone still to come.
+    # Each remaining part gets an equal share of the remaining time.
     deadline=$((SECONDS + (seconds - SECONDS) / (parts - part)))
     case $variant in
         torch) time_torch ;;

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""PyTorch's lines for the table of bench_gpu.sh: the same UNet, eager and compiled, in f32 and bf16.
+"""Prints PyTorch's rows for the table of bench_gpu.sh: the same UNet, eager and compiled, in f32 and bf16.
 
     python3 bench_gpu_torch.py --model DIR --batches "64 128" --flops N
 
-DIR is a pipeline folder, such as `steps --config FILE --save DIR` writes; N counts the operations of one
-image's forward pass (`steps --config FILE --flops`). bf16 is torch's autocast; f32 is without TF32, as
-halfstep computes. AdamW is the fused one, the moving average a foreach. `--cpu` tries it out without a GPU.
+DIR is a pipeline folder, as written by `steps --config FILE --save DIR`. N is the number of operations of one
+image's forward pass (`steps --config FILE --flops`). bf16 uses torch's autocast; f32 is without TF32, as in
+halfstep. AdamW is the fused one, the moving average a foreach. `--cpu` runs without a GPU, as a trial.
 """
 
 import argparse
@@ -121,7 +121,7 @@ def main():
     parser.add_argument("--flops", required=True, type=float)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--matrix", type=int, default=8192)
-    parser.add_argument("--cpu", action="store_true", help="try it out without a GPU")
+    parser.add_argument("--cpu", action="store_true", help="run on the CPU, as a trial")
     args = parser.parse_args()
     try:
         import torch

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Everything that must hold before a commit, cheapest first. People and CI run the same.
+# All checks of a commit, cheapest first. CI runs the same script.
 set -euo pipefail
 
 usage() {
     cat <<'HELP'
 usage: check.sh [--fast]
 
-Runs, cheapest first: cargo fmt, shellcheck and cargo deny (if installed), whether the
-programs build the same dependencies alone as together, clippy with warnings as errors,
-the documentation with warnings as errors, all tests.
+Runs, cheapest first: cargo fmt, shellcheck and cargo deny (if installed), whether each
+program alone builds the same dependencies as the workspace, clippy and documentation
+with warnings as errors, and all tests.
 
   --fast  stop before the tests
 HELP
@@ -39,25 +39,25 @@ fi
 if command -v cargo-deny > /dev/null; then
     step "dependencies: licences, duplicates, sources"
     cargo deny --log-level error check bans licenses sources
-    # The list is a repository on GitHub, which not every machine reaches.
+    # The advisory database is a repository on GitHub, which some machines cannot reach.
     if cargo deny --log-level off fetch db > /dev/null 2>&1; then
         cargo deny --log-level error check advisories
     else
-        echo "advisories: not checked, their database cannot be reached from here"
+        echo "advisories: not checked, because their database cannot be reached"
     fi
 fi
 
-# Cargo unites the features of all that is built together. What tests alone ask for is left out.
+# Cargo unites the features of everything built together. Features that only tests need are ignored here.
 step "features: what a program builds alone is what the workspace builds"
 features() {
     cargo tree --locked --edges normal,build --prefix none --format '{p} {f}' "$@" | sed 's/ (\*)$//' | sort -u
 }
 together=$(features --workspace)
-for program in train sample eval; do
+for program in train sample eval halfstep; do
     alone=$(features -p "$program")
     twice=$(comm -23 <(echo "$alone") <(echo "$together"))
     if [ -n "$twice" ]; then
-        printf 'cargo build -p %s builds these once more: give the workspace their features\n%s\n' "$program" "$twice" >&2
+        printf 'cargo build -p %s builds these again: give the workspace their features\n%s\n' "$program" "$twice" >&2
         exit 1
     fi
 done

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Holds halfstep against diffusers: the same models, the same start noises, the same raw images.
+"""Compares halfstep with diffusers: the same models and start noises must give the same raw images.
 
-Models made here (eps, x0 and v, with classes and without, teachers and students) are opened and drawn by
-diffusers; pipelines made by diffusers (scripts/diffusers_cases.py: every supported option) are opened and
-drawn here. The Python of each model card is run. Prints a table; fails where a warning is given, a weight is
-missing or an image differs by more than 1e-4. A few minutes on a CPU.
+diffusers draws with models trained here (eps, x0 and v, with classes and without, teachers and students).
+halfstep draws with pipelines made by diffusers (scripts/diffusers_cases.py: every supported option). The
+Python of each model card is run. Prints a table. Fails if diffusers warns, a weight is missing, or an image
+differs by more than 1e-4. Takes a few minutes on a CPU.
 
     pip install torch diffusers
     cargo build -p train -p sample
@@ -32,7 +32,7 @@ import diffusers_cases  # noqa: E402
 ROOT = pathlib.Path(__file__).parent.parent
 TOLERANCE = 1e-4
 COUNT = 8
-# Small, quick, and learned enough to draw something: what is compared is the arithmetic.
+# Small and quick, trained just enough to draw something: the comparison is of arithmetic.
 QUICK = ["teacher.train_steps=300", "distill.train_steps=60", "log.preview_every=0"]
 RUNS = {
     "v": [],
@@ -189,7 +189,7 @@ def picture(pair, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", default=str(ROOT / "target/debug"))
-    parser.add_argument("--picture", help="draw a student's images by both, one row each")
+    parser.add_argument("--picture", help="write a picture with a student's images, one row per program")
     args = parser.parse_args()
     diffusers.utils.logging.disable_progress_bar()
     comparison = Comparison(str(pathlib.Path(args.programs).resolve()))

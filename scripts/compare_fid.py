@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Numbers that crates/eval is held against, from the field's own programs: pytorch-fid's network with made-up
-weights, scipy's square root, torch-fidelity's KID, precision and recall, and Inception score.
+"""Writes the reference numbers for the tests of crates/eval, from other programs: pytorch-fid's network with
+made-up weights, scipy's square root, torch-fidelity's KID, precision and recall, and Inception score.
 
     pip install torch torchvision pytorch-fid torch-fidelity scipy
     scripts/compare_fid.py --fixtures crates/eval/tests/fixtures
 
-The weights are a formula of name and position, so that a test can make them too: no Inception weights are
-needed to show that the arithmetic is the same.
+The weights are a formula of name and position, so that a test can make them too. The published Inception
+weights are not needed to show that the arithmetic is the same.
 """
 
 import argparse
@@ -161,7 +161,7 @@ def feature_network(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fixtures", required=True)
-    parser.add_argument("--weights", help="write the made-up weights there")
+    parser.add_argument("--weights", help="write the made-up weights to this file")
     args = parser.parse_args()
     model, classes, tensors = network()
     expected = {}

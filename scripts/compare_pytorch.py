@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Times the same UNet here and in PyTorch, in turn, in one go, and prints the ratios.
+"""Times the same UNet in halfstep and in PyTorch, in turn, and prints the ratios.
 
-Makes a diffusers UNet2DModel with drawn weights, checks that both programs give the same outputs, then
-alternates: one task here, the same task there, again and again. Above 1 means slower than PyTorch.
+Makes a diffusers UNet2DModel with random weights, checks that both programs give the same outputs, then
+alternates between them, task by task. A ratio above 1 means that halfstep is slower than PyTorch.
 
     pip install torch diffusers==0.42.1 safetensors pillow
     python scripts/compare_pytorch.py                    # the 3.3M and the 35.7M network
     python scripts/compare_pytorch.py --model small --repeats 15
 
-PyTorch runs eagerly in f32 with its own choice of threads. Peak memory is of processes that do nothing but
-import, load, and take training steps. The cold start is from the shell to a PNG of 16 images in 4 steps.
+PyTorch runs eagerly in f32 with its own choice of threads. Peak memory is of processes that only import,
+load, and take training steps. The cold start is from the shell to a PNG of 16 images in 4 steps.
 """
 
 import argparse
@@ -48,7 +48,7 @@ HOST_IMAGES = 25600  # of 32x32 RGB, as in the bench program's task `batches`
 
 
 def make_folder(folder, config):
-    """A pipeline folder with drawn weights."""
+    """A pipeline folder with random weights."""
     import torch
     from diffusers import DDIMPipeline, DDIMScheduler, UNet2DModel
 
@@ -299,7 +299,7 @@ def main():
     parser.add_argument("--model", choices=[*MODELS, "all"], default="all")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--tasks", default=",".join(TASKS), help="some of %(default)s")
-    parser.add_argument("--no-cold", action="store_true", help="leave the cold start out")
+    parser.add_argument("--no-cold", action="store_true", help="skip the cold start")
     parser.add_argument("--release", action="store_true", help="time release builds")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     parser.add_argument("--batch-size", type=int, help=argparse.SUPPRESS)

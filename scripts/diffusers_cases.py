@@ -1,7 +1,7 @@
-"""Small UNet2DModel pipelines with random weights that have every supported option between them.
+"""Small UNet2DModel pipelines with random weights that together cover every supported option.
 
-`make(folder)` writes them as diffusers does, each with a start noise and what diffusers draws from it.
-scripts/compare_diffusers.py draws them here too; tests/fixtures/diffusers holds them for the tests.
+`make(folder)` writes them as diffusers does, each with a start noise and the images that diffusers draws from
+it. scripts/compare_diffusers.py draws with them in halfstep; tests/fixtures/diffusers has them for the tests.
 """
 
 import copy

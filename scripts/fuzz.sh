@@ -7,10 +7,10 @@ usage() {
 usage: fuzz.sh [--small] [--seconds N] [TARGET ...]
 
 Fuzzes every target of fuzz/ (or the named ones) for N seconds each (default 60), from its
-seeds and from what earlier runs have found, and stops at the first finding. Needs
-`cargo install cargo-fuzz`, a C++ compiler, and Linux; the toolchain may be stable.
+seeds and the inputs of earlier runs, and stops at the first finding. Needs
+`cargo install cargo-fuzz`, a C++ compiler, and Linux; a stable toolchain is enough.
 
-  --small  the targets that need no Burn, which takes half an hour to build
+  --small  only the targets without Burn, which takes half an hour to build
 HELP
 }
 
@@ -32,22 +32,22 @@ done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if ! command -v cargo-fuzz > /dev/null; then
-    echo "fuzz.sh: cargo-fuzz was not found; cargo install cargo-fuzz" >&2
+    echo "fuzz.sh: cargo-fuzz was not found; install it with: cargo install cargo-fuzz" >&2
     exit 1
 fi
 if [ ${#targets[@]} -eq 0 ]; then
     mapfile -t targets < <(cargo fuzz list)
 fi
 
-# The sanitiser is a flag of nightly compilers; a stable one takes it when told so.
+# The sanitiser is a flag of nightly compilers; this makes a stable one accept it.
 export RUSTC_BOOTSTRAP=1
-# Freed memory is kept from being used again for finding its late use: 256 MiB of it by default,
-# which would hide what a parser takes.
+# The sanitiser holds back freed memory to find its use after free: 256 MiB by default, which would hide
+# how much a parser takes.
 export ASAN_OPTIONS=quarantine_size_mb=8
-# The files that some targets write for each input, in memory if there is a place.
+# Some targets write files for each input; keep them in memory if possible.
 if [ -z "${TMPDIR:-}" ] && [ -d /dev/shm ]; then export TMPDIR=/dev/shm; fi
 
-# The longest input, and the memory in MiB that one allocation and the whole process may take.
+# Per target: the longest input in bytes, and the limits in MiB of one allocation and of the process.
 limits() {
     case $1 in
         cifar) echo 12000 4 256 ;;   # a few records
@@ -55,7 +55,7 @@ limits() {
         # 4096 bytes may decode to 128 MiB (MOST_PER_BYTE); then comes a copy of another type
         picture) echo 4096 129 768 ;;
         model_weights) echo 20000 4 512 ;; # the weights of the smallest network take 18084 bytes
-        # a schedule of a million levels, the most that is accepted
+        # a schedule of a million levels, the largest that is accepted
         model_folder | scheduler_config) echo 4096 64 512 ;;
         *) echo 4096 4 256 ;;
     esac

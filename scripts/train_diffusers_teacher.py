@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Trains a DDPM teacher with diffusers and PyTorch, as its tutorial does: epsilon, 1000 linear betas.
+"""Trains a DDPM teacher with diffusers and PyTorch, as diffusers' tutorial does: epsilon, 1000 linear betas.
 
-Something that was not made here, to be distilled here: configs/from-diffusers.toml. A few minutes on a CPU.
+configs/from-diffusers.toml distils it with halfstep. Takes a few minutes on a CPU.
 
     pip install torch diffusers
     scripts/train_diffusers_teacher.py --out runs/ddpm-digits

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Trains a small classifier with PyTorch and writes it as a feature network for `eval --features`.
 
-For where FID's Inception network is not at hand, or not meant: distances between features of a classifier
-of a dataset's own classes ask more of an image than distances between pixels. The numbers compare with
-nothing but numbers of the same file.
+Use it where FID's Inception weights are not available. Distances between features of a classifier of the
+dataset's own classes depend on content, unlike distances between pixels. Compare the numbers only with
+others of the same file.
 
     python scripts/train_features.py mnist data/mnist features/mnist.json
     cargo run -p eval -- --sweep runs/mnist --features features/mnist.json

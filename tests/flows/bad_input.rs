@@ -1,6 +1,6 @@
-//! Tables of input that is wrong. Each gets one error that names the file and what is wrong in it, an
-//! exit code that is not 0, no panic and nothing half written; and memory by the size of the file, not
-//! by what the file claims: the programs run in 3 GiB of address space.
+//! Tables of bad input. Each must give one error that names the file and the fault, an exit code other than 0,
+//! no panic and no partly written output. Memory must depend on the size of the file, not on the sizes that it
+//! claims: the programs run in 3 GiB of address space.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::support::{failure, program, root, tiny_model};
 
-/// A program that may have so much address space and no more.
+/// A program whose address space is limited to 3 GiB.
 #[cfg(target_os = "linux")]
 fn bounded(name: &str) -> Command {
     let mut command = Command::new("bash");
@@ -23,7 +23,7 @@ fn bounded(name: &str) -> Command {
     program(name)
 }
 
-/// Draws from `model`, which must fail for a reason that has all of these words, and leave no picture.
+/// Draws with `model`; this must fail with a message that contains all of `words`, and leave no picture.
 #[track_caller]
 fn sample_fails(model: &Path, words: &[&str], case: &str) {
     let out = model.with_file_name("picture.png");
@@ -43,12 +43,12 @@ fn saved_model(dir: &Path) -> std::path::PathBuf {
     folder
 }
 
-/// A safetensors file of this header and so many bytes of data.
+/// A safetensors file with this header and `data` bytes of zeros.
 fn file(header: &str, data: usize) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; data]].concat()
 }
 
-/// The tiny model's tensors, one of them changed.
+/// A safetensors file whose tensor `name` is changed. A tensor whose shape becomes empty is removed.
 fn changed(
     whole: &[u8],
     name: &str,
@@ -113,7 +113,7 @@ fn safetensors() {
         ("a header longer than the file", length(whole.len() as u64), malformed),
         ("a header of 2^64 - 1 bytes", length(u64::MAX), malformed),
         ("a header of 2^63 bytes", length(1 << 63), malformed),
-        ("no JSON", file("nothing here", 0), malformed),
+        ("not JSON", file("nothing here", 0), malformed),
         ("a header without tensors", file("{}", 0), "lacks tensors"),
         ("a shape whose product overflows", file(&huge, 32), malformed),
         ("offsets beyond the end", file(&beyond, 32), malformed),
@@ -154,7 +154,7 @@ fn safetensors() {
 #[test]
 fn json_of_model_folders() {
     let (unet, scheduler) = ("unet/config.json", "scheduler/scheduler_config.json");
-    // File, what is replaced, by what, words of the error.
+    // The file, the text to replace, its replacement, words of the error.
     let cases: [(&str, &str, &str, &[&str]); 25] = [
         (unet, "{", "", &["config.json", "JSON"]),
         (unet, "{", "[[[[", &["config.json", "JSON"]),
@@ -197,7 +197,7 @@ fn json_of_model_folders() {
             &["config.json", "CrossAttnDownBlock2D"],
         ),
         (unet, "\"layers_per_block\": 1", "\"layers_per_block\": 1000000", &["layers_per_block"]),
-        // 80 billion parameters over the weights of a network of thousands.
+        // A configuration of 80 billion parameters with weights for a few thousand.
         (
             unet,
             "\"block_out_channels\": [\n    8,\n    16\n  ]",
@@ -237,7 +237,7 @@ fn json_of_model_folders() {
         std::fs::write(&path, text.replace(from, to)).unwrap();
         sample_fails(&folder, words, to);
     }
-    // A single beta out of range, one that says another schedule, and one too many.
+    // A beta out of range, a beta of another schedule, and one beta too many.
     for (to, word) in [("-0.5,", "beta"), ("0.5,", "schedule"), ("0.5, 0.5,", "trained_betas")] {
         let folder = saved_model(&dir.path().join(format!("betas {to}")));
         let path = folder.join(scheduler);
@@ -249,7 +249,7 @@ fn json_of_model_folders() {
 }
 
 #[test]
-fn things_that_are_no_model_folder() {
+fn paths_that_are_not_model_folders() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     sample_fails(&at("nowhere"), &["nowhere", "no such folder"], "nothing there");
@@ -269,14 +269,14 @@ fn things_that_are_no_model_folder() {
         sample_fails(&at("loop"), &["loop"], "a link to itself");
         use std::os::unix::ffi::OsStrExt;
         let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
-        sample_fails(&dir.path().join(name), &["no such folder"], "a name that is no UTF-8");
+        sample_fails(&dir.path().join(name), &["no such folder"], "a name that is not UTF-8");
     }
 }
 
 #[test]
 fn toml_of_runs() {
     let digits = std::fs::read_to_string(root().join("configs/digits.toml")).unwrap();
-    // What is replaced, by what, words of the error.
+    // The text to replace, its replacement, words of the error.
     let cases: [(&str, &str, &[&str]); 41] = [
         ("seed = 0", "seed = ", &["line 3"]),
         ("seed = 0", "seed = -1", &["seed = -1", "invalid value"]),

@@ -1,5 +1,5 @@
-//! Folders as training scripts leave them: moving averages of diffusers' `EMAModel` beside the network, names
-//! of tensors through PyTorch's wrappers, text files with a byte order mark.
+//! Folders that training scripts write: moving averages of diffusers' `EMAModel` beside the network, names of
+//! tensors with PyTorch's wrappers, text files with a byte order mark.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{failure, fixture, output, program, root, tiny_model};
 
-/// What diffusers' `EMAModel` writes into the network's config.json, all of it.
+/// All fields that diffusers' `EMAModel` writes into the network's config.json.
 fn ema_fields() -> Value {
     json!({
         "decay": 0.9999, "inv_gamma": 1.0, "min_decay": 0.0, "optimization_step": 500,
@@ -30,7 +30,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
     std::fs::write(path, json.to_string()).unwrap();
 }
 
-/// A network as `EMAModel` saves it.
+/// Copies a network in the form that `EMAModel` saves.
 pub fn averaged(network: &Path, to: &Path) {
     copy(network, to);
     edit(&to.join("config.json"), |config| {
@@ -38,12 +38,12 @@ pub fn averaged(network: &Path, to: &Path) {
     });
 }
 
-/// Raw samples of four images, and what was said.
+/// The raw samples of four images, and the text on stderr.
 fn drawn(model: &Path, dir: &Path) -> (Vec<u8>, String) {
     drawn_from(dir, model, dir)
 }
 
-/// The same with `here` as the current folder.
+/// [`drawn`] with `here` as the current folder.
 fn drawn_from(here: &Path, model: &Path, dir: &Path) -> (Vec<u8>, String) {
     let raw = dir.join("raw.safetensors");
     let mut sample = program("sample");
@@ -58,8 +58,8 @@ fn refused(model: &Path) -> String {
     failure(sample.arg("--model").arg(model).args(["--count", "1", "--device", "cpu"]))
 }
 
-/// `run/checkpoint-500/{unet,unet_ema}` and the pipeline's scheduler around them: the average is the
-/// weights of the fixture, the network another one.
+/// Makes `run/checkpoint-500/{unet,unet_ema}` and the pipeline's scheduler around them. The average has the
+/// weights of the fixture, the network others.
 fn checkpoint(dir: &Path) -> PathBuf {
     let (adm, run) = (fixture("diffusers/adm"), dir.join("run"));
     let checkpoint = run.join("checkpoint-500");
@@ -88,16 +88,16 @@ fn a_checkpoint_of_diffusers_opens_as_its_moving_average() {
     let (network, said) = drawn(&checkpoint.join("unet"), dir.path());
     assert!(network != expected && !said.contains("EMAModel"), "{said}");
 
-    // Within a pipeline the network is what its index says.
+    // In a pipeline the index names the network.
     copy(&fixture("diffusers/adm").join("scheduler"), &checkpoint.join("scheduler"));
     std::fs::write(checkpoint.join("model_index.json"), "{}").unwrap();
     let (of_pipeline, said) = drawn(&checkpoint, dir.path());
     assert!(of_pipeline == network && said.contains("unet_ema can be named instead"), "{said}");
 }
 
-/// What lies around a checkpoint is found by where it is, not by what it is called.
+/// The files around a checkpoint are found whatever path names it.
 #[test]
-fn a_checkpoint_opens_alike_by_any_path() {
+fn a_checkpoint_opens_by_any_path() {
     let dir = tempfile::tempdir().unwrap();
     let checkpoint = checkpoint(dir.path());
     std::fs::remove_dir_all(checkpoint.join("unet_ema")).unwrap();
@@ -138,7 +138,7 @@ fn fields_that_are_not_ema_models_are_refused_as_before() {
     assert!(message.contains("`decay` is \"much\""), "{message}");
 }
 
-/// The weights of a folder, each tensor under another name, or left out.
+/// Rewrites the weights of a folder: each tensor gets another name, or is left out.
 fn rename(folder: &Path, name: impl Fn(&str) -> Option<String>) {
     let path = folder.join("unet/diffusion_pytorch_model.safetensors");
     let whole = std::fs::read(&path).unwrap();
@@ -149,7 +149,7 @@ fn rename(folder: &Path, name: impl Fn(&str) -> Option<String>) {
 }
 
 #[test]
-fn names_through_wrappers_of_pytorch_are_read_and_said() {
+fn names_with_wrappers_of_pytorch_are_read_and_reported() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("model");
     tiny_model(None, None).save(&folder).unwrap();
@@ -191,7 +191,7 @@ fn old_names_within_wrappers_are_read() {
     }
 }
 
-/// By the names in the file, not by Burn's.
+/// Errors use the names in the file, not Burn's.
 #[test]
 fn a_tensor_that_is_missing_or_does_not_fit_is_named_as_in_the_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -205,7 +205,7 @@ fn a_tensor_that_is_missing_or_does_not_fit_is_named_as_in_the_file() {
     tiny_model(None, None).save(&folder).unwrap();
     edit(&folder.join("unet/config.json"), |config| config["time_embedding_dim"] = json!(24));
     let message = refused(&folder);
-    // PyTorch has a linear layer's weights as [outputs, inputs].
+    // PyTorch stores the weights of a linear layer as [outputs, inputs].
     let words = "`time_embedding.linear_1.weight` has shape [32, 8], and [24, 8] is needed";
     assert!(message.contains(words) || message.contains("linear_1.bias"), "{message}");
 }

@@ -97,7 +97,7 @@ fn class_folders_that_are_numbers_are_drawn_by_their_numbers() {
     assert!(plan.contains("  classes  0 to 11\n"), "{plan}");
     let card = std::fs::read_to_string(out.join("teacher/README.md")).unwrap();
     assert!(card.contains("```text\n0 to 11\n```"), "{card}");
-    assert!(card.contains("1024 noises over all 24 training images"), "{card}");
+    assert!(card.contains("all 24 training images with 1024 noises"), "{card}");
     let page = std::fs::read_to_string(out.join("report/index.html")).unwrap();
     assert!(page.contains("<dt>classes</dt><dd>0 to 11</dd>"), "{page}");
 

@@ -1,9 +1,9 @@
-//! `train --check-device`: a device that agrees passes, in every precision it has.
+//! `train --check-device`: a device that agrees with the CPU passes, in every precision it supports.
 
 use std::process::Command;
 
 use halfstep_model::{DeviceBackend, ModelFolder, Precision, SelectedDevice};
-use halfstep_sample::check_drawing;
+use halfstep_sample::cli::check_drawing;
 
 use crate::programs::TINY;
 use crate::support::{output, program, root, tiny_model, wgpu};
@@ -22,7 +22,7 @@ fn passes(device: &str, precision: &str) {
     let table = String::from_utf8(output(&mut check(device, precision), 0).stdout).unwrap();
     println!("{table}");
     assert_eq!(table.matches("| agrees |").count(), 3, "{table}");
-    assert!(table.contains("computes what the CPU computes."), "{table}");
+    assert!(table.contains(" agrees with the CPU."), "{table}");
 }
 
 #[test]
@@ -32,15 +32,15 @@ fn the_cpu_agrees_with_itself_in_every_precision() {
     }
 }
 
-/// Through wgpu on whatever adapter there is; where it has no arithmetic in a type, it says so.
+/// Uses wgpu on any adapter. A precision that the adapter does not support must be refused by name.
 #[test]
-fn wgpu_agrees_or_names_what_it_lacks() {
+fn wgpu_agrees_or_names_the_missing_precision() {
     let Some(selected) = wgpu() else { return };
     for precision in [Precision::F32, Precision::Bf16, Precision::F16] {
         match precision.check(selected) {
             Ok(()) => passes("wgpu", precision.name()),
             Err(error) => {
-                // 2: there is no answer; 1 would be one.
+                // Exit code 2: the check could not run. 1 would mean that the devices disagree.
                 let text = output(&mut check("wgpu", precision.name()), 2).stderr;
                 let text = String::from_utf8(text).unwrap();
                 assert!(text.contains("config: `precision`"), "{text}");
@@ -50,9 +50,10 @@ fn wgpu_agrees_or_names_what_it_lacks() {
     }
 }
 
-/// Before it draws: on the CPU, and through wgpu on whatever adapter there is, as if it had matrix units.
+/// Checks a device before it draws: the CPU, and wgpu on any adapter, both treated as devices with matrix
+/// units.
 #[test]
-fn a_device_that_must_show_what_it_draws_is_held_against_the_cpu() {
+fn a_device_with_matrix_units_is_compared_with_the_cpu_before_drawing() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("model");
     tiny_model(Some(3), None).save(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! `--device`: what there is, and which one of several.
+//! `--device`: the list of devices, and one of several by its number.
 
 use std::process::Command;
 

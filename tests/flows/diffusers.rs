@@ -1,5 +1,5 @@
-//! Pipelines that diffusers wrote, which have every supported option of `UNet2DModel` between them:
-//! read in every layout, drawn and differentiated as diffusers does.
+//! Pipelines that diffusers wrote, which together have every supported option of `UNet2DModel`. They are read
+//! in every layout; drawings and gradients equal those of diffusers.
 
 use std::path::{Path, PathBuf};
 
@@ -60,8 +60,8 @@ fn tensor(path: &Path, name: &str) -> TensorData {
     TensorData::new(values.collect::<Vec<f32>>(), view.shape().to_vec())
 }
 
-/// f32 on both sides, over up to ten steps of samples of size 1 to 3: they differ by 1e-5 at most,
-/// and a mistake shows in the first digit.
+/// Both sides compute in f32, up to ten steps, with samples of size 1 to 3: they differ by 1e-5 at most. A
+/// mistake shows in the first digit.
 #[test]
 fn a_pipeline_of_diffusers_draws_what_diffusers_draws() {
     let dir = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ fn a_pipeline_of_diffusers_draws_what_diffusers_draws() {
     }
 }
 
-/// Norms of f32 gradients summed in another order.
+/// Compares norms of f32 gradients, which both sides sum in another order.
 #[test]
 fn a_network_of_diffusers_learns_as_in_torch() {
     let device = Device::flex().autodiff();
@@ -117,7 +117,7 @@ fn a_network_of_diffusers_learns_as_in_torch() {
 }
 
 #[test]
-fn a_network_without_a_scheduler_is_said_to_be_ddpms() {
+fn a_network_without_a_scheduler_is_reported_as_ddpms() {
     let mut sample = program("sample");
     sample.arg("--model").arg(fixture("diffusers/bare")).args(["--count", "1", "--steps", "2"]);
     let dir = tempfile::tempdir().unwrap();
@@ -127,7 +127,7 @@ fn a_network_without_a_scheduler_is_said_to_be_ddpms() {
 }
 
 #[test]
-fn classes_of_any_number_must_be_said() {
+fn a_network_that_takes_any_class_number_asks_for_classes() {
     let mut sample = program("sample");
     sample.arg("--model").arg(fixture("diffusers/timestep_class")).args(["--device", "cpu"]);
     let said = failure(&mut sample);

@@ -101,7 +101,7 @@ fn a_finished_folder_is_left_alone_and_grows_with_a_larger_count() {
     draw("6");
     let six = results(&out);
     let text = draw("6");
-    assert!(text.contains("all images are there already"), "{text}");
+    assert!(text.contains("all images already exist"), "{text}");
     assert!(results(&out) == six);
     let text = draw("9");
     assert!(text.contains("continuing after 6 of 9 images"), "{text}");
@@ -131,7 +131,7 @@ fn images_of_two_drawings_never_mix() {
     let before = contents(&out);
     let refused: [(&[&str], &str); 4] = [
         (&["--count", "10", "--seed", "1"], "seed: 0 -> 1"),
-        (&["--count", "10"], "has 30 images of this drawing, and 10 is asked for"),
+        (&["--count", "10"], "already holds 30 images of this drawing; only 10 were requested"),
         (&["--count", "30", "--sampler", "ddpm"], "sampler: ddim -> ddpm"),
         (&["--count", "30", "--clip", "true"], "clip: (not set) -> true"),
     ];

@@ -1,4 +1,4 @@
-//! `eval`: sets of images against each other, from folders, npz files and models.
+//! The program `eval`: scores of images from folders, npz files and models.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::programs::train;
 use crate::support::{failure, fixture, output, program, times, tiny_model};
 
-/// What it keeps lies in a folder that goes with the test's.
+/// `eval` on the CPU, with its cache in `cache`.
 pub fn eval(cache: &Path, args: &[&str]) -> Command {
     let mut command = program("eval");
     command.args(args).args(["--device", "cpu", "--cache"]).arg(cache);
@@ -24,16 +24,16 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// Runs it with `--json` and gives the numbers, standard output and standard error.
 pub fn numbers(command: &mut Command, json: &Path) -> (Value, String, String) {
     command.arg("--json").arg(json);
     let output = output(command, 0);
     let numbers = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
-    let said = |bytes| String::from_utf8(bytes).unwrap();
-    (numbers, said(output.stdout), said(output.stderr))
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (numbers, text(output.stdout), text(output.stderr))
 }
 
-/// The same images are at no distance, whatever they lie in; and without the network of that name nothing
-/// is called FID.
+/// Equal images have distance 0, whatever file they are in. Without FID's network nothing is called FID.
 #[test]
 fn a_model_a_folder_and_an_npz_file_of_the_same_images_are_the_same() {
     let dir = tempfile::tempdir().unwrap();
@@ -48,7 +48,7 @@ fn a_model_a_folder_and_an_npz_file_of_the_same_images_are_the_same() {
         let args = [&generated[..], &["--reference", text(&npz), "--count", "20"]].concat();
         let (numbers, table, said) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));
         let of = |key: &str| numbers[key].as_f64().unwrap();
-        // Of 192 eigenvalues 173 are 0 but for rounding, whose roots are added up.
+        // 173 of 192 eigenvalues are 0 apart from rounding, and their roots add up.
         assert!(of("pixel_frechet").abs() < 1e-5, "{table}");
         assert_eq!((of("pixel_precision"), of("pixel_recall")), (1.0, 1.0));
         assert_eq!(numbers["generated_images"], 20);
@@ -56,7 +56,7 @@ fn a_model_a_folder_and_an_npz_file_of_the_same_images_are_the_same() {
     }
 }
 
-/// Drawn images are further from the digits than some of the digits from the others.
+/// Samples of an untrained model are far from the digits.
 #[test]
 fn noise_is_further_from_digits_than_digits() {
     let dir = tempfile::tempdir().unwrap();
@@ -115,7 +115,7 @@ fn mistakes_are_named() {
         ),
         (
             vec!["--model", text(&wide), "--reference", "digits"],
-            ["wide: draws images of 2 channels", "RGB (3)"],
+            ["wide: its images have 2 channels", "RGB (3)"],
         ),
         (
             vec!["--model", text(&model), "--reference", "digits", "--data-dir", "x"],
@@ -140,7 +140,7 @@ fn two_channels(dir: &Path) -> PathBuf {
     dir.to_path_buf()
 }
 
-/// What does not go together is a mistake on the command line, and no flag is passed over in silence.
+/// Flags that do not go together are mistakes on the command line; none is ignored silently.
 #[test]
 fn flags_that_do_not_go_together_are_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -163,8 +163,8 @@ fn flags_that_do_not_go_together_are_refused() {
     }
 }
 
-/// Colours that are none count once, in whatever file they are; other sizes are refused before anything
-/// is drawn; a part of a set is taken from all of it.
+/// RGB files with grey pixels count as grey. Other sizes are refused before anything is sampled. A part of a set cannot be
+/// larger than the set.
 #[test]
 fn grey_is_grey_in_any_file_and_sizes_are_compared_first() {
     let dir = tempfile::tempdir().unwrap();
@@ -201,10 +201,10 @@ fn grey_is_grey_in_any_file_and_sizes_are_compared_first() {
     assert!(failure(&mut eval(&at("cache"), &many)).contains("digits has 1797 images"));
 }
 
-/// A part of a sorted set is of all its classes, on either side; of a file with images and with statistics
-/// (ADM's) the images are taken.
+/// A part of a sorted set has all its classes, on either side. In a file with images and statistics (ADM's) the images
+/// are used.
 #[test]
-fn a_part_of_a_sorted_set_is_of_all_of_it() {
+fn a_part_of_a_sorted_set_represents_the_whole() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let digits = DataConfig::Digits {}.load().unwrap();
@@ -246,7 +246,7 @@ fn rows(sweep: &Value) -> Vec<(String, String, u64, f64, Option<f64>)> {
     rows.collect()
 }
 
-/// Teacher and students of a run, measured in its report; a second time from what was kept.
+/// A sweep adds the teacher and every student to the report. The second sweep is computed from the cache.
 #[test]
 fn a_sweep_measures_the_teacher_and_every_student_into_the_report() {
     let dir = tempfile::tempdir().unwrap();
@@ -282,9 +282,9 @@ fn a_sweep_measures_the_teacher_and_every_student_into_the_report() {
     let kept = times(&cache);
     let (again, ..) = numbers(&mut eval(&cache, &args), &at("b.json"));
     assert_eq!(again, sweep);
-    assert_eq!(times(&cache), kept, "what was kept was made again");
+    assert_eq!(times(&cache), kept, "a cached result was computed again");
 
-    // The run's own images are those that it learned from.
+    // The default reference is refused if it is not what the run was trained on.
     let learned = run.join("dataset.sha256");
     let sha256 = std::fs::read_to_string(&learned).unwrap();
     std::fs::write(&learned, "another\n").unwrap();
@@ -292,7 +292,7 @@ fn a_sweep_measures_the_teacher_and_every_student_into_the_report() {
     assert!(message.contains("is not what the run was trained on"), "{message}");
     std::fs::write(&learned, sha256).unwrap();
 
-    // Analytic-DPM, once what it needs is there.
+    // Analytic-DPM can be swept once Gamma is estimated.
     let teacher = run.join("teacher");
     let mut gamma = program("sample");
     gamma.arg("--model").arg(&teacher).args(["--estimate-gamma", "digits", "--device", "cpu"]);

@@ -1,4 +1,4 @@
-//! What `eval` keeps between calls, and when it is used.
+//! The cache of `eval`: what is kept between calls, and when it is used.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use crate::eval::{eval, numbers, text};
 use crate::support::{contents, output, program, times, tiny_model};
 
-/// Whatever images depend on makes others; the batch size and a second call make none.
+/// Everything that images depend on leads to new samples; the batch size and a second call do not.
 #[test]
-fn what_is_kept_is_used_for_the_same_and_for_nothing_else() {
+fn cached_samples_are_used_for_the_same_settings_only() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     tiny_model(None, None).save(&at("model")).unwrap();
@@ -23,7 +23,10 @@ fn what_is_kept_is_used_for_the_same_and_for_nothing_else() {
         let args = [args, &["--reference", "digits", "--count", "6"]].concat();
         output(&mut eval(&cache, &args), 0);
         let now = times(&cache);
-        assert!(made.iter().all(|file| now.contains(file)), "{args:?}: something was made again");
+        assert!(
+            made.iter().all(|file| now.contains(file)),
+            "{args:?}: a cached result was computed again"
+        );
         assert_eq!(now.len(), made.len() + new, "{args:?}");
         made = now;
     };
@@ -34,13 +37,13 @@ fn what_is_kept_is_used_for_the_same_and_for_nothing_else() {
     draw(&["--model", model, "--steps", "5"], 1);
     draw(&["--model", model, "--steps", "4", "--sampler", "euler"], 1);
     draw(&["--model", classes, "--steps", "4"], 1);
-    // The same weights on the same times with the same sampler: the same images.
+    // Equal weights, times and sampler give equal images.
     draw(&["--model", student], 0);
 }
 
-/// The same numbers whether it was stopped or not, and nothing is drawn twice.
+/// A stopped measurement ends with the same numbers, and nothing is sampled twice.
 #[test]
-fn what_was_stopped_goes_on_where_it_was() {
+fn a_stopped_measurement_continues() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     tiny_model(None, None).save(&at("model")).unwrap();
@@ -73,9 +76,8 @@ fn what_was_stopped_goes_on_where_it_was() {
     assert_eq!(chunks(&cache).len(), 4);
 }
 
-/// The same for likelihoods.
 #[test]
-fn what_is_kept_of_a_likelihood_is_used_for_the_same_and_for_nothing_else() {
+fn cached_likelihoods_are_used_for_the_same_settings_only() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     tiny_model(None, None).save(&at("model")).unwrap();
@@ -86,7 +88,10 @@ fn what_is_kept_of_a_likelihood_is_used_for_the_same_and_for_nothing_else() {
         let usual = ["--likelihood", "ode", "--reference", "digits"];
         output(&mut eval(&cache, &[&usual, args].concat()), 0);
         let now = times(&cache);
-        assert!(made.iter().all(|file| now.contains(file)), "{args:?}: something was made again");
+        assert!(
+            made.iter().all(|file| now.contains(file)),
+            "{args:?}: a cached result was computed again"
+        );
         assert_eq!(now.len(), made.len() + new, "{args:?}");
         made = now;
     };
@@ -98,10 +103,9 @@ fn what_is_kept_of_a_likelihood_is_used_for_the_same_and_for_nothing_else() {
     measure(&["--model", classes, "--count", "4", "--steps", "3"], 1);
 }
 
-/// Of a likelihood each batch is kept: what was measured of some images is not measured again with more, nor
-/// what was measured of the network's errors.
+/// Each batch of a likelihood is kept, and so are the network's errors: a measurement of more images continues.
 #[test]
-fn a_likelihood_goes_on_after_the_batches_that_are_kept() {
+fn a_likelihood_continues_after_the_cached_batches() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     tiny_model(None, None).save(&at("model")).unwrap();
@@ -109,7 +113,7 @@ fn a_likelihood_goes_on_after_the_batches_that_are_kept() {
     let mut gamma = program("sample");
     gamma.arg("--model").arg(&model).args(["--estimate-gamma", "digits", "--device", "cpu"]);
     output(gamma.args(["--gamma-samples", "10"]), 0);
-    // Batches: of the images that are judged; and of 64 and of 256 that errors are measured on.
+    // Batches of the evaluated images, and of the 64 and 256 images on which errors are measured.
     for (how, of_four, of_six) in [("ode", 2, 3), ("bound", 4 + 32 + 128, 6 + 32 + 128)] {
         let measure = |cache: &str, count: &str| {
             let args = ["--model", text(&model), "--likelihood", how, "--reference", "digits"];
@@ -122,7 +126,10 @@ fn a_likelihood_goes_on_after_the_batches_that_are_kept() {
         let (.., begun) = measure(&cache, "4");
         assert_eq!(begun.len(), of_four, "{how}");
         let (continued, said, made) = measure(&cache, "6");
-        assert!(begun.iter().all(|file| made.contains(file)), "{how}: something was made again");
+        assert!(
+            begun.iter().all(|file| made.contains(file)),
+            "{how}: a cached result was computed again"
+        );
         assert_eq!(made.len(), of_six, "{how}");
         assert!(said.contains("continuing after"), "{how}: {said}");
         assert_eq!(continued, measure(&format!("{how} whole"), "6").0, "{how}");

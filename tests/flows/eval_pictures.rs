@@ -1,4 +1,4 @@
-//! `eval` of folders of pictures: what is read and how, what is passed over, and what few images allow.
+//! `eval` with folders of pictures: what is read and how, what is skipped, and what few images allow.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ fn folder<I: Into<DynamicImage>>(dir: &Path, count: u32, picture: impl Fn(u32) -
     }
 }
 
-/// A picture of its number, 8x8.
+/// An 8x8 picture that depends on k.
 fn pattern(k: u32) -> RgbImage {
     let byte = |a: u32| (a % 256) as u8;
     RgbImage::from_fn(8, 8, |x, y| Rgb([byte(k * (x + 3 * y)), byte(17 * k + 9 * x), byte(k * y)]))
@@ -27,9 +27,9 @@ fn grey_pattern(k: u32) -> DynamicImage {
     DynamicImage::from(pattern(k)).grayscale()
 }
 
-/// Transparency is laid over white, as in training; a PNG may be called anything; what is no picture is said.
+/// Transparency is blended over white, as in training. A PNG may have any name. Skipped files are reported.
 #[test]
-fn folders_are_read_by_the_rule_of_training_and_what_is_passed_over_is_said() {
+fn folders_are_read_as_in_training_and_skipped_files_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let alpha = |k: u32, x: u32| (40 * x + k) as u8;
@@ -62,15 +62,15 @@ fn folders_are_read_by_the_rule_of_training_and_what_is_passed_over_is_said() {
     assert!(found["pixel_frechet"].as_f64().unwrap() < 1e-5, "{found}");
     assert_eq!(found["pixel_recall"], 1.0);
     assert!(!table.contains("-0.00000"), "{table}");
-    assert!(said.contains("passed over 1 folder and 1 file beside the pictures"), "{said}");
+    assert!(said.contains("skipped 1 folder and 1 file beside the pictures"), "{said}");
     assert!(said.contains("__MACOSX") && said.contains("labels.csv"), "{said}");
-    // Training says the same of the same folder.
+    // Training reports the same for the same folder.
     let mut train = program("train");
     let data = format!("data={{kind=\"folder\",dir={:?},size=8,channels=1}}", text(&clear));
     train.arg("--config").arg(root().join("configs/digits.toml")).args(["--set", &data]);
     let plan = output(train.args(["--dry-run", "--device", "cpu", "--out"]).arg(at("run")), 0);
     let plan = String::from_utf8(plan.stderr).unwrap();
-    assert!(plan.contains("passed over 1 folder and 1 file beside the pictures"), "{plan}");
+    assert!(plan.contains("skipped 1 folder and 1 file beside the pictures"), "{plan}");
     assert!(plan.contains("20 images"), "{plan}");
 
     let mut jpeg = std::io::Cursor::new(Vec::new());
@@ -89,14 +89,14 @@ fn folders_are_read_by_the_rule_of_training_and_what_is_passed_over_is_said() {
     }
 }
 
-/// The squares in the middle of larger pictures, at the size of the other side, whichever that is.
+/// Central squares of larger pictures are read at the size of the other side, whichever side that is.
 #[test]
 fn as_trained_reads_central_squares_at_the_size_of_the_other_side() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     folder(&at("small"), 20, grey_pattern);
     folder(&at("large"), 20, |k| {
-        // The wide ones and the tall ones have the small picture in their middle.
+        // Wide and tall pictures have the small picture in their middle.
         let (width, height) = if k % 2 == 0 { (20, 8) } else { (8, 12) };
         let mut large = RgbImage::from_pixel(width, height, Rgb([200, 0, 0]));
         let middle = (i64::from(width - 8) / 2, i64::from(height - 8) / 2);
@@ -150,7 +150,7 @@ fn as_trained_reads_central_squares_at_the_size_of_the_other_side() {
     }
 }
 
-/// A network stretches what has another size: said of every picture, not of the first alone.
+/// Networks stretch pictures of other sizes. All pictures are checked, not only the first.
 #[test]
 fn a_folder_of_several_sizes_is_noted_where_a_network_stretches_them() {
     let dir = tempfile::tempdir().unwrap();
@@ -186,10 +186,10 @@ fn a_folder_of_several_sizes_is_noted_where_a_network_stretches_them() {
     assert!(!said(&even, &mixed, &["--as-trained"]).contains("stretched"));
 }
 
-/// Three real images: what they are too few for is said before anything is drawn, and the rest is measured.
-/// One is too few for anything, and nothing is drawn.
+/// With three real images the missing scores are reported before sampling, and the others are computed. With one image
+/// nothing is sampled.
 #[test]
-fn few_images_are_noted_first_and_measured_as_far_as_they_go() {
+fn few_images_are_noted_first_and_scored_as_far_as_possible() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     tiny_model(None, Some(4)).save(&at("model")).unwrap();

@@ -1,37 +1,37 @@
-//! The examples of the library crates: they run, and say what they are there to show.
+//! The examples of the library crates: they run, and print what they are meant to show.
 
 use std::process::Command;
 
 use crate::support::{example, fixture, output};
 
-fn said(command: &mut Command) -> String {
+fn printed(command: &mut Command) -> String {
     let output = output(command, 0);
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn the_mathematics() {
-    let text = said(&mut example("forward_process"));
+    let text = printed(&mut example("forward_process"));
     assert!(text.contains("1023   0.0000   1.0000"), "{text}");
 }
 
 #[test]
 fn the_kernels() {
-    let text = said(&mut example("fused_norm"));
+    let text = printed(&mut example("fused_norm"));
     assert!(text.contains("largest difference") && text.contains("chained: "), "{text}");
 }
 
 #[test]
 fn the_data() {
-    let text = said(&mut example("batches"));
+    let text = printed(&mut example("batches"));
     assert!(text.contains("digits: 1797 images of 1x8x8"), "{text}");
 }
 
 #[test]
 fn the_network() {
-    let text = said(&mut example("unet"));
-    assert!(text.contains("it says 0.0000"), "{text}");
-    let text = said(example("unet").arg(fixture("diffusers/adm")));
+    let text = printed(&mut example("unet"));
+    assert!(text.contains("it predicts 0.0000"), "{text}");
+    let text = printed(example("unet").arg(fixture("diffusers/adm")));
     assert!(text.contains("predicts v_prediction"), "{text}");
 }
 
@@ -39,17 +39,17 @@ fn the_network() {
 fn load_and_sample() {
     let dir = tempfile::tempdir().unwrap();
     let picture = dir.path().join("a.png");
-    said(example("load_and_sample").arg(fixture("diffusers/bare")).arg(&picture));
+    printed(example("load_and_sample").arg(fixture("diffusers/bare")).arg(&picture));
     let drawn = image::open(&picture).unwrap();
     assert_eq!((drawn.width(), drawn.height()), (4 * 34 + 2, 4 * 34 + 2));
 }
 
-/// Every sampler brings pixels to the mean of the data, and near its deviation: the stochastic and
-/// first-order ones are a fifth off in thirty steps. Three standard errors of the mean of the 16,384
-/// numbers are 0.0047; the start is of a seed, so the example prints the same every time.
+/// Every sampler brings the pixels to the mean of the data and near its standard deviation; stochastic and
+/// first-order samplers are up to a fifth off in thirty steps. Three standard errors of the mean of the 16,384
+/// numbers are 0.0047. The seed is fixed, so the example always prints the same numbers.
 #[test]
-fn every_sampler_on_a_denoiser_of_ones_own() {
-    let text = said(&mut example("own_denoiser"));
+fn every_sampler_works_on_a_custom_denoiser() {
+    let text = printed(&mut example("own_denoiser"));
     let rows: Vec<Vec<&str>> =
         text.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows.len(), halfstep_sample::SamplerKind::all().len(), "{text}");
@@ -63,15 +63,15 @@ fn every_sampler_on_a_denoiser_of_ones_own() {
 #[test]
 fn distil_a_teacher() {
     let dir = tempfile::tempdir().unwrap();
-    let table = said(example("distil").arg(dir.path().join("run")));
+    let table = printed(example("distil").arg(dir.path().join("run")));
     assert_eq!(table.matches("| student |").count(), 2, "{table}");
     assert!(dir.path().join("run/students/0004/README.md").is_file());
 }
 
-/// Every kind of damage is further away than other digits are, each in its own way.
+/// Every kind of damage is farther from the digits than other digits are, each in its own measure.
 #[test]
 fn distances_between_sets_of_images() {
-    let text = said(&mut example("distances"));
+    let text = printed(&mut example("distances"));
     let rows: Vec<Vec<f64>> = text
         .lines()
         .skip(1)

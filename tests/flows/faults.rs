@@ -1,15 +1,15 @@
-//! What a run does when its surroundings fail: the disk, the device, another run, somebody's hands.
+//! Runs whose surroundings fail: the disk, the device, a second run, a user who deletes or edits files.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::programs::{TINY, train, train_on};
-use crate::resume::{ENDLESS, assert_same_results, saved_states, wait_until_it_learns};
+use crate::resume::{ENDLESS, assert_same_results, saved_states, wait_until_training};
 use crate::support::{contents, failure, output, wgpu};
 
 const EVERY_STEP: &str = "log.checkpoint_every=1";
 
-/// The folder of a run that was killed while its teacher learned, with saved states.
+/// Starts a run into `out` and kills it while its teacher is trained, after a few saved states.
 fn interrupted(out: &Path) {
     let mut child =
         train(out, &[EVERY_STEP]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -23,7 +23,7 @@ fn interrupted(out: &Path) {
 }
 
 #[test]
-fn a_damaged_state_is_recognised_and_the_one_before_it_is_used() {
+fn a_damaged_state_is_recognised_and_the_previous_one_is_used() {
     let dir = tempfile::tempdir().unwrap();
     let straight = dir.path().join("straight");
     output(&mut train(&straight, &[EVERY_STEP]), 0);
@@ -50,19 +50,19 @@ fn a_damaged_state_is_recognised_and_the_one_before_it_is_used() {
         interrupted(&out);
         let newest = out.join("state").join(saved_states(&out).pop().unwrap());
         damage(&newest.join(name));
-        let said = output(&mut train(&out, &[EVERY_STEP]), 0).stderr;
-        let said = String::from_utf8(said).unwrap();
+        let stderr = output(&mut train(&out, &[EVERY_STEP]), 0).stderr;
+        let text = String::from_utf8(stderr).unwrap();
         assert!(
-            said.contains("note: ") && said.contains("the saved state before it is used"),
-            "{said}"
+            text.contains("note: ") && text.contains("using the previous saved state"),
+            "{text}"
         );
-        assert!(said.contains(newest.file_name().unwrap().to_str().unwrap()), "{said}");
+        assert!(text.contains(newest.file_name().unwrap().to_str().unwrap()), "{text}");
         assert_same_results(&straight, &out);
     }
 }
 
 #[test]
-fn without_a_whole_state_the_run_asks_rather_than_begins_again() {
+fn a_stage_whose_states_are_all_damaged_does_not_restart_by_itself() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     interrupted(&out);
@@ -72,17 +72,17 @@ fn without_a_whole_state_the_run_asks_rather_than_begins_again() {
     let before = saved_states(&out);
     let message = failure(&mut train(&out, &[EVERY_STEP]));
     assert!(message.contains("state") && message.contains("delete the folder"), "{message}");
-    assert_eq!(saved_states(&out), before, "nothing is deleted unasked");
+    assert_eq!(saved_states(&out), before, "nothing is deleted without being asked");
 }
 
 #[test]
-fn a_model_that_was_changed_is_not_learned_from() {
+fn a_changed_model_is_refused_as_a_teacher() {
     let dir = tempfile::tempdir().unwrap();
     let straight = dir.path().join("straight");
     output(&mut train(&straight, &[]), 0);
     let out = dir.path().join("run");
     output(&mut train(&out, &[]), 0);
-    // The last student is made again, from this one.
+    // The last student must be trained again, with this one as its teacher.
     std::fs::remove_dir_all(out.join("students/0004")).unwrap();
     let weights = out.join("students/0008/unet/diffusion_pytorch_model.safetensors");
     let mut bytes = std::fs::read(&weights).unwrap();
@@ -96,7 +96,7 @@ fn a_model_that_was_changed_is_not_learned_from() {
 }
 
 #[test]
-fn a_run_whose_settings_were_lost_is_not_continued_with_others() {
+fn a_run_without_its_saved_settings_is_not_continued() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     interrupted(&out);
@@ -109,15 +109,15 @@ fn a_run_whose_settings_were_lost_is_not_continued_with_others() {
     }
     let foreign = dir.path().join("foreign");
     std::fs::create_dir(&foreign).unwrap();
-    std::fs::write(foreign.join("students"), "mine").unwrap();
+    std::fs::write(foreign.join("students"), "a file").unwrap();
     let message = failure(&mut train(&foreign, &[]));
     assert!(message.contains("students: is a file where the run needs a folder"), "{message}");
 }
 
-/// Both streams into the device that is always full: as after `| head`, or with a full disk under a log.
+/// Writes both output streams to a device that is always full, as with `| head` or a log on a full disk.
 #[cfg(target_os = "linux")]
 #[test]
-fn nobody_listening_is_no_reason_to_stop() {
+fn output_that_cannot_be_written_does_not_stop_a_run() {
     let dir = tempfile::tempdir().unwrap();
     let (straight, out) = (dir.path().join("straight"), dir.path().join("run"));
     output(&mut train(&straight, &[]), 0);
@@ -130,12 +130,12 @@ fn nobody_listening_is_no_reason_to_stop() {
 }
 
 #[test]
-fn a_second_run_into_the_same_folder_is_refused_and_a_dead_one_holds_no_lock() {
+fn a_second_run_into_the_same_folder_is_refused_and_a_killed_one_holds_no_lock() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     let mut child =
         train(&out, &ENDLESS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_until_it_learns(&mut child, &out);
+    wait_until_training(&mut child, &out);
     let message = failure(&mut train(&out, &ENDLESS));
     assert!(
         message.contains("another run is using this folder") && message.contains("--out"),
@@ -146,12 +146,12 @@ fn a_second_run_into_the_same_folder_is_refused_and_a_dead_one_holds_no_lock() {
     let settings = [&ENDLESS[..], &["name=renamed"]].concat();
     let mut next =
         train(&out, &settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_until_it_learns(&mut next, &out);
+    wait_until_training(&mut next, &out);
     next.kill().unwrap();
     next.wait().unwrap();
 }
 
-/// What changes no result may change between a stop and going on; what does is refused by name.
+/// Settings that change no result may differ when a run continues; all others are refused by name.
 #[test]
 fn settings_that_change_no_result_may_change_while_a_run_is_stopped() {
     let dir = tempfile::tempdir().unwrap();
@@ -166,9 +166,9 @@ fn settings_that_change_no_result_may_change_while_a_run_is_stopped() {
         ("distill.rounds.8.train_steps=9", "distill.rounds.8.train_steps: (not set) -> 9"),
         ("model.block_out_channels=[8,32]", "model.block_out_channels: [8, 16] -> [8, 32]"),
     ];
-    for (setting, said) in refused {
+    for (setting, words) in refused {
         let message = failure(&mut train(&out, &[setting]));
-        assert!(message.contains(said) && message.contains("--out"), "{said}: {message}");
+        assert!(message.contains(words) && message.contains("--out"), "{words}: {message}");
     }
     let moved = dir.path().join("moved");
     std::fs::rename(&out, &moved).unwrap();
@@ -183,7 +183,7 @@ fn settings_that_change_no_result_may_change_while_a_run_is_stopped() {
     assert_same_results(&straight, &moved);
 }
 
-/// Every file the run writes, cut off after so many KiB: the write fails half-way, as on a full disk.
+/// Limits the size of every file the run writes: a write fails half-way, as on a full disk.
 #[cfg(unix)]
 #[test]
 fn a_write_that_fails_half_way_loses_nothing() {
@@ -194,10 +194,10 @@ fn a_write_that_fails_half_way_loses_nothing() {
         let out = dir.path().join(format!("run{kib}"));
         interrupted(&out);
         let before = saved_states(&out);
-        // Ignoring SIGXFSZ makes the write an error instead of an end.
+        // With SIGXFSZ ignored, the write returns an error and the process is not killed.
         let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"");
         let command = train(&out, &[EVERY_STEP]);
-        let mut limited = Command::new("bash"); // bash counts in KiB
+        let mut limited = Command::new("bash"); // `ulimit -f` of bash counts in KiB
         limited.args(["-c", &script, "bash"]).arg(command.get_program()).args(command.get_args());
         let message = failure(&mut limited);
         assert!(message.contains("File too large"), "{kib}: {message}");
@@ -208,12 +208,12 @@ fn a_write_that_fails_half_way_loses_nothing() {
     }
 }
 
-/// The same on a file system that fills up, where one can be mounted: inside a namespace of its own.
+/// The same on a file system that is full, if one can be mounted in a namespace of the test.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_loses_nothing() {
     let mount = |kib: usize| {
-        // The rest of the script finds the small disk at $1.
+        // $1 is the mount point of the small disk, $2 the folder copied onto it, the rest the command.
         let script = format!(
             "mount -t tmpfs -o size={kib}k tmpfs \"$1\" || exit 77; cp -r \"$2\"/. \"$1\" || exit 78; shift 2; \"$@\"; \
              code=$?; cp -r \"$DISK\"/. \"$RESULT\"; exit $code"
@@ -226,8 +226,8 @@ fn a_full_disk_loses_nothing() {
     let (straight, disk) = (dir.path().join("straight"), dir.path().join("disk"));
     std::fs::create_dir(&disk).unwrap();
     output(&mut train(&straight, &[EVERY_STEP]), 0);
-    let mut told = 0;
-    // Room in KiB beyond what the run takes already, in pages.
+    let mut failed = 0;
+    // Free space in KiB, beyond the pages that the files of the killed run take.
     for room in [40, 120, 200, 400] {
         let (begun, result) =
             (dir.path().join(format!("begun{room}")), dir.path().join(format!("{room}")));
@@ -241,33 +241,33 @@ fn a_full_disk_loses_nothing() {
         limited.arg(&disk).arg(&begun).arg(command.get_program()).args(command.get_args());
         limited.env("DISK", &disk).env("RESULT", &result);
         let Ok(ended) = limited.output() else {
-            println!("not run: there is no unshare here");
+            println!("not run: the command unshare is missing");
             return;
         };
         let text = String::from_utf8_lossy(&ended.stderr);
         match ended.status.code() {
             code if code == Some(77) || code.is_none() || text.starts_with("unshare: ") => {
-                println!("not run: no file system can be mounted here: {text}");
+                println!("not run: no file system can be mounted: {text}");
                 return;
             }
-            Some(0) => continue, // it was large enough
+            Some(0) => continue, // the disk was large enough
             code => assert_eq!(code, Some(1), "{text}"),
         }
-        told += 1;
+        failed += 1;
         assert!(!text.contains("panicked"), "{text}");
         assert!(text.contains("No space left on device"), "{text}");
-        assert!(text.contains("the same command again continues"), "{text}");
-        // With room again.
+        assert!(text.contains("run the same command again"), "{text}");
+        // With enough space, the run continues.
         output(&mut train(&result, &[EVERY_STEP]), 0);
         assert_same_results(&straight, &result);
     }
-    println!("{told} disks were too small");
-    assert!(told > 1, "too few disks were too small");
+    println!("{failed} disks were too small");
+    assert!(failed > 1, "too few disks were too small");
 }
 
-/// A device that really fails in the middle of a run: it is asked for more memory than it has.
+/// Makes a real device fail in the middle of a run, by requesting more memory than it has.
 #[test]
-fn a_device_that_fails_is_told_in_a_line_and_the_run_goes_on_afterwards() {
+fn a_failing_device_is_reported_in_one_line_and_the_run_can_continue() {
     if wgpu().is_none() {
         return;
     }
@@ -287,8 +287,7 @@ fn a_device_that_fails_is_told_in_a_line_and_the_run_goes_on_afterwards() {
     output(&mut train_on("wgpu", &out, &[EVERY_STEP]), 0);
 }
 
-/// AdamW's first update has the size of the rate: at 3e38 it makes infinite weights out of a finite
-/// gradient.
+/// AdamW's first update has the size of the learning rate: at 3e38, a finite gradient gives infinite weights.
 #[test]
 fn weights_that_are_not_finite_are_never_saved() {
     let dir = tempfile::tempdir().unwrap();
@@ -303,10 +302,10 @@ fn weights_that_are_not_finite_are_never_saved() {
 }
 
 #[test]
-fn a_loss_that_is_not_finite_stops_by_step_and_batch_and_skipping_gives_up_after_a_hundred() {
+fn a_loss_that_is_not_finite_names_step_and_batch_and_skipping_ends_after_100_steps() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    // A rate of 1e30 makes weights whose loss overflows: every later step is left out.
+    // At a rate of 1e30 the weights make the loss overflow, so every later step is skipped.
     let settings = [
         "teacher.learning_rate=1e30",
         "teacher.warmup_steps=0",
@@ -317,10 +316,10 @@ fn a_loss_that_is_not_finite_stops_by_step_and_batch_and_skipping_gives_up_after
         EVERY_STEP,
     ];
     let stopped = failure(&mut train(&out.join("stop"), &settings));
-    for said in
+    for words in
         ["teacher: the loss or gradient is not finite at step ", "batch: images ", "non_finite"]
     {
-        assert!(stopped.contains(said), "{said}: {stopped}");
+        assert!(stopped.contains(words), "{words}: {stopped}");
     }
     let skip = [&settings[..], &["non_finite=skip"]].concat();
     let skipped = failure(&mut train(&out.join("skip"), &skip));

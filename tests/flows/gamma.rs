@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
+use halfstep_core::rng::{Purpose, Stream};
 use halfstep_core::{
     CosineSchedule, Denoiser, DiscreteSchedule, GaussianOracle, Prediction, PredictionType,
     TimePoint, optimal_trajectory,
 };
-use halfstep_data::{Dataset, Purpose, Stream};
+use halfstep_data::Dataset;
 use halfstep_sample::{GammaError, GammaEstimate, GammaSource, GammaTable};
 
 const SHAPE: [usize; 3] = [1, 4, 4];

@@ -5,15 +5,14 @@ use halfstep_sample::{GammaSource, GammaTable};
 use crate::support::tiny_model;
 
 #[test]
-fn every_table_that_cannot_be_used_says_how_to_make_one() {
+fn every_table_that_cannot_be_used_is_refused_with_the_command_that_makes_one() {
     let dir = tempfile::tempdir().unwrap();
     let model = tiny_model(None, None);
     let path = dir.path().join("model");
     model.save(&path).unwrap();
     let fails = |words: &[&str]| {
         let error = GammaTable::load(&path, &model.schedule).unwrap_err();
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        let message = format!("{error}: {}", source.unwrap_or_default());
+        let message = halfstep_sample::cli::advised_sentence(error);
         let command = format!("sample --model {} --estimate-gamma DATASET", path.display());
         assert!(message.contains(&command), "{message}");
         assert!(message.contains("gamma.json"), "{message}");
@@ -55,7 +54,7 @@ fn every_table_that_cannot_be_used_says_how_to_make_one() {
     let other = GammaSource { model_sha256: "w".into(), ..source };
     save(GammaTable { source: other, ..table.clone() });
     fails(&[
-        "was estimated for other weights or another scheduler config; estimate again",
+        "was estimated for other weights or another scheduler config; measure it again",
         "--gamma-samples 33",
     ]);
 

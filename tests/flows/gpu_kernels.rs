@@ -1,4 +1,4 @@
-//! The kernels for a GPU compute what the CPU computes in f64 from the same numbers.
+//! Compares the kernels for GPUs with the CPU, which computes from the same numbers in f64.
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use halfstep_model::Precision;
@@ -6,7 +6,7 @@ use halfstep_ops::{conv2d, group_norm, group_norm_silu, shifted_group_norm_silu}
 
 use crate::support::wgpu;
 
-/// Values in [-1, 1] without a period that the sizes share, as f16 holds them.
+/// Pseudo-random values in [-1, 1] that f16 represents exactly. They must not repeat with the period of a size.
 fn noise<const D: usize>(
     shape: [usize; D],
     seed: u32,
@@ -26,7 +26,7 @@ fn noise<const D: usize>(
     values.cast(dtype).detach().require_grad()
 }
 
-/// Of each tensor the largest difference over the largest value.
+/// For each tensor, the largest difference divided by the largest value.
 fn differences(found: &[TensorData], expected: &[TensorData]) -> Vec<f64> {
     assert_eq!(found.len(), expected.len());
     let difference = |(found, expected): (&TensorData, &TensorData)| {
@@ -40,11 +40,11 @@ fn differences(found: &[TensorData], expected: &[TensorData]) -> Vec<f64> {
     found.iter().zip(expected).map(difference).collect()
 }
 
-/// Sums of up to three thousand f32 numbers of random sign in another order; one that is missing is
-/// about 1e-2 of the largest sum.
+/// The tolerance for sums of up to 3000 f32 numbers of random sign in different orders. A missing summand would
+/// change a result by about 1e-2 of the largest sum.
 const F32: f64 = 1e-5;
 
-/// What f16 holds of a result is right to 5e-4; a norm's output is of up to three roundings.
+/// The tolerance for f16, which rounds a result by up to 5e-4; the output of a norm has up to three roundings.
 const F16: f64 = 2e-3;
 
 fn check(name: &str, of: impl Fn(&Device, FloatDType) -> Vec<TensorData>) {
@@ -94,7 +94,7 @@ fn convolutions_and_their_gradients() {
     }
 }
 
-/// What lies behind one another elsewhere need not here: a gradient may be a view.
+/// Inputs and gradients that are views: their values are not contiguous in memory.
 #[test]
 fn convolutions_of_views() {
     check("swapped", |device, dtype| {
@@ -163,7 +163,7 @@ fn normalisations_and_their_gradients() {
                     weight.grad(&grads).unwrap().into_data(),
                     bias.grad(&grads).unwrap().into_data(),
                 ];
-                // Of a group of one channel the shift changes nothing: its gradient is rounding.
+                // In a group of one channel the shift has no effect, so its gradient is only rounding.
                 if kind == "shifted" && groups < channels {
                     results.push(shift.grad(&grads).unwrap().into_data());
                 }

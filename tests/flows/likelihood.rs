@@ -9,7 +9,7 @@ use halfstep_model::UNet;
 use crate::eval::{eval, numbers, text};
 use crate::support::{failure, output, program, tiny_model};
 
-/// A network that says v = 0 moves nothing: the density of an image is that of pure noise at alpha x, and
+/// With a network that predicts v = 0 the flow stands still: the density of an image is that of pure noise at alpha x, and
 /// a byte's probability is that times alpha and the byte's width, 2 / 255.
 #[test]
 fn the_density_of_a_flow_that_stands_still_is_that_of_noise() {
@@ -17,7 +17,7 @@ fn the_density_of_a_flow_that_stands_still_is_that_of_noise() {
     let at = |name: &str| dir.path().join(name);
     let mut model = tiny_model(None, None);
     let config = model.unet.config().clone();
-    // As it begins, the last layer is 0.
+    // The last layer is initialised to 0.
     model.unet = UNet::init(&config, &Device::flex(), &mut |_, n| vec![0.5; n]).unwrap();
     let alpha = model.schedule.at(0).alpha();
     model.save(&at("model")).unwrap();
@@ -38,9 +38,9 @@ fn the_density_of_a_flow_that_stands_still_is_that_of_noise() {
     assert!((found - expected).abs() < 2e-3, "{found} {expected}");
 }
 
-/// A network that knows nothing is far from any data; both ways say how far in the field's unit.
+/// An untrained network is far from any data by both methods.
 #[test]
-fn likelihoods_are_told_in_bits_per_dimension() {
+fn likelihoods_are_printed_in_bits_per_dimension() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     tiny_model(None, None).save(&at("model")).unwrap();
@@ -62,7 +62,7 @@ fn likelihoods_are_told_in_bits_per_dimension() {
         let bits = |key: &str| numbers[key]["bits_per_dim"].as_f64().unwrap();
         // A uniform distribution over bytes has 8.
         assert!(bits(how) > 2.0, "{table}");
-        // What is measured of the network's errors is better than what one without any would have.
+        // Variances from measured errors suit this network better than those of a network without errors.
         assert!(how == "ode" || bits("bound_measured") < bits("bound"), "{table}");
         assert!(table.contains(words) && table.contains("digits"), "{table}");
         let (again, ..) = crate::eval::numbers(&mut eval(&at("other cache"), &args), &at("a.json"));

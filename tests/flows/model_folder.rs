@@ -1,4 +1,4 @@
-//! The model folder: what is written is read back, and what is broken is refused by name.
+//! The model folder: a written folder reads back, a broken one is refused by the name of its file.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn saved() -> (tempfile::TempDir, ModelFolder) {
 
 fn load_error(dir: &Path) -> String {
     match ModelFolder::load(dir, &Device::flex()) {
-        Ok(_) => panic!("a broken folder was accepted"), // its Debug form is pages long
+        Ok(_) => panic!("a broken folder was accepted"), // the Debug form has pages
         Err(error) => error.to_string(),
     }
 }
@@ -28,6 +28,7 @@ fn a_folder_reads_back_bit_for_bit() {
     for (a, b) in flat_params(&model.unet).into_iter().zip(flat_params(&read.unet)) {
         assert_eq!(a.into_data(), b.into_data());
     }
+    assert_eq!(read.image_shape().unwrap(), [1, 8, 8]);
     assert_eq!(read.halfstep, model.halfstep);
     assert_eq!(read.scheduler, model.scheduler);
     assert_eq!(read.schedule.alphas_cumprod(), model.schedule.alphas_cumprod());
@@ -39,7 +40,7 @@ fn a_folder_reads_back_bit_for_bit() {
     assert_eq!(grid[0].level.alpha(), 0.0);
 }
 
-/// Half-precision checkpoints are computed with in f32.
+/// The network computes in f32 whatever the type of the weights in the file.
 #[test]
 fn bf16_weights_are_read_as_f32() {
     use safetensors::{Dtype, SafeTensors, tensor::TensorView};

@@ -1,4 +1,4 @@
-//! `teacher.from`: teachers that were trained elsewhere, taken as they are or adapted.
+//! `teacher.from`: pretrained teachers, used unchanged or adapted.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,10 +6,10 @@ use std::process::Command;
 use burn::tensor::Device;
 use halfstep_core::PredictionType;
 use halfstep_model::ModelFolder;
-use halfstep_train::Summary;
+use halfstep_run::Summary;
 
 use crate::checkpoints::averaged;
-use crate::resume::{assert_same_results, saved_states, wait_until_it_learns};
+use crate::resume::{assert_same_results, saved_states, wait_until_training};
 use crate::support::{failure, fixture, output, program, root, tiny_model};
 
 const SMALL: [&str; 9] = [
@@ -44,7 +44,7 @@ fn weights(folder: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn a_teacher_that_says_v_at_the_same_levels_is_taken_bit_for_bit() {
+fn a_teacher_that_predicts_v_at_the_same_levels_is_used_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     let (from, out) = (dir.path().join("teacher"), dir.path().join("run"));
     tiny_model(None, None).save(&from).unwrap();
@@ -58,12 +58,12 @@ fn a_teacher_that_says_v_at_the_same_levels_is_taken_bit_for_bit() {
     assert_eq!(student.halfstep.distilled.unwrap().timesteps, [63, 47, 31, 15]);
     assert_eq!(student.halfstep.provenance.original.as_deref(), Some("teacher"));
     let card = std::fs::read_to_string(out.join("teacher/README.md")).unwrap();
-    assert!(card.contains("as it came") && !card.contains("1797"), "{card}");
+    assert!(card.contains("trained elsewhere, unchanged") && !card.contains("1797"), "{card}");
 }
 
-/// eps at 1000 linear betas, of which 8 steps divide and 16 do not.
+/// The teacher predicts eps at 1000 linear betas; 8 steps divide 1000 and 16 do not.
 #[test]
-fn an_eps_teacher_learns_to_say_v_at_levels_that_end_in_pure_noise() {
+fn an_eps_teacher_is_adapted_to_v_at_levels_that_end_in_pure_noise() {
     let from = fixture("diffusers/bare");
     for (teacher_steps, times) in [(8, 1000), (16, 1008)] {
         let dir = tempfile::tempdir().unwrap();
@@ -86,17 +86,18 @@ fn an_eps_teacher_learns_to_say_v_at_levels_that_end_in_pure_noise() {
     }
 }
 
-/// `checkpoint-500/unet_ema` of diffusers' training script: how it was averaged is no part of the network.
+/// `checkpoint-500/unet_ema` of diffusers' training script: the settings of its average are not part of the
+/// network.
 #[test]
-fn a_moving_average_of_diffusers_is_a_teacher_as_any_other() {
+fn a_moving_average_of_diffusers_is_a_teacher_like_any_other() {
     let dir = tempfile::tempdir().unwrap();
     let average = dir.path().join("checkpoint-500/unet_ema");
     averaged(&fixture("diffusers/bare"), &average);
     let (out, plain) = (dir.path().join("run"), dir.path().join("plain"));
     let mut train = distil(&average, &out, &["teacher.train_steps=2", "distill.student_steps=4"]);
-    let said = String::from_utf8(output(&mut train, 0).stderr).unwrap();
+    let text = String::from_utf8(output(&mut train, 0).stderr).unwrap();
     output(&mut distil(&fixture("diffusers/bare"), &plain, &["teacher.train_steps=2"]), 0);
-    assert!(!said.contains("EMAModel"), "--quiet: {said}");
+    assert!(!text.contains("EMAModel"), "--quiet: {text}");
     assert!(weights(&out.join("students/0004")) == weights(&plain.join("students/0004")));
     let config = std::fs::read_to_string(out.join("teacher/unet/config.json")).unwrap();
     assert!(!config.contains("decay") && !config.contains("use_ema_warmup"), "{config}");
@@ -106,14 +107,14 @@ fn a_moving_average_of_diffusers_is_a_teacher_as_any_other() {
 }
 
 #[test]
-fn an_adaptation_goes_on_where_it_stopped() {
+fn an_adaptation_continues_where_it_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let from = fixture("diffusers/bare");
     let (straight, broken) = (dir.path().join("straight"), dir.path().join("broken"));
     let many = ["teacher.train_steps=40", "log.checkpoint_every=1", "distill.teacher_steps=16"];
     output(&mut distil(&from, &straight, &many), 0);
     let mut child = distil(&from, &broken, &many).spawn().unwrap();
-    wait_until_it_learns(&mut child, &broken);
+    wait_until_training(&mut child, &broken);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!saved_states(&broken).is_empty());
@@ -122,7 +123,7 @@ fn an_adaptation_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn what_cannot_be_distilled_is_refused_with_the_reason() {
+fn teachers_that_cannot_be_distilled_are_refused_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     let student = dir.path().join("student");
     tiny_model(None, Some(4)).save(&student).unwrap();
@@ -133,11 +134,11 @@ fn what_cannot_be_distilled_is_refused_with_the_reason() {
     for (from, setting, words) in [
         (&dir.path().join("nowhere"), "seed=0", ["`teacher.from` is", "no such folder"]),
         (&student, "seed=0", ["teacher.from", "a student"]),
-        (&classes, "seed=0", ["knows 3 classes", "has 10"]),
-        (&fixture("diffusers/old_ddpm"), "seed=0", ["takes 3 channels", "has 1"]),
-        (&fixture("diffusers/pndm"), "seed=0", ["draws 7x7", "is 8x8"]),
+        (&classes, "seed=0", ["with 3 classes", "has 10"]),
+        (&fixture("diffusers/old_ddpm"), "seed=0", ["with 3 input and", "has 1"]),
+        (&fixture("diffusers/pndm"), "seed=0", ["generates 7x7", "is 8x8"]),
         (&fixture("diffusers/fourier"), "seed=0", ["fourier", "not distilled"]),
-        (&fine, network, ["`model`", "leave out one"]),
+        (&fine, network, ["`model`", "remove one"]),
         (&fine, "teacher.prediction_type=epsilon", ["prediction_type", "alpha = 0"]),
         (&fine, "distill.teacher_steps=12", ["student_steps", "does not reach"]),
         (&fine, "license=no: way", ["license", "cc-by-4.0"]),
@@ -151,10 +152,10 @@ fn what_cannot_be_distilled_is_refused_with_the_reason() {
     }
 }
 
-/// Where the folder lies and how it wants to be sampled is nothing to the run; weights, layers and what
-/// the run began with are.
+/// A run continues if its teacher's folder has moved or asks for another sampler. It does not continue if
+/// weights or layers have changed, or if the record of its first teacher is missing.
 #[test]
-fn a_run_does_not_go_on_with_another_teacher() {
+fn a_run_does_not_continue_with_another_teacher() {
     let dir = tempfile::tempdir().unwrap();
     let (from, out) = (dir.path().join("teacher"), dir.path().join("run"));
     tiny_model(None, None).save(&from).unwrap();

@@ -1,6 +1,6 @@
 //! What `sample` and `eval` write: formats, places, sizes, and the lines that tell of it.
 
-use halfstep_data::{Purpose, noise};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::ImageSize;
 
 use crate::drawing::{said, sample, save};
@@ -63,7 +63,7 @@ fn two_outputs_in_one_place_are_refused_however_it_is_spelt() {
         let message = failure(sample(&model, &args).current_dir(dir.path()));
         let named = args[0].starts_with("--") && message.contains(args[0]);
         assert!(named && message.contains(args[2]), "{args:?}: {message}");
-        assert!(message.contains("a place of its own"), "{args:?}: {message}");
+        assert!(message.contains("choose separate paths"), "{args:?}: {message}");
         assert!(contents(dir.path()) == left, "{args:?}");
     }
     // A link is replaced by what is written there; what is read through it is not.
@@ -71,7 +71,7 @@ fn two_outputs_in_one_place_are_refused_however_it_is_spelt() {
     std::os::unix::fs::symlink("noise", dir.path().join("n.link")).unwrap();
     let args = ["--noise", "n.link", "--raw", "noise"];
     let message = failure(sample(&model, &args).current_dir(dir.path()));
-    assert!(message.contains("n.link") && message.contains("a place of its own"), "{message}");
+    assert!(message.contains("n.link") && message.contains("choose separate paths"), "{message}");
     // Nor the model's own weights, by whatever way.
     let weights = "unet/diffusion_pytorch_model.safetensors";
     let linked = dir.path().join("linked");
@@ -82,7 +82,7 @@ fn two_outputs_in_one_place_are_refused_however_it_is_spelt() {
     let before = contents(&model);
     for (model, raw) in [(&model, model.join(weights)), (&linked, model.join(weights))] {
         let message = failure(sample(model, &["--raw"]).arg(&raw));
-        assert!(message.contains("over a file of --model"), "{message}");
+        assert!(message.contains("overwrite a file of --model"), "{message}");
     }
     assert!(contents(&model) == before);
     // Beside each other, and a file among the pictures, is fine.

@@ -80,12 +80,9 @@ fn nothing_is_written_among_the_pictures_that_a_run_learns_from() {
     let pictures = dir.path().join("pictures");
     for out in ["pictures", "pictures/run", "./x/../pictures/run"] {
         let message = failure(&mut on_pictures(dir.path(), out));
-        assert!(
-            message.contains("lies in pictures") && message.contains("data.dir"),
-            "{out}: {message}"
-        );
+        assert!(message.contains("lies inside data.dir, pictures"), "{out}: {message}");
         let message = failure(on_pictures(dir.path(), out).arg("--dry-run"));
-        assert!(message.contains("lies in pictures"), "{out}: {message}");
+        assert!(message.contains("lies inside data.dir, pictures"), "{out}: {message}");
     }
     output(&mut on_pictures(dir.path(), "run"), 0);
     let sample = |flag: &str, path: &str| {

@@ -1,13 +1,12 @@
-//! Learning in 16 bits: it follows f32, survives overflow, resumes exactly; and what cannot is
-//! refused by name.
+//! Training in 16 bits: the loss tracks f32, and a step that overflows is skipped.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, UNet, flat_params, param_names, with_flat_params};
 use halfstep_train::{
-    AdamW, DistillationRound, Ema, Learner, LossScale, NonFinite, OptimizerConfig, Packing,
-    StepNumbers, TrainingBatch, distillation_loss, teacher_loss,
+    AdamW, Ema, FromImages, Halving, Learner, LossScale, NonFinite, OptimizerConfig, Packing,
+    StepNumbers, TrainingBatch,
 };
 
 use crate::support::tiny_model;
@@ -21,7 +20,7 @@ fn learner(model: &ModelFolder, precision: Precision) -> Learner {
     Learner {
         ema: Some(Ema::new(EmaSchedule::new(0.9), flat_params(&unet))),
         packing: Packing::separate(&unet),
-        unet,
+        network: unet,
         optimizer: AdamW::new(&OptimizerConfig::default()),
         step: 0,
         precision,
@@ -41,17 +40,25 @@ fn batch() -> TrainingBatch {
         eps: tensor(Purpose::TrainNoise),
         uniforms: (0..BATCH).map(|k| (k as f64 + 0.5) / BATCH as f64).collect(),
         labels: Some((0..BATCH as u32).map(|k| k % 3).collect()),
+        number: 0,
     }
 }
 
-/// Loss and gradient norm of each step of a teacher, on the same batch at every step.
+/// A teacher's objective: predict v.
+fn objective(model: &ModelFolder) -> FromImages<'_> {
+    FromImages {
+        schedule: &model.schedule,
+        prediction_type: PredictionType::VPrediction,
+        weighting: LossWeighting::SnrPlusOne,
+        dropout: None,
+    }
+}
+
+/// Trains a teacher on the same batch at every step; returns the loss and gradient norm of each step.
 fn teach(model: &ModelFolder, learner: &mut Learner, steps: u64) -> Vec<[f64; 2]> {
-    let (batch, kind) = (batch(), PredictionType::VPrediction);
+    let (batch, objective) = (batch(), objective(model));
     let one = |_| {
-        let stats = learner.learn(2e-3, 1.0, 1, |unet, _| {
-            let weighting = LossWeighting::SnrPlusOne;
-            Ok(teacher_loss(unet, &model.schedule, kind, weighting, &batch, None))
-        });
+        let stats = learner.learn(2e-3, 1.0, 1, |network| Ok(objective.loss(network, &batch)));
         let StepNumbers { loss, grad_norm: norm, .. } = stats.unwrap().read().unwrap();
         [loss, norm]
     };
@@ -62,11 +69,10 @@ fn values(list: &[Tensor<1>]) -> Vec<Vec<f32>> {
     list.iter().map(|tensor| tensor.to_data().try_into_vec().unwrap()).collect()
 }
 
-/// Each loss is a mean over 1024 squares whose roots are off by some roundings of half an epsilon,
-/// most of which cancel; what is left is within one epsilon, over twenty steps. Learning makes the
-/// loss fall by much more.
+/// Each loss is a mean of 1024 squares, whose roots are off by a few roundings of half an epsilon. Most of them
+/// cancel: the losses of twenty steps agree to one epsilon. Training itself lowers the loss by much more.
 #[test]
-fn losses_in_16_bits_follow_those_in_f32() {
+fn losses_in_16_bits_track_those_in_f32() {
     let model = tiny_model(Some(3), None);
     let wide = teach(&model, &mut learner(&model, Precision::F32), 20);
     assert!(wide[19][0] < 0.7 * wide[0][0], "{wide:?}");
@@ -80,22 +86,22 @@ fn losses_in_16_bits_follow_those_in_f32() {
     }
 }
 
-/// Clipping, AdamW, the moving average and skipped steps are the same over all parameters at once as
-/// over one at a time; the norm is summed up in another order, which a step turns into a few roundings
-/// of weights below 4.
+/// Clipping, AdamW, the moving average and skipped steps give equal results for all parameters in one tensor
+/// and for one tensor per parameter. Only the norm is summed in another order, which changes weights below 4 by
+/// a few roundings.
 #[test]
-fn parameters_in_one_tensor_learn_alike() {
+fn parameters_in_one_tensor_train_alike() {
     let model = tiny_model(Some(3), None);
     for precision in [Precision::F32, Precision::F16] {
         let mut separate = learner(&model, precision);
         let mut joined = learner(&model, precision);
-        joined.packing = Packing::joined(&joined.unet);
-        let averages = joined.packing.join(flat_params(&joined.unet));
+        joined.packing = Packing::joined(&joined.network);
+        let averages = joined.packing.join(flat_params(&joined.network));
         joined.ema = Some(Ema::new(EmaSchedule::new(0.9), averages));
         teach(&model, &mut separate, 1);
         teach(&model, &mut joined, 1);
         assert_eq!(joined.optimizer.history().1.unwrap().first.len(), 1);
-        for of in [|l: &Learner| l.unet.clone(), |l: &Learner| l.result(&Device::flex())] {
+        for of in [|l: &Learner| l.network.clone(), |l: &Learner| l.result(&Device::flex())] {
             let pairs = values(&flat_params(&of(&separate))).concat();
             let pairs = pairs.into_iter().zip(values(&flat_params(&of(&joined))).concat());
             let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -104,9 +110,9 @@ fn parameters_in_one_tensor_learn_alike() {
     }
 }
 
-/// Asking for f32 changes nothing: the network is the same, bit for bit.
+/// A network in f32 gives the same bits after a conversion to f32.
 #[test]
-fn f32_is_what_it_was() {
+fn conversion_to_f32_changes_nothing() {
     let model = tiny_model(Some(3), None);
     let z = Tensor::<4>::ones([2, 1, 8, 8], &Device::flex());
     let plain = model.unet.forward(z.clone(), &[5.0], Some(&[0, 1]), None);
@@ -114,9 +120,9 @@ fn f32_is_what_it_was() {
     assert_eq!(plain.into_data(), same.into_data());
 }
 
-/// By their names in diffusers, whatever the network calls the modules that hold them.
+/// Parameters are recognised by their names in diffusers.
 #[test]
-fn norms_and_classes_keep_their_parameters_and_all_others_are_rounded() {
+fn only_norms_and_class_embeddings_keep_f32_parameters() {
     let rounded = tiny_model(Some(3), None).unet.computing_in(Precision::Bf16);
     let mut kept = 0;
     for (name, values) in param_names(&rounded).into_iter().zip(flat_params(&rounded)) {
@@ -127,23 +133,22 @@ fn norms_and_classes_keep_their_parameters_and_all_others_are_rounded() {
     assert!(kept > 0);
 }
 
-/// A student and its teacher, both in 16 bits: the loss is small, and its target a difference over
-/// sin(phi - phi'), which makes the teacher's roundings larger by about 1/sin(pi/8) = 2.6 twice.
+/// Student and teacher are both in 16 bits. The loss is small, and its target is a difference divided by
+/// sin(phi - phi'): this magnifies the teacher's roundings twice by about 1/sin(pi/8) = 2.6.
 #[test]
-fn distillation_in_16_bits_follows_f32() {
+fn distillation_in_16_bits_tracks_f32() {
     let model = tiny_model(Some(3), None);
     let loss = |precision: Precision| {
         let teacher = model.unet.computing_in(precision);
-        let round = DistillationRound {
+        let halving = Halving {
             teacher: &teacher,
             num_steps: 4,
             schedule: &model.schedule,
-            kind: PredictionType::VPrediction,
+            prediction_type: PredictionType::VPrediction,
             weighting: LossWeighting::SnrPlusOne,
         };
         let mut learner = learner(&model, precision);
-        let stats =
-            learner.learn(1e-3, 1.0, 1, |unet, _| distillation_loss(unet, &round, &batch()));
+        let stats = learner.learn(1e-3, 1.0, 1, |student| halving.loss(student, &batch()));
         stats.unwrap().read().unwrap().loss
     };
     let wide = loss(Precision::F32);
@@ -154,8 +159,8 @@ fn distillation_in_16_bits_follows_f32() {
     }
 }
 
-/// A factor of 2^100 overflows f16 at once: the step is left out, the factor halved, and all is as
-/// it was but the count of steps.
+/// A loss scale of 2^100 overflows f16 at once: the step is skipped, the factor is halved, and nothing else
+/// changes except the count of steps.
 #[test]
 fn an_overflow_leaves_weights_and_moments_as_they_were() {
     let model = tiny_model(Some(3), None);
@@ -165,33 +170,31 @@ fn an_overflow_leaves_weights_and_moments_as_they_were() {
         let moments = learner.optimizer.history().1.unwrap();
         [values(&moments.first), values(&moments.second)]
     };
-    let before = (values(&flat_params(&learner.unet)), moments(&learner));
+    let before = (values(&flat_params(&learner.network)), moments(&learner));
     learner.loss_scale = Some(LossScale::restored([2f32.powi(100), 5.0], &Device::flex()));
     let [[loss, norm]] = teach(&model, &mut learner, 1)[..] else { panic!("one step") };
     assert!(loss.is_finite() && norm == 0.0, "{loss} {norm}");
-    assert_eq!(before, (values(&flat_params(&learner.unet)), moments(&learner)));
+    assert_eq!(before, (values(&flat_params(&learner.network)), moments(&learner)));
     assert_eq!(learner.step, 3);
     let scale = learner.loss_scale.as_ref().unwrap().read().unwrap();
     assert_eq!(scale, [2f32.powi(99), 0.0]);
-    // From a factor that fits, it goes on.
+    // With a factor that fits, the next step is taken.
     learner.loss_scale = Some(LossScale::new(&Device::flex()));
     let [[_, norm]] = teach(&model, &mut learner, 1)[..] else { panic!("one step") };
     assert!(norm > 0.0);
-    assert_ne!(before.0, values(&flat_params(&learner.unet)));
+    assert_ne!(before.0, values(&flat_params(&learner.network)));
 }
 
-/// In f32 there is no scale to blame: a step is left out because it was asked for, counted, and the
-/// next one is taken.
+/// In f32, without a loss scale, [`NonFinite::Skip`] skips the step; it is counted, and the next step is taken.
 #[test]
-fn a_step_that_is_not_finite_is_left_out_when_asked() {
+fn a_step_that_is_not_finite_is_skipped_on_request() {
     let model = tiny_model(Some(3), None);
     let mut learner = learner(&model, Precision::F32);
     learner.non_finite = NonFinite::Skip;
-    let (batch, kind) = (batch(), PredictionType::VPrediction);
+    let (batch, objective) = (batch(), objective(&model));
     let step = |learner: &mut Learner, factor: f32| {
-        let stats = learner.learn(1e-3, 1.0, 1, |unet, _| {
-            let weighting = LossWeighting::SnrPlusOne;
-            let mut loss = teacher_loss(unet, &model.schedule, kind, weighting, &batch, None);
+        let stats = learner.learn(1e-3, 1.0, 1, |network| {
+            let mut loss = objective.loss(network, &batch);
             loss.weighted = loss.weighted.mul_scalar(factor);
             Ok(loss)
         });
@@ -200,26 +203,25 @@ fn a_step_that_is_not_finite_is_left_out_when_asked() {
     assert!(step(&mut learner, 1.0).taken);
     for factor in [f32::NAN, f32::INFINITY] {
         let moments = values(&learner.optimizer.history().1.unwrap().first);
-        let before = (values(&flat_params(&learner.unet)), moments);
+        let before = (values(&flat_params(&learner.network)), moments);
         assert!(!step(&mut learner, factor).taken);
         let moments = values(&learner.optimizer.history().1.unwrap().first);
-        assert_eq!(before, (values(&flat_params(&learner.unet)), moments));
+        assert_eq!(before, (values(&flat_params(&learner.network)), moments));
     }
     assert_eq!(learner.step, 3);
     assert!(step(&mut learner, 1.0).taken);
 }
 
-/// Without scaling, gradients of small losses vanish in f16; with it they do not.
+/// Gradients of small losses vanish in f16 without loss scaling, and do not vanish with it.
 #[test]
-fn the_scale_keeps_small_gradients() {
+fn loss_scaling_keeps_small_gradients() {
     let model = tiny_model(Some(3), None);
     let norm = |scale: Option<LossScale>| {
         let mut learner = learner(&model, Precision::F16);
         learner.loss_scale = scale;
-        let (batch, kind) = (batch(), PredictionType::VPrediction);
-        let stats = learner.learn(1e-3, 0.0, 1, |unet, _| {
-            let weighting = LossWeighting::SnrPlusOne;
-            let mut loss = teacher_loss(unet, &model.schedule, kind, weighting, &batch, None);
+        let (batch, objective) = (batch(), objective(&model));
+        let stats = learner.learn(1e-3, 0.0, 1, |network| {
+            let mut loss = objective.loss(network, &batch);
             loss.weighted = loss.weighted.mul_scalar(1e-7);
             Ok(loss)
         });

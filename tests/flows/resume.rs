@@ -1,4 +1,4 @@
-//! A run that was interrupted ends bit for bit where an uninterrupted one ends.
+//! An interrupted run ends with the same bits as an uninterrupted one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::programs::train;
 use crate::support::{contents, output};
 
-/// Weights of the teacher and of every student.
+/// The files of weights of the teacher and of every student.
 pub fn weights(out: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = contents(out);
     files.retain(|(path, _)| {
@@ -17,7 +17,7 @@ pub fn weights(out: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// The lines of metrics without what depends on the clock.
+/// The lines of metrics, without the fields that depend on the clock.
 pub fn metrics_without_speed(out: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     text.lines()
@@ -25,7 +25,8 @@ pub fn metrics_without_speed(out: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Everything that a run leaves and that does not depend on the clock is alike.
+/// Asserts that two runs left equal weights, metrics and comparison pictures, except for fields that depend on
+/// the clock.
 #[track_caller]
 pub fn assert_same_results(straight: &Path, broken: &Path) {
     assert!(weights(straight) == weights(broken), "the weights differ");
@@ -34,7 +35,7 @@ pub fn assert_same_results(straight: &Path, broken: &Path) {
     assert!(picture(straight) == picture(broken), "the pictures differ");
 }
 
-/// The names in `state/`, in the order of the steps.
+/// The names of the saved states in `state/`, in the order of their steps.
 pub fn saved_states(out: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(out.join("state")) else { return Vec::new() };
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -43,7 +44,7 @@ pub fn saved_states(out: &Path) -> Vec<String> {
     names
 }
 
-/// How many kills the loop makes: a few in every run of the tests, `HALFSTEP_KILLS=100` for a proof.
+/// The number of kills: 8 by default, more with the environment variable `HALFSTEP_KILLS`, such as 100.
 fn kills_wanted() -> usize {
     std::env::var("HALFSTEP_KILLS").map_or(8, |count| count.parse().unwrap())
 }
@@ -53,17 +54,16 @@ fn kill_9_at_random_moments_changes_nothing() {
     killed_runs_end_like_an_uninterrupted_one(&[], kills_wanted());
 }
 
-/// With the loss scaled, and students that are averages: the factor and the averages are part of the
-/// state.
+/// With loss scaling and averaged students: the loss scale and the averages are part of the state.
 #[test]
 fn kill_9_changes_nothing_in_f16_with_averages() {
     let settings = ["precision=f16", "distill.ema.decay=0.9"];
     killed_runs_end_like_an_uninterrupted_one(&settings, kills_wanted().div_ceil(4));
 }
 
-/// A round that was killed goes on with its average; and its student is the average.
+/// A round that was killed continues with its moving average, and its student has the averaged weights.
 #[test]
-fn kill_9_in_a_round_changes_nothing_of_its_average() {
+fn kill_9_in_a_round_does_not_change_its_average() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let broken = at("broken");
@@ -80,9 +80,9 @@ fn kill_9_in_a_round_changes_nothing_of_its_average() {
     assert!(alike.len() == 1 && alike[0].starts_with("teacher"), "{alike:?}");
 }
 
-/// A run that averages and was killed in its first round, and the setting of its length: the faster the machine
-/// is, the longer the round has to be for the kill to come in time. A step takes a tenth of a millisecond at the
-/// very least, and the kill comes within ten, so that the longest of these rounds is long enough.
+/// Starts a run with a moving average and kills it in its first round. Returns the setting of the round's
+/// length: on a faster machine the round must be longer, so that the kill comes in time. A step takes at least
+/// 0.1 ms and the kill comes within 10 ms, so the longest of these rounds is long enough.
 fn killed_in_a_round(broken: &Path) -> String {
     let lengths = [20, 80, 320, 1280, 5120].map(|steps| format!("distill.train_steps={steps}"));
     let in_time = lengths.into_iter().find(|length| {
@@ -95,11 +95,11 @@ fn killed_in_a_round(broken: &Path) -> String {
     in_time.expect("no round lasted until it was killed")
 }
 
-/// Starts the program and kills it in its first round; false if it was too late for that.
+/// Starts the program and kills it in its first round; false if the kill came too late.
 fn killed_in_the_first_round(out: &Path, settings: &[&str]) -> bool {
     let mut child =
         train(out, settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    // The first state of a round is that of step 5, the first line after it that of step 6.
+    // The first state of a round is saved after step 5; the next line of metrics is that of step 6.
     let learned = |line: &str| line.contains("\"stage\":1,") && line.contains("\"step\":6,");
     let metrics = || std::fs::read_to_string(out.join("metrics.jsonl")).unwrap_or_default();
     while child.try_wait().unwrap().is_none() && !metrics().lines().any(learned) {
@@ -110,11 +110,11 @@ fn killed_in_the_first_round(out: &Path, settings: &[&str]) -> bool {
     !out.join("students/0008").exists()
 }
 
-/// Kills short runs at random until there were so many kills; each run is then left to its end and
-/// compared. A life lasts from nothing to a third of what an uninterrupted run takes: the kills fall on
-/// the start, on steps, on saving, on the end of stages and on measuring, several in each run.
+/// Kills short runs at random times, until `wanted` kills are made; each run is then finished and compared. A
+/// process lives for at most a third of the time of an uninterrupted run. Each run is therefore killed several
+/// times: at its start, in steps, while saving, at the end of stages and while measuring.
 fn killed_runs_end_like_an_uninterrupted_one(settings: &[&str], wanted: usize) {
-    // A state after every step: most kills fall while one is being written.
+    // With a state after every step, most kills interrupt the writing of a state.
     let settings = [settings, &["log.checkpoint_every=1"]].concat();
     let dir = tempfile::tempdir().unwrap();
     let straight = dir.path().join("straight");
@@ -133,7 +133,7 @@ fn killed_runs_end_like_an_uninterrupted_one(settings: &[&str], wanted: usize) {
         }
         output(&mut train(&broken, &settings), 0);
         assert_same_results(&straight, &broken);
-        // Previews too: one may be due at the very step that was saved last.
+        // Previews are compared too: one may be due at the step that was saved last.
         let pictures = |out: &Path| contents(&out.join("samples"));
         assert!(pictures(&straight) == pictures(&broken), "the pictures differ");
         std::fs::remove_dir_all(&broken).unwrap();
@@ -141,14 +141,14 @@ fn killed_runs_end_like_an_uninterrupted_one(settings: &[&str], wanted: usize) {
     println!("{kills} kills in {runs} runs");
 }
 
-/// A number in [0, 1), another one in every run of the tests, which is the point.
+/// A random number in [0, 1), deliberately different in every run of the tests.
 fn random() -> f64 {
     use std::hash::BuildHasher;
     let bits = std::hash::RandomState::new().hash_one(0);
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Starts the program and kills it after so long; whether it had come to its end.
+/// Starts the program and kills it after `lasts`; true if the program had already ended.
 fn life_ended(out: &Path, settings: &[&str], lasts: Duration) -> bool {
     let mut child =
         train(out, settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -162,11 +162,11 @@ fn life_ended(out: &Path, settings: &[&str], lasts: Duration) -> bool {
     false
 }
 
-/// Settings of a run that is still learning when the test has come to the point.
+/// Settings of a run that trains longer than any test.
 pub const ENDLESS: [&str; 2] = ["teacher.train_steps=100000", "log.preview_every=0"];
 
 /// Waits until the run has written a line of metrics.
-pub fn wait_until_it_learns(child: &mut Child, out: &Path) {
+pub fn wait_until_training(child: &mut Child, out: &Path) {
     while !out.join("metrics.jsonl").metadata().is_ok_and(|file| file.len() > 0) {
         assert!(child.try_wait().unwrap().is_none(), "the run ended");
         std::thread::sleep(Duration::from_millis(20));
@@ -175,14 +175,14 @@ pub fn wait_until_it_learns(child: &mut Child, out: &Path) {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_and_termination_save_and_say_how_to_go_on() {
+fn ctrl_c_and_termination_save_a_state_and_print_how_to_continue() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("run");
         let settings = [&ENDLESS[..], &["log.checkpoint_every=100000"]].concat();
         let mut child =
             train(&out, &settings).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        wait_until_it_learns(&mut child, &out);
+        wait_until_training(&mut child, &out);
         let mut kill = std::process::Command::new("kill");
         assert!(kill.args([signal, &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
@@ -190,7 +190,7 @@ fn ctrl_c_and_termination_save_and_say_how_to_go_on() {
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains("run the same command again"), "{text}");
         let page = std::fs::read_to_string(out.join("report/index.html")).unwrap();
-        assert!(page.contains("Stopped: teacher"), "the report says so too");
+        assert!(page.contains("Stopped: teacher"), "the report shows it too");
         let [state] = &saved_states(&out)[..] else { panic!("one state") };
         let step: u64 = state.split('-').nth(1).unwrap().parse().unwrap();
         assert!(step > 0 && text.contains(&format!("after step {step}")), "{state}: {text}");

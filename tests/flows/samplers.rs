@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use halfstep_core::PredictionType;
-use halfstep_sample::SamplerKind;
+use halfstep_sample::{GridRule, SamplerKind, SamplerOption};
 use safetensors::SafeTensors;
 
 use crate::support::{failure, fixture, output as run, program, tiny_model};
@@ -64,7 +64,7 @@ fn every_sampler_draws() {
     estimate_gamma(&model, &pictures(dir.path()));
     let exact = draw(&model, &["--sampler", "rk45", "--rtol", "1e-5", "--atol", "1e-5"]);
     for &kind in SamplerKind::all() {
-        let own = kind.entry().grid == halfstep_sample::GridRule::Own;
+        let own = kind.grid_rule() == GridRule::Own;
         let mut extra = vec!["--sampler", kind.name()];
         if !own {
             extra.extend(["--steps", "60"]);
@@ -114,18 +114,18 @@ fn flags_that_do_not_fit_are_refused_with_those_that_would() {
     let dir = tempfile::tempdir().unwrap();
     let model = save(dir.path(), None);
     let cases: [(&str, &[&str]); 16] = [
-        ("ddim do", &["--sampler", "heun", "--eta", "0.5"]),
-        ("euler, heun, rk4, rk23, rk45 do", &["--ode-variable", "phi"]),
-        ("rk23, rk45 do", &["--rtol", "0.1"]),
-        ("analytic-ddpm, analytic-ddim do", &["--last-clip", "1"]),
+        ("(it applies to ddim)", &["--sampler", "heun", "--eta", "0.5"]),
+        ("applies to euler, heun, rk4, rk23, rk45)", &["--ode-variable", "phi"]),
+        ("applies to rk23, rk45)", &["--rtol", "0.1"]),
+        ("applies to analytic-ddpm, analytic-ddim)", &["--last-clip", "1"]),
         ("--compat", &["--sampler", "rk4", "--compat", "diffusers"]),
         ("chooses its own steps", &["--sampler", "rk45", "--steps", "5"]),
-        ("lays out its own times", &["--sampler", "dpm-solver-fast", "--grid-kind", "phi"]),
+        ("places its own times", &["--sampler", "dpm-solver-fast", "--grid-kind", "phi"]),
         ("times are 0 to 63", &["--timesteps", "64,3"]),
         ("5 follows 3", &["--timesteps", "3,5"]),
-        ("--timesteps: the steps start at t = 5 of 0 to 63", &["--timesteps", "5,3"]),
+        ("--timesteps: the first step is at t = 5 (of 0 to 63)", &["--timesteps", "5,3"]),
         ("--steps 1 with --grid-kind leading: ", &["--steps", "1", "--grid-kind", "leading"]),
-        ("start at t = 0 of 0 to 63", &["--steps", "1", "--grid-kind", "linspace"]),
+        ("first step is at t = 0 (of 0 to 63)", &["--steps", "1", "--grid-kind", "linspace"]),
         ("--estimate-gamma", &["--sampler", "analytic-ddim"]),
         ("--estimate-gamma", &["--grid-kind", "optimal", "--steps", "4"]),
         ("leading, trailing or linspace", &["--compat", "diffusers", "--grid-kind", "phi"]),
@@ -255,7 +255,7 @@ fn a_comparison_is_a_picture_and_a_table() {
         let message = failure(&mut compare(extra));
         assert!(message.contains(needle), "{needle}: {message}");
     };
-    needle(&["--student", model.to_str().unwrap()], "is not a student");
+    needle(&["--student", model.to_str().unwrap()], "is not a distilled student");
 }
 
 /// A model that is to end at t = 0, on grids that visit it and that do not.
@@ -267,11 +267,11 @@ fn a_model_may_end_at_the_first_training_time() {
     let folder = dir.path().join("model");
     model.save(&folder).unwrap();
     for kind in SamplerKind::all() {
-        if kind.takes(halfstep_sample::Takes::Gamma) {
+        if kind.takes(SamplerOption::Gamma) {
             continue;
         }
         for grid in ["leading", "linspace"] {
-            let any = kind.entry().grid == halfstep_sample::GridRule::Any;
+            let any = kind.grid_rule() == GridRule::Any;
             let mut extra = vec!["--sampler", kind.name()];
             if any {
                 extra.extend(["--steps", "20", "--grid-kind", grid]);

@@ -29,10 +29,10 @@ fn by_ddim<'a>(
     unet: &'a UNet,
     grid: &'a [TimePoint],
     device: &'a Device,
-) -> Draw<'a> {
-    static DDIM: Ddim = Ddim { eta: 0.0, clip: None, targets: None };
+) -> Draw<'a, UNet> {
+    static DDIM: Ddim = Ddim::new();
     Draw {
-        unet,
+        network: unet,
         prediction_type: model.prediction_type(),
         sampler: &DDIM,
         grid,
@@ -140,7 +140,7 @@ fn an_output_that_cannot_be_written_is_refused_before_drawing() {
 fn given_noise_is_the_start_and_the_seed_is_not_used() {
     let dir = tempfile::tempdir().unwrap();
     let model = save(dir.path(), None, Some(4));
-    let noise = halfstep_data::noise(3, halfstep_data::Purpose::InitNoise, 0..4, 64);
+    let noise = halfstep_core::rng::noise(3, halfstep_core::rng::Purpose::InitNoise, 0..4, 64);
     let file = dir.path().join("noise.safetensors");
     let bytes: Vec<u8> = noise.iter().flat_map(|value| value.to_le_bytes()).collect();
     let view =
@@ -242,7 +242,7 @@ fn ddim_is_angular_through_the_network() {
     let grid = student_grid(&model.schedule, 8).unwrap();
     let draw = |sampler: &dyn Sampler| {
         Draw {
-            unet: &model.unet,
+            network: &model.unet,
             prediction_type: model.prediction_type(),
             sampler,
             grid: &grid,
@@ -307,7 +307,7 @@ fn batches_together_are_the_images() {
     assert_eq!(firsts, [(3, 4), (7, 4), (11, 1)]);
     assert_eq!(together, draw.images(3..12, &mut quietly).unwrap());
     let given = Images {
-        values: halfstep_data::noise(0, halfstep_data::Purpose::InitNoise, 0..12, 64),
+        values: halfstep_core::rng::noise(0, halfstep_core::rng::Purpose::InitNoise, 0..12, 64),
         shape: [12, 1, 8, 8],
     };
     let mut from_given = Images::empty([1, 8, 8]);

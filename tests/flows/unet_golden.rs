@@ -103,7 +103,7 @@ fn check_gradients(device: &Device, tolerance: f64) {
         let names = param_names(&golden.unet);
         let expected = golden.expect["grad_norm_and_first_element"].as_object().unwrap();
         assert_eq!(names.len(), expected.len(), "{folder}");
-        // A key's bias has no effect on the softmax: its exact gradient is 0 and both sides show rounding.
+        // A key's bias has no effect on the softmax: its exact gradient is 0, and both sides show rounding.
         let largest = expected.values().map(|pair| numbers(pair)[0]).fold(0.0, f64::max);
         let mut worst: f64 = 0.0;
         for (name, grad) in names.iter().zip(grads) {
@@ -175,8 +175,8 @@ fn five_adamw_steps_are_torchs() {
     }
 }
 
-/// Through wgpu on whatever adapter there is. The shaders sum in another order than the CPU: about
-/// one more digit is lost than on flex, and the norms of tiny gradients lose the most.
+/// wgpu on any adapter. Its shaders sum in another order than the CPU: about one more digit is lost than on
+/// flex, and the norms of tiny gradients lose the most.
 #[test]
 fn wgpu_agrees() {
     let Some(selected) = wgpu() else { return };

@@ -5,7 +5,8 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use halfstep_data::{Dataset, EpochOrder, Pick, Purpose, Stream, noise};
+use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};
+use halfstep_data::{Dataset, Pick};
 
 const SHAPE: [usize; 3] = [3, 32, 32];
 /// Values of an image.

@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p halfstep-data --example batches`
 
-use halfstep_data::{DataConfig, DataError, EpochOrder, Pick, Purpose, noise};
+use halfstep_core::rng::{EpochOrder, Purpose, noise};
+use halfstep_data::{DataConfig, DataError, Pick};
 
 fn main() -> Result<(), DataError> {
     let digits = DataConfig::Digits {}.load()?;

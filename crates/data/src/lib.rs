@@ -60,6 +60,3 @@ pub use published::{
 };
 pub use source::{Batch, ImageSource, Nearest, Outline, Pick};
 pub use split::Split;
-
-// These live in `halfstep_core::rng` and are re-exported while callers move there.
-pub use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};

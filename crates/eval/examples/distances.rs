@@ -1,32 +1,34 @@
-//! How far digits are from digits, and what blur, noise and forgetting do to that.
+//! Distances between digits, and how blur, noise and missing images change them.
 //!
 //! `cargo run -p eval --example distances`
 
-use halfstep_data::{DataConfig, Purpose, Stream};
+use halfstep_core::rng::{Purpose, Stream};
+use halfstep_data::DataConfig;
 use halfstep_eval::{
-    Features, Pictures, Statistics, frechet_distance, pixel_features, precision_recall,
+    FeatureStatistics, Features, ImageSet, frechet_distance, pixel_features, precision_recall,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let digits = DataConfig::Digits {}.load()?;
-    let pictures = Pictures::from_dataset(&digits);
-    // Any features do, FID's among them: `Inception::answers`.
-    let half = pictures.len() / 2;
-    let real = pixel_features(&pictures.slice(0..half), 1)?;
-    let others = pixel_features(&pictures.slice(half..2 * half), 1)?;
+    let images = ImageSet::from_dataset(&digits);
+    // Any features will do; those of `Inception` give the FID.
+    let half = images.len() / 2;
+    let real = pixel_features(&images.slice(0..half), 1)?;
+    let others = pixel_features(&images.slice(half..2 * half), 1)?;
 
     println!("{:<22} Frechet distance  precision  recall", "");
-    let told = |name: &str, features: &Features| -> Result<(), Box<dyn std::error::Error>> {
-        let distance = frechet_distance(&Statistics::of(features)?, &Statistics::of(&real)?)?;
+    let print = |name: &str, features: &Features| -> Result<(), Box<dyn std::error::Error>> {
+        let statistics = FeatureStatistics::from_features;
+        let distance = frechet_distance(&statistics(features)?, &statistics(&real)?)?;
         let near = precision_recall(features, &real, 3)?;
         println!("{name:<22} {distance:>16.3}  {:>9.2}  {:>6.2}", near.precision, near.recall);
         Ok(())
     };
-    told("other digits", &others)?;
+    print("other digits", &others)?;
 
     let mut stream = Stream::new(0, Purpose::Evaluation, 0);
     let noisy = others.rows().flatten().map(|x| x + 0.2 * stream.normal()).collect();
-    told("with noise", &Features::new(noisy, 64)?)?;
+    print("with noise", &Features::new(noisy, 64)?)?;
 
     let blurred = others.rows().flat_map(|row| {
         let row = row.to_vec();
@@ -35,9 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             near.iter().map(|&k| row[k]).sum::<f32>() / 4.0
         })
     });
-    told("blurred", &Features::new(blurred.collect(), 64)?)?;
+    print("blurred", &Features::new(blurred.collect(), 64)?)?;
 
     let few = others.rows().take(20).flatten().copied().collect::<Vec<f32>>().repeat(half / 20);
-    told("twenty of them, again", &Features::new(few, 64)?)?;
+    print("twenty of them, again", &Features::new(few, 64)?)?;
     Ok(())
 }

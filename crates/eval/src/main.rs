@@ -1,24 +1,7 @@
-//! `eval`: measures generated images against real ones, and models.
-
-mod args;
-mod as_trained;
-mod bounds;
-mod cache;
-mod compare;
-mod counts;
-mod course;
-mod device_check;
-mod drawing;
-mod job;
-mod judge;
-mod likelihood_program;
-mod measures;
-mod program;
-mod sides;
-mod sweep;
+//! The program `eval`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    halfstep_sample::run_program(program::run, |_| ExitCode::FAILURE)
+    halfstep_terminal::run_program(halfstep_eval::cli::run, |_| ExitCode::FAILURE)
 }

@@ -1,12 +1,12 @@
 //! Distances of fixed features against scipy, pytorch-fid and torch-fidelity, and against closed forms.
-//! The fixtures are printed by `scripts/compare_fid.py`.
+//! `scripts/compare_fid.py` computes the fixtures.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use halfstep_eval::{
-    EvalError, Features, KernelDistance, KernelOptions, Manifold, Statistics, frechet_distance,
-    inception_score, kernel_distance, precision_recall,
+    EvalError, FeatureStatistics, Features, KernelDistance, KernelOptions, Manifold,
+    frechet_distance, inception_score, kernel_distance, precision_recall,
 };
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -37,10 +37,10 @@ fn assert_near(found: f64, expected: &Value, tolerance: f64) {
     assert!(relative < tolerance, "{found}, expected {expected}");
 }
 
-/// Both in f64; scipy takes the root of an unsymmetric product.
+/// All in f64; scipy takes the root of an unsymmetric product.
 #[test]
 fn the_frechet_distance_is_scipys_and_pytorch_fids() {
-    let statistics = |name| Statistics::of(&features(name)).unwrap();
+    let statistics = |name| FeatureStatistics::from_features(&features(name)).unwrap();
     let (ours, theirs) = (statistics("ours"), statistics("theirs"));
     let distance = frechet_distance(&ours, &theirs).unwrap();
     assert_near(distance, &expected()["frechet"], 1e-10);
@@ -50,16 +50,16 @@ fn the_frechet_distance_is_scipys_and_pytorch_fids() {
     assert!(frechet_distance(&ours, &ours).unwrap().abs() < 1e-10);
 }
 
-/// Ten samples of 24 features: 14 eigenvalues are 0, whose roots keep half of the digits only.
+/// With ten samples of 24 features, 14 eigenvalues are 0, and their roots keep only half of the digits.
 #[test]
-fn a_covariance_without_full_rank_is_no_trouble() {
-    let few = Statistics::of(&first(&features("ours"), 10)).unwrap();
-    let theirs = Statistics::of(&features("theirs")).unwrap();
+fn the_frechet_distance_takes_covariances_without_full_rank() {
+    let few = FeatureStatistics::from_features(&first(&features("ours"), 10)).unwrap();
+    let theirs = FeatureStatistics::from_features(&features("theirs")).unwrap();
     let distance = frechet_distance(&few, &theirs).unwrap();
     assert_near(distance, &expected()["frechet_of_few"], 1e-7);
 }
 
-/// Of Gaussians along the axes it is a sum over them: (m1 - m2)^2 + (s1 - s2)^2.
+/// For Gaussians along the axes it is a sum over the axes: (m1 - m2)^2 + (s1 - s2)^2.
 #[test]
 fn the_frechet_distance_of_diagonal_gaussians_is_the_closed_form() {
     let diagonal = |deviations: [f64; 3], mean: [f64; 3]| {
@@ -67,7 +67,7 @@ fn the_frechet_distance_of_diagonal_gaussians_is_the_closed_form() {
         for (k, deviation) in deviations.into_iter().enumerate() {
             covariance[4 * k] = deviation * deviation;
         }
-        Statistics::from_parts(mean.to_vec(), &covariance).unwrap()
+        FeatureStatistics::from_parts(mean.to_vec(), &covariance).unwrap()
     };
     let (one, other) =
         (diagonal([1.0, 2.0, 0.0], [0.0, 1.0, 2.0]), diagonal([3.0, 0.5, 1.0], [1.0, 1.0, 0.0]));
@@ -75,13 +75,12 @@ fn the_frechet_distance_of_diagonal_gaussians_is_the_closed_form() {
     assert!((distance - (5.0 + 4.0 + 2.25 + 1.0)).abs() < 1e-12, "{distance}");
 }
 
-/// Of the same samples, of which there may be fewer than features, rounding leaves a little on either side of
-/// nothing.
+/// Between equal samples, even fewer than features, rounding must not make it negative.
 #[test]
-fn the_frechet_distance_is_never_below_nothing() {
+fn the_frechet_distance_is_never_negative() {
     let ours = features("ours");
     for count in 2..ours.len() {
-        let same = Statistics::of(&first(&ours, count)).unwrap();
+        let same = FeatureStatistics::from_features(&first(&ours, count)).unwrap();
         let distance = frechet_distance(&same, &same).unwrap();
         assert!(distance >= 0.0 && distance.is_sign_positive(), "{count}: {distance}");
     }
@@ -95,7 +94,7 @@ fn kernel_of(
     kernel_distance(one, other, options, &mut |_| ControlFlow::Continue(()))
 }
 
-/// All samples in one subset, where no choice is left.
+/// One subset of all samples leaves no random choice.
 #[test]
 fn the_kernel_distance_is_torch_fidelitys() {
     let theirs = features("theirs");
@@ -103,10 +102,10 @@ fn the_kernel_distance_is_torch_fidelitys() {
     let options = KernelOptions { subsets: 2, subset_size: theirs.len(), seed: 5 };
     let distance = kernel_of(&ours, &theirs, options).unwrap();
     assert_near(distance.mean, &expected()["kernel_of_all"], 1e-10);
-    assert!(distance.deviation < 1e-12, "the order of a sum is all that is left");
+    assert!(distance.deviation < 1e-12, "only the order of the sum differs");
 }
 
-/// Subsets scatter around the whole's value, within a few of their mean's standard errors.
+/// Subsets scatter around the value of the whole sets, within a few standard errors of their mean.
 #[test]
 fn subsets_estimate_the_kernel_distance_without_bias() {
     let (ours, theirs) = (features("ours"), features("theirs"));
@@ -119,7 +118,7 @@ fn subsets_estimate_the_kernel_distance_without_bias() {
     assert!((distance.mean - whole).abs() < 4.0 * error, "{distance:?} {whole}");
 }
 
-/// Counts of samples: exact, up to f32 in the printed mean.
+/// Counts of samples are exact, apart from f32 in the printed mean.
 #[test]
 fn precision_and_recall_are_torch_fidelitys() {
     let found = precision_recall(&features("ours"), &features("theirs"), 3).unwrap();
@@ -129,11 +128,11 @@ fn precision_and_recall_are_torch_fidelitys() {
     assert_eq!((same.precision, same.recall), (1.0, 1.0));
 }
 
-/// What one side covers is known once and for all, and to find it out may be stopped.
+/// Manifolds can be computed once and compared later, and either work can be stopped.
 #[test]
-fn what_a_side_covers_is_kept_and_finding_it_may_be_stopped() {
+fn manifolds_can_be_kept_and_their_computation_stopped() {
     let mut go_on = |_| ControlFlow::Continue(());
-    let mut known = |name| Manifold::of(features(name), 3, &mut go_on).unwrap();
+    let mut known = |name| Manifold::new(features(name), 3, &mut go_on).unwrap();
     let (ours, theirs) = (known("ours"), known("theirs"));
     let mut rows = 0;
     let found = ours.compare(&theirs, &mut |done| {
@@ -146,7 +145,7 @@ fn what_a_side_covers_is_kept_and_finding_it_may_be_stopped() {
     );
     assert_eq!(rows, features("ours").len());
     let mut stop = |_| ControlFlow::Break(());
-    assert!(matches!(Manifold::of(features("ours"), 3, &mut stop), Err(EvalError::Stopped)));
+    assert!(matches!(Manifold::new(features("ours"), 3, &mut stop), Err(EvalError::Stopped)));
     assert!(matches!(ours.compare(&theirs, &mut stop), Err(EvalError::Stopped)));
 }
 
@@ -155,13 +154,13 @@ fn the_inception_score_is_torch_fidelitys() {
     let score = inception_score(&features("ours"), 10).unwrap();
     assert_near(score.mean, &expected()["inception_score"][0], 1e-10);
     assert_near(score.deviation, &expected()["inception_score"][1], 1e-9);
-    // Every image of the same distribution over classes says nothing: 1.
+    // Images that all have the same distribution over classes score 1.
     let alike = Features::new([1.0, -2.0, 0.5].repeat(20), 3).unwrap();
     assert!((inception_score(&alike, 2).unwrap().mean - 1.0).abs() < 1e-12);
 }
 
 #[test]
-fn what_cannot_be_measured_is_refused() {
+fn too_few_samples_and_misfits_are_refused() {
     let (ours, theirs) = (features("ours"), features("theirs"));
     let narrow = Features::new(vec![0.0; 40], 4).unwrap();
     let message = |error: halfstep_eval::EvalError| error.to_string();
@@ -170,8 +169,11 @@ fn what_cannot_be_measured_is_refused() {
     assert!(message(precision_recall(&ours, &narrow, 3).unwrap_err()).contains("24 and 4"));
     let few = first(&ours, 3);
     assert!(message(precision_recall(&few, &theirs, 3).unwrap_err()).contains("at least 4"));
-    assert!(message(Statistics::of(&first(&ours, 1)).unwrap_err()).contains("at least 2"));
+    assert!(
+        message(FeatureStatistics::from_features(&first(&ours, 1)).unwrap_err())
+            .contains("at least 2")
+    );
     assert!(message(inception_score(&few, 10).unwrap_err()).contains("at least 10"));
     assert!(Features::new(vec![f32::NAN], 1).is_err());
-    assert!(Statistics::from_parts(vec![0.0; 2], &[1.0]).is_err());
+    assert!(FeatureStatistics::from_parts(vec![0.0; 2], &[1.0]).is_err());
 }

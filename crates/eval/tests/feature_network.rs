@@ -1,16 +1,15 @@
-//! A user's feature network against torch's, with the file that `torch.save` wrote. Both come from
-//! `scripts/compare_fid.py`.
+//! A user's feature network against PyTorch's, with a file that `torch.save` wrote. `scripts/compare_fid.py` made both.
 
 use std::path::Path;
 
 use burn::tensor::Device;
-use halfstep_eval::{FeatureNetwork, Pictures};
+use halfstep_eval::{FeatureNetwork, ImageSet};
 use safetensors::SafeTensors;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 
-/// As `uniform` of the script, as bytes.
-fn pictures(count: usize, [height, width]: [usize; 2]) -> Pictures {
+/// The script's `uniform`, as bytes.
+fn images(count: usize, [height, width]: [usize; 2]) -> ImageSet {
     let stream = (1000 + height * 100 + width) as u32;
     let plane = height * width;
     let byte = |k: usize| {
@@ -26,10 +25,10 @@ fn pictures(count: usize, [height, width]: [usize; 2]) -> Pictures {
     let of_image =
         |k: usize| (0..3 * plane).map(move |at| byte(k * 3 * plane + at % 3 * plane + at / 3));
     let bytes = (0..count).flat_map(of_image).collect();
-    Pictures::from_bytes("made up".to_owned(), bytes, [height, width, 3]).unwrap()
+    ImageSet::from_bytes("made up".to_owned(), bytes, [height, width, 3]).unwrap()
 }
 
-/// Thirteen layers in f32, whose sums are taken in another order; features are about 1.
+/// Thirteen layers in f32 with sums in another order; features are about 1.
 #[test]
 fn its_features_are_torchs_with_and_without_resizing() {
     let path = Path::new(FIXTURES).join("feature_network.json");
@@ -41,7 +40,7 @@ fn its_features_are_torchs_with_and_without_resizing() {
         let view = expected.tensor(&format!("features_{}x{}", sides[0], sides[1])).unwrap();
         let four = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
         let expected: Vec<f32> = view.data().chunks_exact(4).map(four).collect();
-        let batch = pictures(3, sides).batch(0, 3).unwrap().unwrap();
+        let batch = images(3, sides).batch(0, 3).unwrap().unwrap();
         let found = network.features(&batch).unwrap();
         assert_eq!((found.len(), found.dim()), (3, 5));
         let size = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
@@ -86,8 +85,8 @@ fn mistakes_in_its_file_are_named() {
     }
 }
 
-/// Named through wrappers of PyTorch's the tensors are found by their own names, and by the whole ones; the list
-/// may begin with a byte order mark.
+/// Tensors that are named through PyTorch's wrappers are found by their plain names and by the full ones. The list of
+/// layers may begin with a byte order mark.
 #[test]
 fn wrappers_in_names_of_tensors_are_left_out() {
     use safetensors::{Dtype, tensor::TensorView};
@@ -112,7 +111,7 @@ fn wrappers_in_names_of_tensors_are_left_out() {
         std::fs::write(&path, format!("\u{feff}{text}")).unwrap();
         FeatureNetwork::load(&path, &Device::flex())
     };
-    let image = Pictures::from_bytes("one".to_owned(), vec![255, 51, 0, 0], [2, 2, 1]).unwrap();
+    let image = ImageSet::from_bytes("one".to_owned(), vec![255, 51, 0, 0], [2, 2, 1]).unwrap();
     let batch = image.batch(0, 1).unwrap().unwrap();
     let found = |names: &[&str], layer: &str| {
         write(names);

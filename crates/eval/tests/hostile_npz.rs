@@ -1,10 +1,9 @@
-//! npz files as nobody should write them: each is refused by name, none is taken for what it is not, and
-//! none is believed about its size.
+//! Damaged and malicious npz files: each is refused by name, and none makes the reader trust its claimed size.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use halfstep_eval::{EvalError, Pictures, Statistics, frechet_distance};
+use halfstep_eval::{EvalError, FeatureStatistics, ImageSet, frechet_distance};
 
 /// An npy file with this header and these bytes.
 fn npy(header: &str, data: &[u8]) -> Vec<u8> {
@@ -21,7 +20,7 @@ fn header(descr: &str, order: bool, shape: &str) -> String {
     format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}")
 }
 
-/// A zip archive of stored files, by the book.
+/// A correct zip archive of uncompressed files.
 fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut archive, mut directory) = (Vec::new(), Vec::new());
     for (name, data) in files {
@@ -66,16 +65,16 @@ fn write(dir: &Path, bytes: &[u8]) -> PathBuf {
 }
 
 #[test]
-fn a_file_by_the_book_is_read() {
+fn a_correct_file_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let image = npy(&header("|u1", false, "(1, 1, 2, 3)"), &[1, 2, 3, 4, 5, 6]);
     let path = write(dir.path(), &zip(&[("arr_0.npy", &image)]));
-    let pictures = Pictures::from_npz(&path).unwrap();
-    assert_eq!((pictures.len(), pictures.channels().unwrap()), (1, 3));
+    let images = ImageSet::from_npz(&path).unwrap();
+    assert_eq!((images.len(), images.channels().unwrap()), (1, 3));
 }
 
 #[test]
-fn images_that_are_none_are_refused() {
+fn malformed_images_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let pixels = [7u8; 64];
     let of = |header: String| zip(&[("arr_0.npy", &npy(&header, &pixels))]);
@@ -114,14 +113,14 @@ fn images_that_are_none_are_refused() {
         (u8s("(-1, 4, 4, 3)"), "a.npz"),
     ] {
         let path = write(dir.path(), &bytes);
-        let Err(error) = Pictures::from_npz(&path) else { panic!("{words}: was taken") };
+        let Err(error) = ImageSet::from_npz(&path) else { panic!("{words}: was taken") };
         let message = error.to_string();
         assert!(message.contains(words) && message.contains("a.npz"), "{words}: {message}");
     }
 }
 
 #[test]
-fn statistics_that_are_none_are_refused() {
+fn malformed_statistics_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let numbers = |values: &[f64]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let array = |kind: &str, shape: &str, values: &[f64]| {
@@ -130,7 +129,7 @@ fn statistics_that_are_none_are_refused() {
     let (mu, sigma) = (array("<f8", "(2,)", &[1.0; 2]), array("<f8", "(2, 2)", &[1.0; 4]));
     let both = |mu: &[u8], sigma: &[u8]| zip(&[("mu.npy", mu), ("sigma.npy", sigma)]);
     let path = write(dir.path(), &both(&mu, &sigma));
-    assert_eq!(Statistics::from_npz(&path).unwrap().mean, [1.0; 2]);
+    assert_eq!(FeatureStatistics::from_npz(&path).unwrap().mean, [1.0; 2]);
     // As some tools save them.
     let single = |shape: &str, values: &[f32]| {
         let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -138,7 +137,7 @@ fn statistics_that_are_none_are_refused() {
     };
     let (mean, covariance) = ([0.1, 0.5], [1.0, 0.25, 0.25, 2.0]);
     let path = write(dir.path(), &both(&single("(2,)", &mean), &single("(2, 2)", &covariance)));
-    let statistics = Statistics::from_npz(&path).unwrap();
+    let statistics = FeatureStatistics::from_npz(&path).unwrap();
     assert_eq!(statistics.mean, mean.map(f64::from));
     assert_eq!(statistics.covariance[(1, 1)], 2.0);
     for (bytes, words) in [
@@ -154,35 +153,35 @@ fn statistics_that_are_none_are_refused() {
         (both(&mu, &array("<f8", "(2, 2)", &[1.0])), "a.npz"),
         (
             both(&mu, &array("<f8", "(2, 2)", &[1.0, 0.5, 0.25, 1.0])),
-            "`sigma` is no covariance: entry [1, 0] is 0.25, and [0, 1] is 0.5",
+            "`sigma` is not a covariance matrix: entry [1, 0] is 0.25, and [0, 1] is 0.5",
         ),
     ] {
         let path = write(dir.path(), &bytes);
-        let Err(error) = Statistics::from_npz(&path) else { panic!("{words}: was taken") };
+        let Err(error) = FeatureStatistics::from_npz(&path) else { panic!("{words}: was taken") };
         let message = error.to_string();
         assert!(message.contains(words) && message.contains("a.npz"), "{words}: {message}");
     }
 }
 
-/// Halves that differ by rounding in f32 are one matrix.
+/// Rounding in f32 may make a covariance slightly asymmetric.
 #[test]
 fn a_covariance_is_symmetric_as_far_as_f32_shows() {
-    let of = |below: f64| Statistics::from_parts(vec![0.0; 2], &[1.0, 0.5, below, 1.0]);
+    let of = |below: f64| FeatureStatistics::from_parts(vec![0.0; 2], &[1.0, 0.5, below, 1.0]);
     assert!(of(0.5 + 1e-7).is_ok());
-    assert!(matches!(of(0.501), Err(EvalError::NoCovariance(_))));
+    assert!(matches!(of(0.501), Err(EvalError::NotACovariance(_))));
 }
 
-/// A covariance with its sign turned is symmetric, and no distance of 0.
+/// A negated covariance is symmetric, but its distances are negative.
 #[test]
-fn a_distance_clearly_below_nothing_is_an_error() {
+fn a_clearly_negative_distance_is_an_error() {
     let of = |sign: f64| {
         let sigma = [2.0, 0.5, 0.5, 1.0].map(|value| sign * value);
-        Statistics::from_parts(vec![0.0; 2], &sigma).unwrap()
+        FeatureStatistics::from_parts(vec![0.0; 2], &sigma).unwrap()
     };
     assert!(frechet_distance(&of(1.0), &of(1.0)).unwrap() < 1e-12);
     for sides in [[of(-1.0), of(0.5)], [of(0.5), of(-1.0)]] {
         let error = frechet_distance(&sides[0], &sides[1]).unwrap_err();
-        assert!(matches!(error, EvalError::NoCovariance(_)), "{error}");
+        assert!(matches!(error, EvalError::NotACovariance(_)), "{error}");
         assert!(error.to_string().contains("would be -1.500e0"), "{error}");
     }
 }

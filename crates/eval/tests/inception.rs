@@ -1,14 +1,13 @@
-//! FID's Inception network against pytorch-fid's, with weights that a formula makes: nobody's trained
-//! weights are needed to show that the arithmetic is the same. `scripts/compare_fid.py` printed the
-//! features of its own network with the same weights.
+//! FID's Inception network against pytorch-fid's, with weights from a formula: trained weights are not needed to show
+//! that the arithmetic is the same. `scripts/compare_fid.py` computed the expected features with the same weights.
 
 use std::path::Path;
 
 use burn::tensor::Device;
-use halfstep_eval::{EvalError, Inception};
+use halfstep_eval::{EvalError, ImageBatch, Inception};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-/// As `uniform` of the script: numbers in [-0.5, 0.5).
+/// The script's `uniform`: numbers in [-0.5, 0.5).
 fn uniform(stream: u32, count: usize) -> impl Iterator<Item = f64> {
     (0..count as u32).map(move |k| {
         let mut x = k.wrapping_mul(2_654_435_761).wrapping_add(stream.wrapping_mul(40503));
@@ -21,7 +20,7 @@ fn uniform(stream: u32, count: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// As `made_up` of the script.
+/// The script's `made_up`.
 fn made_up(name: &str, shape: &[usize], stream: u32) -> Vec<u8> {
     let fan_in: usize = shape[1..].iter().product();
     let value = |u: f64| match name {
@@ -68,8 +67,8 @@ fn images(count: usize, [height, width]: [usize; 2]) -> Vec<f32> {
     uniform(stream, count * 3 * height * width).map(byte).collect()
 }
 
-/// Relative to the mean feature, 1 to 3: f32 through 94 convolutions summed in other orders, batch
-/// normalisation folded into the weights. What the field's tolerance of 1e-4 is meant for.
+/// Mean features are 1 to 3. Differences come from f32 sums in other orders through 94 convolutions, and from batch
+/// normalisation folded into the weights.
 #[test]
 fn features_and_logits_are_pytorch_fids_at_every_size() {
     let dir = tempfile::tempdir().unwrap();
@@ -86,8 +85,9 @@ fn features_and_logits_are_pytorch_fids_at_every_size() {
             view.data().chunks_exact(4).map(four).collect()
         };
         let count = of("features").len() / 2048;
-        let answers = inception.answers(&images(count, sides), sides).unwrap();
-        for (kind, found) in [("features", answers.features), ("logits", answers.logits)] {
+        let images = ImageBatch { values: images(count, sides), sides };
+        let output = inception.forward(&images).unwrap();
+        for (kind, found) in [("features", output.features), ("logits", output.logits)] {
             let found = found.rows().flatten();
             let worst = found.zip(&of(kind)).map(|(a, b)| (a - b).abs()).fold(0.0f32, f32::max);
             println!("{kind} {name}: {worst:.1e}");

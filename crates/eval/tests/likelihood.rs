@@ -1,19 +1,21 @@
-//! Bound and density against distributions whose density is a formula.
+//! Bound and density against distributions with a known density.
 
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, Stream, noise};
 use halfstep_core::{
     Denoiser, DiscreteSchedule, GaussianOracle, MixtureOracle, NoiseLevel, ScheduleConfig,
     ScheduleName, TimePoint, optimal_trajectory,
 };
-use halfstep_data::{Purpose, Stream, noise};
-use halfstep_eval::{BoundParts, Decoder, EvalError, ProbabilityFlow, Walk, bits_per_dim};
+use halfstep_eval::{
+    BoundParts, Decoder, DenoisingErrors, EvalError, ProbabilityFlow, bits_per_dim,
+};
 
 const SHAPE: [usize; 3] = [1, 2, 4];
 const DIM: usize = 8;
 
-/// Ends in pure noise.
+/// A schedule that ends in pure noise.
 fn schedule() -> DiscreteSchedule {
     let config = ScheduleConfig {
         train_timesteps: 256,
@@ -29,7 +31,7 @@ fn copies(x: &[f64], count: usize, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, [count, channels, height, width]), device)
 }
 
-/// Mean, and its standard error.
+/// The mean and its standard error.
 fn mean(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
@@ -45,7 +47,7 @@ fn ln_gaussian(x: &[f64], mean: &[f64], var: &[f64]) -> f64 {
     .sum()
 }
 
-/// The bound of one point, estimated with so many noises; mean and standard error.
+/// The bound of one point, estimated with `count` noises: mean and standard error.
 fn bound(
     denoiser: &dyn Denoiser,
     data_variance: &dyn Fn(TimePoint) -> f64,
@@ -61,11 +63,11 @@ fn bound(
         let [channels, height, width] = SHAPE;
         Tensor::from_data(TensorData::new(values, [count, channels, height, width]), &device)
     };
-    let walk =
-        Walk::of(&grid, denoiser, copies(x, count, &device), &mut noises, &mut going_on).unwrap();
+    let x0 = copies(x, count, &device);
+    let errors = DenoisingErrors::measure(&grid, denoiser, x0, &mut noises, &mut going_on).unwrap();
     let variances: Vec<f64> = grid.iter().map(|&at| data_variance(at)).collect();
-    let parts = walk.bound(&variances, Decoder::Continuous).unwrap();
-    assert!(parts.iter().all(|parts| parts.prior.abs() < 1e-9), "it ends in pure noise");
+    let parts = errors.bound(&variances, Decoder::Continuous).unwrap();
+    assert!(parts.iter().all(|parts| parts.prior.abs() < 1e-9), "the schedule ends in pure noise");
     mean(&parts.iter().map(BoundParts::total).collect::<Vec<f64>>())
 }
 
@@ -73,8 +75,8 @@ fn evenly(count: usize) -> Vec<usize> {
     (1..=count).rev().map(|i| i * 256 / count - 1).chain([0]).collect()
 }
 
-/// With equal variances in all directions the optimal steps are the exact reverse of the noising, so
-/// there is nothing between bound and density, in however few steps.
+/// With equal variances in all directions the optimal steps reverse the noising exactly, so the bound equals the
+/// density for any number of steps.
 #[test]
 fn the_bound_is_the_density_where_the_steps_are_exact() {
     let (var, count) = (0.09, 4096);
@@ -89,12 +91,12 @@ fn the_bound_is_the_density_where_the_steps_are_exact() {
     for steps in [2, 5, 32] {
         let (found, error) = bound(&oracle, &v, &evenly(steps), &x, count);
         assert!((found - exact).abs() < 4.0 * error, "{steps}: {found} +- {error}, {exact}");
-        // A hundredth of a bit a dimension, so that four of them mean something.
+        // A hundredth of a bit per dimension, so that four standard errors are a small tolerance.
         assert!(error < 0.01 * DIM as f64 * std::f64::consts::LN_2, "{steps}: {error}");
     }
 }
 
-/// Elsewhere it is above; more steps bring it down, and so does choosing them.
+/// With unequal variances the bound is above the density. More steps lower it, and so do chosen steps.
 #[test]
 fn the_bound_is_above_the_density_and_falls_with_more_and_better_steps() {
     let count = 8192;
@@ -129,8 +131,8 @@ fn flow<'a>(locate: &'a dyn Fn(NoiseLevel) -> TimePoint, num_steps: usize) -> Pr
     ProbabilityFlow { from, to, locate, num_steps }
 }
 
-/// A diagonal Jacobian has the trace that one probe of -1 and 1 sees, so all that is left is the solver's
-/// error: of fourth order, down to rounding.
+/// For a diagonal Jacobian one probe of -1 and 1 gives the exact trace. What remains is the solver's error, of fourth
+/// order down to rounding.
 #[test]
 fn the_flows_density_is_the_gaussians_with_an_error_of_fourth_order() {
     let schedule = schedule();
@@ -154,7 +156,7 @@ fn the_flows_density_is_the_gaussians_with_an_error_of_fourth_order() {
     assert!(finest < 2e-3, "{finest} of {exact}");
 }
 
-/// A mixture's Jacobian is full: one probe's trace is an estimate, and many are right on average.
+/// A mixture's Jacobian is full: each probe's trace is an estimate, which is right on average.
 #[test]
 fn the_flows_density_is_the_mixtures_on_average_over_probes() {
     let schedule = schedule();
@@ -182,7 +184,7 @@ fn the_flows_density_is_the_mixtures_on_average_over_probes() {
 }
 
 #[test]
-fn both_ways_stop_at_the_step_that_they_are_told_to() {
+fn both_methods_stop_when_the_callback_breaks() {
     let schedule = schedule();
     let oracle = GaussianOracle::new(vec![0.0; DIM], vec![1.0; DIM]).unwrap();
     let mut steps = Vec::new();
@@ -192,8 +194,9 @@ fn both_ways_stop_at_the_step_that_they_are_told_to() {
     };
     let device = Device::flex();
     let (grid, x0) = (schedule.points(&[200, 150, 100, 50]), copies(&[0.5], 2, &device));
-    let walk = Walk::of(&grid, &oracle, x0.clone(), &mut |_| x0.clone(), &mut third);
-    assert!(matches!(walk, Err(EvalError::Stopped)));
+    let errors =
+        DenoisingErrors::measure(&grid, &oracle, x0.clone(), &mut |_| x0.clone(), &mut third);
+    assert!(matches!(errors, Err(EvalError::Stopped)));
     let device = device.autodiff();
     let (z, probes) = (copies(&[0.5], 2, &device), copies(&[1.0], 2, &device));
     let locate = |level| schedule.point_at(level);
@@ -202,9 +205,9 @@ fn both_ways_stop_at_the_step_that_they_are_told_to() {
     assert_eq!(steps, [1, 2, 3, 1, 2, 3]);
 }
 
-/// 8 bits a value are what a uniform distribution over bytes has.
+/// A uniform distribution over bytes has 8 bits per value.
 #[test]
-fn bits_are_nats_over_values_and_the_logarithm_of_two() {
+fn bits_per_dim_divides_nats_by_values_and_ln_2() {
     let nats = 10.0 * 256f64.ln();
     assert!((bits_per_dim(nats, 10) - 8.0).abs() < 1e-12);
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::human_bytes;
+use crate::size::human_bytes;
 
 /// An error about a file or folder. The message names the path; an underlying error is its `source()` and
 /// is not repeated in the message.

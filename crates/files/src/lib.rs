@@ -20,12 +20,14 @@ mod error;
 mod file;
 mod folder;
 mod hash;
+mod size;
 mod text;
 
 pub use checksums::{has_checksums, verify_checksums, write_checksums};
-pub use disk::{check_room, human_bytes};
+pub use disk::check_room;
 pub use error::FileError;
 pub use file::{TEMPORARY, check_dir, check_file, write_file, write_file_through};
 pub use folder::{recover_folder, write_atomically};
 pub use hash::{files_sha256, hex, sha256};
+pub use size::human_bytes;
 pub use text::read_text;

@@ -1,7 +1,7 @@
-//! A `UNet2DModel`: described, written as a diffusers pipeline, read again, asked.
+//! Reads a diffusers pipeline with a `UNet2DModel` and calls the network once.
 //!
-//! `cargo run -p halfstep-model --example unet -- FOLDER`: the folder of any diffusers pipeline with a
-//! UNet2DModel; without one, a network with weights that are all zero is written and read.
+//! `cargo run -p halfstep-model --example unet -- FOLDER` reads FOLDER. Without it, the example first writes a
+//! network whose weights are all zero.
 
 use std::path::PathBuf;
 
@@ -22,13 +22,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (config, kind) = (model.unet.config(), model.prediction_type());
     println!("{}: {} parameters, predicts {kind}", folder.display(), model.unet.num_params());
 
-    let [height, width] = config.image_sides();
-    let z = Tensor::zeros([1, config.in_channels, height, width], &device);
+    let [channels, height, width] = model.image_shape()?;
+    let z = Tensor::zeros([1, channels, height, width], &device);
     let class = (config.class_input() != ClassInput::None).then_some(&[0][..]);
     let last = model.schedule.len() - 1;
     let output = model.unet.forward(z, &[last as f64], class, None);
     println!(
-        "of nothing at t = {last} it says {:.4} on average",
+        "for an image of zeros at t = {last} it predicts {:.4} on average",
         output.mean().into_scalar::<f32>()
     );
     Ok(())

@@ -1,11 +1,11 @@
 //! Dropout with masks drawn on the host.
 //!
-//! Device generators are global and differ by backend; a run could not be resumed bit for bit
-//! with them. The masks come from the caller's own stream instead.
+//! Device generators are global and differ between backends, so a run could not be resumed bit for bit with
+//! them. The masks come from the caller's stream instead.
 
 use burn::tensor::{Tensor, TensorData};
 
-/// Draws the dropout masks of one training step from a source of uniform numbers.
+/// The dropout masks of one training step, drawn from a source of uniform numbers.
 pub struct DropoutMasks<'a> {
     uniforms: &'a mut dyn FnMut(usize) -> Vec<f32>,
 }
@@ -16,8 +16,8 @@ impl<'a> DropoutMasks<'a> {
         Self { uniforms }
     }
 
-    /// Zeroes each element with probability `p` and scales the others by `1/(1-p)`.
-    pub(crate) fn apply(&mut self, x: Tensor<4>, p: f64) -> Tensor<4> {
+    /// Zeroes each element of x with probability `p` in `[0, 1)` and scales the others by `1/(1 - p)`.
+    pub fn apply(&mut self, x: Tensor<4>, p: f64) -> Tensor<4> {
         if p == 0.0 {
             return x;
         }

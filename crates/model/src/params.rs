@@ -1,65 +1,63 @@
 //! Parameters and gradients as plain lists of flat tensors, in one fixed order.
 //!
-//! The optimiser, EMA, clipping and the run state are loops over these lists; none of them needs
-//! to know what the network looks like.
+//! Optimiser, EMA, clipping and the state of a run are loops over these lists. They work with any Burn
+//! module.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
-use crate::unet::UNet;
-
-/// The parameters' names in diffusers' (PyTorch's) spelling, in the order of [`flat_params`].
-pub fn param_names(unet: &UNet) -> Vec<String> {
-    parameters(unet).into_iter().map(|parameter| parameter.name).collect()
+/// The names of the parameters in PyTorch's (diffusers') spelling, in the order of [`flat_params`].
+pub fn param_names<M: Module>(module: &M) -> Vec<String> {
+    parameters(module).into_iter().map(|parameter| parameter.name).collect()
 }
 
-/// What a parameter is called.
+/// The names of a parameter.
 pub(crate) struct Parameter {
-    /// In diffusers' (PyTorch's) spelling.
+    /// Its name in PyTorch's (diffusers') spelling.
     pub name: String,
-    /// In Burn's, where norms have a gamma and a beta.
+    /// Its name in Burn, where norms have a gamma and a beta.
     pub burn_name: String,
-    /// Whether it belongs to a linear layer, whose weights PyTorch has the other way round.
+    /// Whether it belongs to a linear layer, whose weights PyTorch stores transposed.
     pub is_linear: bool,
 }
 
 /// The parameters in the order of [`flat_params`].
-pub(crate) fn parameters(unet: &UNet) -> Vec<Parameter> {
-    let mut visitor = Names::default();
-    unet.visit(&mut visitor);
+pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
+    let mut visitor = ParameterNames::default();
+    module.visit(&mut visitor);
     visitor.found
 }
 
-/// Every parameter as a flat tensor without gradient tracking.
-pub fn flat_params(unet: &UNet) -> Vec<Tensor<1>> {
+/// Every parameter as a flat tensor without gradient tracking. The order is that of the module's fields.
+pub fn flat_params<M: Module>(module: &M) -> Vec<Tensor<1>> {
     let mut visitor = Flatten(Vec::new());
-    unet.visit(&mut visitor);
+    module.visit(&mut visitor);
     visitor.0
 }
 
-/// Every parameter's gradient as a flat tensor, taken out of `gradients`; zeros where the loss does
-/// not depend on the parameter.
-pub fn flat_grads(unet: &UNet, gradients: &mut Gradients) -> Vec<Tensor<1>> {
+/// The gradient of every parameter as a flat tensor, taken out of `gradients`; zeros where the loss does not
+/// depend on the parameter.
+pub fn flat_grads<M: Module>(module: &M, gradients: &mut Gradients) -> Vec<Tensor<1>> {
     let mut visitor = FlattenGrads { gradients, flat: Vec::new() };
-    unet.visit(&mut visitor);
+    module.visit(&mut visitor);
     visitor.flat
 }
 
-/// The same network with other parameter values, in the order of [`flat_params`]. Tracking of
-/// gradients stays as it was. Parameters beyond the end of `values` keep theirs.
-pub fn with_flat_params(unet: UNet, values: Vec<Tensor<1>>) -> UNet {
-    unet.map(&mut Replace(values.into_iter()))
+/// The same module with other parameter values, in the order of [`flat_params`]. Gradient tracking stays as
+/// it was. Parameters beyond the end of `values` keep theirs.
+pub fn with_flat_params<M: Module>(module: M, values: Vec<Tensor<1>>) -> M {
+    module.map(&mut Replace(values.into_iter()))
 }
 
 #[derive(Default)]
-struct Names {
+struct ParameterNames {
     path: Vec<String>,
     containers: Vec<String>,
     found: Vec<Parameter>,
 }
 
-impl ModuleVisitor for Names {
-    // Which of an enum's variants it is does not show in PyTorch's names.
+impl ModuleVisitor for ParameterNames {
+    // The variant of an enum is no part of PyTorch's names.
     fn enter_module(&mut self, name: &str, container_type: &str) {
         if !is_enum(container_type) {
             self.path.push(name.to_owned());
@@ -131,5 +129,60 @@ impl ModuleMapper for Replace {
                 value
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::pipeline::{load_weights, save_weights};
+
+    #[derive(Module, Debug)]
+    struct Own {
+        linear: Linear,
+        norm: GroupNorm,
+    }
+
+    fn own(device: &Device) -> Own {
+        Own {
+            linear: LinearConfig::new(2, 3).init(device),
+            norm: GroupNormConfig::new(1, 3).init(device),
+        }
+    }
+
+    fn values(module: &Own) -> Vec<Vec<f32>> {
+        let flat = flat_params(module).into_iter();
+        flat.map(|values| values.into_data().try_into_vec().unwrap()).collect()
+    }
+
+    #[test]
+    fn any_module_is_a_list_of_named_parameters() {
+        let device = Device::flex();
+        let module = own(&device);
+        assert_eq!(
+            param_names(&module),
+            ["linear.weight", "linear.bias", "norm.weight", "norm.bias"]
+        );
+        let doubled = flat_params(&module).into_iter().map(|values| values * 2.0).collect();
+        let doubled = with_flat_params(module.clone(), doubled);
+        for (one, two) in values(&module).into_iter().zip(values(&doubled)) {
+            assert_eq!(one.into_iter().map(|value| value * 2.0).collect::<Vec<_>>(), two);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("weights.safetensors");
+        save_weights(&doubled, &file).unwrap();
+        assert_eq!(values(&load_weights(module, &file).unwrap()), values(&doubled));
+    }
+
+    #[test]
+    fn gradients_come_in_the_order_of_the_parameters() {
+        let module = own(&Device::flex().autodiff());
+        let mut gradients = module.linear.bias.as_ref().unwrap().val().sum().backward();
+        let sums = flat_grads(&module, &mut gradients).into_iter();
+        let sums: Vec<f32> = sums.map(|gradient| gradient.sum().into_scalar()).collect();
+        assert_eq!(sums, [0.0, 3.0, 0.0, 0.0]);
     }
 }

@@ -1,7 +1,7 @@
 //! Attention, ours and Burn's: `cargo bench --workspace --profile dev --bench attention`.
 //!
-//! Ours takes q, k and v as a convolution leaves them; Burn's is given them with their heads apart
-//! already, and so spared the copies that a network would make for it.
+//! Ours takes q, k and v as a convolution leaves them. Burn's is given them with the heads already
+//! separated, without the copies that a network would need for that.
 
 use burn::tensor::module::attention as burn_attention;
 use burn::tensor::ops::AttentionModuleOptions;
@@ -13,7 +13,7 @@ fn main() {
     divan::main();
 }
 
-/// Images, heads, channels of a head, pixels.
+/// Images, heads, channels per head, pixels.
 type Shape = (usize, usize, usize, usize);
 
 const SHAPES: [Shape; 5] =
@@ -27,7 +27,7 @@ fn ours((batch, heads, d, pixels): Shape) -> (Tensor<4>, impl Fn(Tensor<4>) -> T
     (noise([batch, 3 * heads * d, 1, pixels]), move |qkv| attention(qkv, heads))
 }
 
-/// q, k and v one after another along the images.
+/// q, k and v lie one after another along the images.
 fn burns((batch, heads, d, pixels): Shape) -> (Tensor<4>, impl Fn(Tensor<4>) -> Tensor<4>) {
     let forward = move |qkv: Tensor<4>| {
         let [q, k, v] = [0, 1, 2].map(|part| qkv.clone().narrow(0, part * batch, batch));

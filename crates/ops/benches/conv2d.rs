@@ -14,7 +14,7 @@ fn main() {
 /// Images, channels, height and width, outputs, kernel, stride.
 type Shape = (usize, usize, usize, usize, usize, usize);
 
-/// Those that a UNet is made of, large ones and small.
+/// Convolutions of large and small UNets.
 const SHAPES: [Shape; 8] = [
     (16, 64, 32, 64, 3, 1),
     (16, 64, 16, 64, 3, 1),
@@ -40,7 +40,7 @@ fn noise(shape: [usize; 4]) -> Tensor<4> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex())
 }
 
-/// Counts multiplications and additions as the definition has them.
+/// Measures a convolution. The counter has the multiplications and additions of the definition.
 fn bench(bencher: Bencher, shape: Shape, backward: bool, of: Convolution) {
     let (batch, channels, size, outputs, kernel, stride) = shape;
     let passes = if backward { 3 } else { 1 };

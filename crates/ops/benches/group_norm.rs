@@ -1,5 +1,5 @@
-//! `shifted_group_norm_silu` beside the same composed of Burn's operations, at the sizes of small
-//! UNets: `cargo bench -p halfstep-ops`, or with `--profile dev`, whose kernels are as optimised.
+//! `shifted_group_norm_silu`, ours and composed of Burn's operations, at the sizes of small UNets:
+//! `cargo bench --workspace --profile dev --bench group_norm`.
 
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Distribution, Tensor};
@@ -8,7 +8,7 @@ use halfstep_ops::shifted_group_norm_silu;
 
 const EPSILON: f64 = 1e-5;
 
-/// Batch, channels, height (and width), groups.
+/// Images, channels, height (and width), groups.
 const SIZES: [[usize; 4]; 5] =
     [[16, 64, 32, 32], [16, 128, 16, 32], [8, 128, 32, 32], [8, 256, 8, 32], [64, 32, 8, 8]];
 
@@ -26,7 +26,7 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn of([batch, channels, size, groups]: [usize; 4], device: &Device) -> Self {
+    fn new([batch, channels, size, groups]: [usize; 4], device: &Device) -> Self {
         let normal = Distribution::Default;
         Self {
             x: Tensor::random([batch, channels, size, size], normal, device),
@@ -53,7 +53,7 @@ fn ours(inputs: Inputs) -> Tensor<4> {
     shifted_group_norm_silu(x, shift, weight, bias, groups, EPSILON)
 }
 
-/// What `burn::nn::GroupNorm` does.
+/// Computes what `burn::nn::GroupNorm` does, with the shift and SiLU around it.
 fn burn(inputs: Inputs) -> Tensor<4> {
     let Inputs { x, shift, weight, bias, groups } = inputs;
     let [batch, channels, height, width] = x.dims();
@@ -67,12 +67,12 @@ fn burn(inputs: Inputs) -> Tensor<4> {
 }
 
 fn forward(bencher: Bencher<'_, '_>, size: [usize; 4], op: fn(Inputs) -> Tensor<4>) {
-    let inputs = Inputs::of(size, &Device::flex());
+    let inputs = Inputs::new(size, &Device::flex());
     bencher.bench_local(|| op(inputs.clone()));
 }
 
 fn both_ways(bencher: Bencher<'_, '_>, size: [usize; 4], op: fn(Inputs) -> Tensor<4>) {
-    let inputs = Inputs::of(size, &Device::flex().autodiff()).tracked();
+    let inputs = Inputs::new(size, &Device::flex().autodiff()).tracked();
     let grad = inputs.x.clone().detach();
     bencher.bench_local(|| (op(inputs.clone()) * grad.clone()).sum().backward());
 }

@@ -1,4 +1,4 @@
-//! Group normalisation and SiLU in one pass over memory, against Burn's own chain of operations.
+//! Times group normalisation and SiLU in one pass over memory, and Burn's chain of operations.
 //!
 //! `cargo run -p halfstep-ops --example fused_norm`
 

@@ -1,15 +1,15 @@
-//! The shell commands that the page shows. They alone name programs and their flags.
+//! The shell commands that the page shows. No other file of this crate names a program or its flags.
 
 use std::path::{Path, PathBuf};
 
 use halfstep_run::{RunSettings, Stage};
 
-/// How quality is measured against steps.
+/// The program and flag that measure quality against sampling steps.
 pub(crate) const SWEEP: &str = "eval --sweep";
 
-/// What a command does, and the command. The run is named as `run`, wherever the page is read.
+/// Purpose and command. The commands name the run folder as the caller does.
 pub(crate) fn commands(run: &Path, settings: &RunSettings) -> Vec<(String, String)> {
-    // Without a slash at its end; a folder such as `.` by its full name.
+    // Without a slash at the end; a folder such as `.` by its full name.
     let run: PathBuf = match run.file_name() {
         Some(_) => run.components().collect(),
         None => run.canonicalize().unwrap_or_else(|_| run.to_path_buf()),
@@ -18,17 +18,17 @@ pub(crate) fn commands(run: &Path, settings: &RunSettings) -> Vec<(String, Strin
     let last = settings.stages().last().copied().unwrap_or(Stage::Teacher);
     let mut commands = vec![
         (
-            "The whole run again, to the same weights on the same kind of CPU:",
+            "Repeat the whole run. The same kind of CPU gives the same weights:",
             format!("cargo run -p train -- --config {run}/config.toml --out {run}-again"),
         ),
         (
-            "64 images of the last model:",
+            "Draw 64 images with the last model:",
             format!("cargo run -p sample -- --model {run}/{} --out grid.png", last.folder()),
         ),
     ];
     if last != Stage::Teacher {
         commands.push((
-            "Which sampler does as well on the teacher:",
+            "Compare the last student with other samplers on the teacher:",
             format!(
                 "cargo run -p sample -- --model {run}/teacher --compare ddim,dpm-solver++-2m,heun \\\n  --student {run}/{} --count 64 --out compare.png",
                 last.folder()
@@ -37,14 +37,14 @@ pub(crate) fn commands(run: &Path, settings: &RunSettings) -> Vec<(String, Strin
     }
     commands.extend([
         (
-            "Quality against steps, into this page:",
+            "Measure quality against sampling steps, and add it to this page:",
             format!("cargo run -p {} {run}", SWEEP.replacen(' ', " -- ", 1)),
         ),
         (
-            "This run, if it was stopped:",
+            "Continue this run if it was stopped:",
             format!("cargo run -p train -- --config {run}/config.toml --out {run}"),
         ),
-        ("This page again:", format!("cargo run -p train -- --report {run}")),
+        ("Write this page again:", format!("cargo run -p train -- --report {run}")),
     ]);
     commands.into_iter().map(|(purpose, command)| (purpose.to_owned(), command)).collect()
 }

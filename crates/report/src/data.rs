@@ -2,40 +2,41 @@
 
 use halfstep_run::{Metrics, RoundResult, Sweep};
 
-/// All that the page shows. Nothing of it is trusted to be there, finite, or free of markup.
+/// Everything the page shows. Any of it may be missing, not finite, or contain markup.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReportData {
     /// The run's name.
     pub name: String,
-    /// When the page was written, as [`utc`] says it. A page that says "running" may outlive its run.
+    /// When the page was written, as [`utc`](crate::date::utc) formats it. A page may outlive its run and still call it
+    /// running.
     pub written: String,
-    /// The run has done all it was to do. Otherwise the page says so and loads itself again.
+    /// Whether the run has done everything. Until then the page says so and reloads.
     pub finished: bool,
-    /// The run was asked to stop, and did.
+    /// Whether the run was stopped on request.
     pub stopped: bool,
-    /// The error that the run stopped with.
+    /// The error that ended the run.
     pub problem: Option<String>,
-    /// What -> how: `network`, `teacher`, `rounds`, ...
+    /// The plan, name and value: `network`, `teacher`, `rounds`, ...
     pub plan: Vec<(String, String)>,
     /// The teacher, then the rounds.
     pub stages: Vec<StageProgress>,
     /// In the order they were written.
     pub metrics: Vec<Metrics>,
-    /// A row a finished stage.
+    /// One row per finished stage.
     pub summary: Vec<RoundResult>,
-    /// Quality against steps, once `eval --sweep` has measured it.
+    /// Quality against sampling steps, once it was measured.
     pub sweep: Option<Sweep>,
-    /// Images of every model from the same noises.
+    /// Images of every model from the same noise.
     pub rows: Vec<ImageRow>,
-    /// How samples changed while a stage learned.
+    /// Samples drawn while a stage learned.
     pub previews: Vec<PreviewImage>,
-    /// Samples beside the training images that are most like them.
+    /// Samples beside the training images nearest to them.
     pub nearest: Option<NearestImages>,
-    /// Device, time, memory, versions, dataset, seed, ...
+    /// Name and value: device, time, memory, versions, dataset, seed, ...
     pub facts: Vec<(String, String)>,
-    /// The resolved configuration, TOML.
+    /// Every setting of the run, as TOML.
     pub config: String,
-    /// What it does -> shell command.
+    /// Purpose and shell command.
     pub commands: Vec<(String, String)>,
 }
 
@@ -44,13 +45,13 @@ pub(crate) struct ReportData {
 pub(crate) struct StageProgress {
     /// `teacher`, `student 32`.
     pub label: String,
-    /// Sampling steps of what it makes.
+    /// Sampling steps of its model.
     pub num_steps: usize,
     /// Optimiser steps taken.
     pub done: u64,
-    /// Optimiser steps in all.
+    /// Optimiser steps in total.
     pub total: u64,
-    /// Seconds of learning, if known.
+    /// Seconds of training, if known.
     pub seconds: Option<f64>,
     /// Whether it is over, under way or to come.
     pub state: StageState,
@@ -59,20 +60,20 @@ pub(crate) struct StageProgress {
 /// Whether a stage is over, under way or to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StageState {
-    /// Its model is there.
+    /// Its model is complete.
     Done,
-    /// It is learning.
+    /// It is training.
     Running,
     /// It has not begun.
     Waiting,
 }
 
-/// A row of images, one from each start noise.
+/// A row of images, each from a start noise of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct ImageRow {
     /// `teacher, 64 steps`.
     pub label: String,
-    /// What else is to be said of it; may be empty.
+    /// A remark; may be empty.
     pub note: String,
     /// The picture.
     pub png: Vec<u8>,
@@ -94,10 +95,10 @@ pub(crate) struct PreviewImage {
 pub(crate) struct NearestImages {
     /// Two rows: samples above, their nearest training images below.
     pub png: Vec<u8>,
-    /// From each sample to its nearest training image.
+    /// The distance of each sample to its nearest training image.
     pub distances: Vec<f64>,
-    /// Median distance from a training image to the nearest other one.
+    /// The median distance of a training image to the nearest other one.
     pub typical: Option<f64>,
-    /// By what they are nearest: `root mean squared difference of pixels in [-1, 1]`.
+    /// The distance in words: `root mean squared difference of pixels in [-1, 1]`.
     pub metric: String,
 }

@@ -10,6 +10,9 @@ pub enum ReportError {
     /// A file of the run folder.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A file of the report that cannot be written.
+    #[error(transparent)]
+    File(#[from] halfstep_files::FileError),
     /// A folder of TensorBoard event files that cannot be written.
     #[error("{}: {error}", path.display())]
     Events {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use halfstep_files::{human_bytes, write_file};
 use halfstep_run::layout::{self, SampleRow, has_model};
 use halfstep_run::{
     Memorisation, Metrics, RunInfo, RunSettings, RunStatus, SavedProgress, Stage, Summary, Sweep,
-    counted, human_bytes, human_time, read_metrics, read_text, train_seconds, write_file,
+    counted, human_time, read_metrics, train_seconds,
 };
 
 use crate::commands::commands;
@@ -59,7 +60,7 @@ impl ReportData {
             previews: previews(run, &settings),
             nearest: nearest(run),
             facts: facts(&settings, info.as_ref()),
-            config: read_text(&run.join(layout::CONFIG))?,
+            config: settings.text().to_owned(),
             commands: commands(run, &settings),
         })
     }
@@ -122,7 +123,7 @@ fn rows(run: &Path, settings: &RunSettings) -> Vec<ImageRow> {
     };
     let students = settings.student_steps();
     let teacher =
-        row(SampleRow::Teacher(settings.teacher_steps()), "what students are measured against");
+        row(SampleRow::Teacher(settings.teacher_steps()), "the reference of all students");
     let undistilled =
         students.iter().rev().find_map(|&steps| row(SampleRow::Teacher(steps), "not distilled"));
     let students = students.iter().filter_map(|&steps| row(SampleRow::Student(steps), ""));
@@ -151,7 +152,7 @@ fn facts(settings: &RunSettings, info: Option<&RunInfo>) -> Vec<(String, String)
     if let Some(info) = info {
         let starts = match info.starts {
             0 | 1 => String::new(),
-            starts => format!(", in {starts} starts"),
+            starts => format!(", over {starts} starts"),
         };
         let memory = match info.peak_memory_bytes {
             Some(bytes) => format!("{} of the process", human_bytes(bytes)),
@@ -160,7 +161,7 @@ fn facts(settings: &RunSettings, info: Option<&RunInfo>) -> Vec<(String, String)
         facts.extend([
             ("device", info.device.clone()),
             ("system", info.system.clone()),
-            ("time", format!("{} in all{starts}", human_time(info.seconds))),
+            ("time", format!("{} in total{starts}", human_time(info.seconds))),
             ("peak memory", memory),
             ("versions", info.program.clone()),
             ("dataset", format!("{}, SHA-256 {}", info.dataset, info.dataset_sha256)),

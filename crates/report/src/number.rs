@@ -1,11 +1,20 @@
-//! Numbers as people read them.
+//! Numbers as people read them. By hand: crates that format numbers know digits after the point, not significant
+//! digits.
+
+/// A dash for a value that is missing.
+pub(crate) const MISSING: &str = "\u{2013}";
 
 /// Three significant digits: `0.0157`, `2.41`, `12800`, `4.12e-5`.
 pub(crate) fn short(value: f64) -> String {
     significant(value, 3)
 }
 
-/// So many significant digits; very small and very large numbers as powers of ten.
+/// [`short`], or a dash.
+pub(crate) fn short_or_missing(value: Option<f64>) -> String {
+    value.map_or(MISSING.to_owned(), short)
+}
+
+/// This many significant digits; very small and very large numbers as powers of ten.
 pub(crate) fn significant(value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return "not finite".to_owned();
@@ -13,7 +22,7 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    // Through text: a number that rounds up to the next power of ten is one.
+    // Through text: 9.999 rounds up to the next power of ten.
     let scientific = format!("{value:.*e}", digits.saturating_sub(1));
     let exponent: i32 = scientific.rsplit('e').next().and_then(|e| e.parse().ok()).unwrap_or(0);
     if !(-4..6).contains(&exponent) {
@@ -23,30 +32,25 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
     format!("{value:.decimals$}")
 }
 
-/// For an axis: without needless zeros, thousands as `k`: `0.05`, `2e-5`, `20k`.
+/// For an axis: no trailing zeros, thousands as `k`: `0.05`, `2e-5`, `20k`.
 pub(crate) fn tick(value: f64) -> String {
-    // Four digits tell neighbouring ticks apart; what lies beyond is rounding.
-    let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
-    match rounded.abs() {
+    // Four digits tell neighbouring ticks apart. Digits after them are rounding errors.
+    let rounded = |value: f64| format!("{value:.3e}").parse().unwrap_or(value);
+    let value: f64 = rounded(value);
+    match value.abs() {
         0.0 => "0".to_owned(),
-        size if !(1e-4..1e9).contains(&size) => format!("{rounded:e}"),
-        size if size >= 1e6 => format!("{}M", tidy(rounded / 1e6)),
-        size if size >= 1e4 => format!("{}k", tidy(rounded / 1e3)),
-        _ => format!("{rounded}"),
+        size if !(1e-4..1e9).contains(&size) => format!("{value:e}"),
+        size if size >= 1e6 => format!("{}M", rounded(value / 1e6)),
+        size if size >= 1e4 => format!("{}k", rounded(value / 1e3)),
+        _ => format!("{value}"),
     }
 }
 
-/// A quotient without its rounding error.
-fn tidy(value: f64) -> f64 {
-    format!("{value:.3e}").parse().unwrap_or(value)
-}
-
-/// A count with its thousands set apart: `1,500,000`.
+/// A count with its thousands separated, from five digits on: `1500`, `1,500,000`.
 pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        // From four digits on they are read in threes; a lone fourth is not set apart.
         if i > 0 && (digits.len() - i).is_multiple_of(3) && digits.len() > 4 {
             text.push(',');
         }
@@ -60,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_say_what_a_number_is() {
+    fn three_digits_are_kept() {
         let texts = [0.015_703, 2.406, 12_800.0, 4.123e-5, 0.0, -0.5, 9.999, f64::NAN].map(short);
         let expected = ["0.0157", "2.41", "12800", "4.12e-5", "0", "-0.500", "10.0", "not finite"];
         assert_eq!(texts, expected);
@@ -73,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_set_in_threes() {
+    fn thousands_are_separated() {
         let texts = [0, 1500, 38_400, 1_000_000].map(count);
         assert_eq!(texts, ["0", "1500", "38,400", "1,000,000"]);
     }

@@ -16,34 +16,34 @@ use prost::Message;
 use crate::error::ReportError;
 
 #[derive(Clone, PartialEq, Message)]
-struct Event {
+struct LogEvent {
     /// Seconds since 1970.
     #[prost(double, tag = "1")]
     wall_time: f64,
     #[prost(int64, tag = "2")]
     step: i64,
-    #[prost(oneof = "What", tags = "3, 5, 7")]
-    what: Option<What>,
+    #[prost(oneof = "EventContent", tags = "3, 5, 7")]
+    what: Option<EventContent>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-enum What {
+enum EventContent {
     #[prost(string, tag = "3")]
     FileVersion(String),
     #[prost(message, tag = "5")]
-    Summary(Summary),
+    ScalarSummary(ScalarSummary),
     #[prost(message, tag = "7")]
-    Session(Session),
+    SessionLog(SessionLog),
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Summary {
+struct ScalarSummary {
     #[prost(message, repeated, tag = "1")]
-    value: Vec<Value>,
+    value: Vec<ScalarValue>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Value {
+struct ScalarValue {
     #[prost(string, tag = "1")]
     tag: String,
     /// Optional, or a zero would not be written: the original is a union of several kinds of value.
@@ -52,14 +52,14 @@ struct Value {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Session {
-    #[prost(enumeration = "Status", tag = "1")]
+struct SessionLog {
+    #[prost(enumeration = "SessionStatus", tag = "1")]
     status: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
-enum Status {
+enum SessionStatus {
     Unspecified = 0,
     Start = 1,
 }
@@ -113,11 +113,12 @@ impl EventFile {
         let path = dir.join(file_name(wall_time));
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
         let mut events = Self(BufWriter::new(file));
-        let version = What::FileVersion("brain.Event:2".to_owned());
-        events.write(&Event { wall_time, step: 0, what: Some(version) })?;
+        let version = EventContent::FileVersion("brain.Event:2".to_owned());
+        events.write(&LogEvent { wall_time, step: 0, what: Some(version) })?;
         if after_step > 0 {
-            let what = Some(What::Session(Session { status: Status::Start.into() }));
-            events.write(&Event { wall_time, step: signed(after_step) + 1, what })?;
+            let what =
+                Some(EventContent::SessionLog(SessionLog { status: SessionStatus::Start.into() }));
+            events.write(&LogEvent { wall_time, step: signed(after_step) + 1, what })?;
         }
         Ok(events)
     }
@@ -144,15 +145,19 @@ impl EventFile {
     }
 
     fn scalars(&mut self, scalars: &[(&str, f64)], step: u64, wall_time: f64) -> io::Result<()> {
-        let value = |&(tag, value): &(&str, f64)| Value {
+        let value = |&(tag, value): &(&str, f64)| ScalarValue {
             tag: tag.to_owned(),
             simple_value: Some(value as f32),
         };
-        let summary = Summary { value: scalars.iter().map(value).collect() };
-        self.write(&Event { wall_time, step: signed(step), what: Some(What::Summary(summary)) })
+        let summary = ScalarSummary { value: scalars.iter().map(value).collect() };
+        self.write(&LogEvent {
+            wall_time,
+            step: signed(step),
+            what: Some(EventContent::ScalarSummary(summary)),
+        })
     }
 
-    fn write(&mut self, event: &Event) -> io::Result<()> {
+    fn write(&mut self, event: &LogEvent) -> io::Result<()> {
         self.0.write_all(&record(&event.encode_to_vec()))
     }
 }
@@ -200,7 +205,7 @@ mod tests {
     use super::*;
 
     /// The events of a file, each record checked.
-    fn read(mut bytes: &[u8]) -> Vec<Event> {
+    fn read(mut bytes: &[u8]) -> Vec<LogEvent> {
         let mut events = Vec::new();
         while !bytes.is_empty() {
             let (length, rest) = bytes.split_at(8);
@@ -210,7 +215,7 @@ mod tests {
             let (data, rest) = rest.split_at(count);
             let (crc, rest) = rest.split_at(4);
             assert_eq!(crc, masked_crc(data).to_le_bytes());
-            events.push(Event::decode(data).unwrap());
+            events.push(LogEvent::decode(data).unwrap());
             bytes = rest;
         }
         events
@@ -230,10 +235,10 @@ mod tests {
 
     #[test]
     fn the_first_record_is_tensorflows_byte_for_byte() {
-        let event = Event {
+        let event = LogEvent {
             wall_time: 1.0,
             step: 0,
-            what: Some(What::FileVersion("brain.Event:2".to_owned())),
+            what: Some(EventContent::FileVersion("brain.Event:2".to_owned())),
         };
         let expected =
             b"\x18\0\0\0\0\0\0\0\xa3\x7f\x4b\x22\x09\0\0\0\0\0\0\xf0\x3f\x1a\x0dbrain.Event:2";
@@ -249,21 +254,25 @@ mod tests {
         events.flush().unwrap();
         let read = read(&only_file(dir.path()));
         let scalar = |tag: &str, value| {
-            let value = vec![Value { tag: tag.to_owned(), simple_value: Some(value) }];
-            Some(What::Summary(Summary { value }))
+            let value = vec![ScalarValue { tag: tag.to_owned(), simple_value: Some(value) }];
+            Some(EventContent::ScalarSummary(ScalarSummary { value }))
         };
-        assert_eq!(read[0].what, Some(What::FileVersion("brain.Event:2".to_owned())));
-        assert_eq!(read[1], Event { wall_time: 13.0, step: 20, what: scalar("loss", 0.25) });
-        assert_eq!(read[2], Event { wall_time: 14.0, step: i64::MAX, what: scalar("zero", 0.0) });
+        assert_eq!(read[0].what, Some(EventContent::FileVersion("brain.Event:2".to_owned())));
+        assert_eq!(read[1], LogEvent { wall_time: 13.0, step: 20, what: scalar("loss", 0.25) });
+        assert_eq!(
+            read[2],
+            LogEvent { wall_time: 14.0, step: i64::MAX, what: scalar("zero", 0.0) }
+        );
     }
 
     #[test]
     fn a_run_that_goes_on_says_after_which_step() {
         let dir = tempfile::tempdir().unwrap();
         EventFile::begin(dir.path(), 250, 1.0).unwrap().flush().unwrap();
-        let start = Some(What::Session(Session { status: Status::Start.into() }));
+        let start =
+            Some(EventContent::SessionLog(SessionLog { status: SessionStatus::Start.into() }));
         let read = read(&only_file(dir.path()));
-        assert_eq!(read[1], Event { wall_time: 1.0, step: 251, what: start });
+        assert_eq!(read[1], LogEvent { wall_time: 1.0, step: 251, what: start });
         EventFile::begin(dir.path(), 250, 1.0).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "no file is written over");
     }
@@ -275,7 +284,9 @@ mod tests {
         let levels = vec![None, Some(0.5), Some(f64::NAN)];
         events.line(&Metrics { step: 7, levels, ..Metrics::default() }).unwrap();
         events.flush().unwrap();
-        let Some(What::Summary(summary)) = read(&only_file(dir.path()))[1].what.clone() else {
+        let Some(EventContent::ScalarSummary(summary)) =
+            read(&only_file(dir.path()))[1].what.clone()
+        else {
             panic!("no summary");
         };
         let tags: Vec<&str> = summary.value.iter().map(|value| value.tag.as_str()).collect();
@@ -293,7 +304,7 @@ mod tests {
         }
         let steps = || {
             let files = std::fs::read_dir(layout::events(dir.path(), Stage::Teacher)).unwrap();
-            let mut events: Vec<Event> = files
+            let mut events: Vec<LogEvent> = files
                 .flat_map(|file| read(&std::fs::read(file.unwrap().path()).unwrap()))
                 .filter(|event| event.step > 0)
                 .collect();

@@ -23,7 +23,10 @@ pub enum RunError {
         /// The reason.
         error: std::io::Error,
     },
-    /// The system refused to write a file.
+    /// A file that cannot be written whole.
+    #[error(transparent)]
+    File(#[from] halfstep_files::FileError),
+    /// The system refused to append to a file.
     #[error("{}: cannot write: {error}", path.display())]
     Write {
         /// The file.

@@ -21,6 +21,9 @@ pub const COMPARISON: &str = "samples/comparison.png";
 /// Samples above, the training images nearest to them below.
 pub const NEAREST: &str = "samples/nearest.png";
 
+/// The card in a model folder; it is written after everything else.
+pub const CARD: &str = "README.md";
+
 /// Whether a model folder is complete: it appears by a rename, with this file in it.
 pub fn has_model(folder: &Path) -> bool {
     folder.join("model_index.json").is_file()

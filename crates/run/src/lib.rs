@@ -35,7 +35,7 @@
 //! ```
 
 mod error;
-mod files;
+mod json;
 pub mod layout;
 mod memorisation;
 mod metrics;
@@ -48,7 +48,6 @@ mod sweep;
 mod text;
 
 pub use error::RunError;
-pub use files::{human_bytes, read_text, write_file};
 pub use memorisation::{Memorisation, median};
 pub use metrics::{LEVELS, Metrics, MetricsFile, read_metrics};
 pub use progress::{SavedProgress, train_seconds};

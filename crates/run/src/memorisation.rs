@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use halfstep_files::read_text;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::files::{read_text, write_json};
+use crate::json::write_json;
 use crate::layout;
 
 const FILE: &str = "report/nearest.json";
@@ -34,7 +35,7 @@ impl Memorisation {
     /// Writes the numbers.
     ///
     /// # Errors
-    /// [`RunError::Write`].
+    /// [`RunError::File`].
     pub fn write(&self, run: &Path) -> Result<(), RunError> {
         write_json(&run.join(FILE), self)
     }

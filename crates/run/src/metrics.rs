@@ -4,10 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use halfstep_files::write_file;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::files::write_file;
 
 /// The number of equal parts of `u = (t + 1)/T` that errors are split into; the first part is nearly clean, the
 /// last nearly pure noise.
@@ -67,7 +67,7 @@ impl MetricsFile {
     /// Opens or creates the file and drops the lines of `stage` after `step`: a resumed run writes them again.
     ///
     /// # Errors
-    /// [`RunError::Read`] or [`RunError::Write`].
+    /// [`RunError::Read`], [`RunError::Write`] or [`RunError::File`].
     pub fn resume(path: &Path, stage: usize, step: u64) -> Result<Self, RunError> {
         if path.exists() {
             let kept = read_metrics(path)?;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use halfstep_files::read_text;
 use serde::Deserialize;
 
-use crate::files::read_text;
 use crate::layout::{is_state_name, state_prefix};
 use crate::stage::Stage;
 
@@ -22,7 +22,7 @@ pub struct SavedProgress {
 }
 
 impl SavedProgress {
-    /// Reads that of a stage's newest saved state, whether its other files are whole or not; `None` if there is
+    /// Reads the progress of a stage's newest saved state, without a check of its other files; `None` if there is
     /// none.
     pub fn newest(run: &Path, stage: Stage) -> Option<Self> {
         let names = std::fs::read_dir(run.join("state")).ok()?.filter_map(|entry| {
@@ -35,7 +35,7 @@ impl SavedProgress {
     }
 }
 
-/// Seconds of training that a model took, as its `halfstep.json` has them; `None` if that is missing or damaged.
+/// The seconds of training in a model's `halfstep.json`; `None` if that file is missing or damaged.
 pub fn train_seconds(model: &Path) -> Option<f64> {
     #[derive(Default, Deserialize)]
     #[serde(default)]

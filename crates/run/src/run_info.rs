@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use halfstep_files::read_text;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::files::{read_text, write_json};
+use crate::json::write_json;
 
 const FILE: &str = "report/run.json";
 
@@ -30,7 +31,7 @@ pub struct RunInfo {
     pub starts: u64,
     /// Seconds it ran, over all starts: training, sampling and measuring.
     pub seconds: f64,
-    /// The most memory the process ever had; `None` where the system does not report it.
+    /// Peak memory of the process over all starts; `None` where the system does not report it.
     pub peak_memory_bytes: Option<u64>,
     /// Whether it is under way.
     #[serde(alias = "standing")]
@@ -69,12 +70,12 @@ pub enum RunStatus {
 }
 
 impl RunInfo {
-    /// Reads that of a run folder; `None` if it is missing or damaged: nothing depends on it.
+    /// Reads the information about a run; `None` if it is missing or damaged. No result depends on it.
     pub fn read(run: &Path) -> Option<Self> {
         serde_json::from_str(&read_text(&run.join(FILE)).ok()?).ok()
     }
 
-    /// That of a first start on this machine. `program` names the program and its version.
+    /// The information about a first start on this machine. `program` names the program and its version.
     pub fn new(
         program: &str,
         device: &str,
@@ -109,7 +110,7 @@ pub struct RunClock {
 }
 
 impl RunClock {
-    /// Starts counting, on top of what earlier starts of the run took.
+    /// Starts counting, on top of the starts and seconds before.
     pub fn start(run: &Path, mut info: RunInfo) -> Self {
         if let Some(before) = RunInfo::read(run) {
             info.starts = before.starts;
@@ -124,7 +125,7 @@ impl RunClock {
     /// Writes time, memory and this status.
     ///
     /// # Errors
-    /// [`RunError::Write`].
+    /// [`RunError::File`].
     pub fn write(&self, status: RunStatus) -> Result<(), RunError> {
         let mut info = self.info.borrow_mut();
         info.seconds = self.before + self.started.elapsed().as_secs_f64();

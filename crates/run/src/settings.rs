@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use halfstep_files::read_text;
 use serde::Deserialize;
 
 use crate::error::RunError;
-use crate::files::read_text;
 use crate::layout::CONFIG;
 use crate::stage::{Stage, halvings};
 
@@ -15,11 +15,13 @@ use crate::stage::{Stage, halvings};
 pub struct RunSettings {
     /// The run's name.
     pub name: String,
-    /// Everything random follows from it.
+    /// The seed of everything random.
     #[serde(default)]
     pub seed: u64,
     teacher: TeacherSettings,
     distill: DistillSettings,
+    #[serde(skip)]
+    text: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -54,8 +56,16 @@ impl RunSettings {
         if !path.is_file() {
             return Err(RunError::NotRunFolder { path: run.to_path_buf() });
         }
-        toml::from_str(&read_text(&path)?)
-            .map_err(|error| RunError::Settings { path, reason: error.to_string() })
+        let text = read_text(&path).map_err(RunError::read(&path))?;
+        match toml::from_str::<Self>(&text) {
+            Ok(settings) => Ok(Self { text, ..settings }),
+            Err(error) => Err(RunError::Settings { path, reason: error.to_string() }),
+        }
+    }
+
+    /// The whole file, with every setting.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Sampling steps of the teacher.
@@ -74,8 +84,8 @@ impl RunSettings {
         Stage::all(&self.student_steps())
     }
 
-    /// Optimiser steps of a stage. A round has those of its own table; otherwise those of all rounds, the rounds
-    /// to 2 and 1 steps those of `last_train_steps`, which is twice as many if it is not set.
+    /// Optimiser steps of a stage. `[distill.rounds.N]` overrides those of the round to N steps. The rounds to 2 and
+    /// 1 steps otherwise have `last_train_steps`, by default twice as many as the other rounds.
     pub fn train_steps(&self, stage: Stage) -> u64 {
         let Stage::Round { num_steps, .. } = stage else { return self.teacher.train_steps };
         let distill = &self.distill;

@@ -19,8 +19,7 @@ pub enum Stage {
     },
 }
 
-/// Half of `teacher_steps`, half of that, and so on, as long as halving gives a whole number. Endless zeros follow
-/// from 0.
+/// Half of `teacher_steps`, half of that, and so on, as long as halving gives a whole number. 0 gives endless zeros.
 pub fn halvings(teacher_steps: usize) -> impl Iterator<Item = usize> {
     let half = |steps: usize| steps.is_multiple_of(2).then_some(steps / 2);
     std::iter::successors(half(teacher_steps), move |&steps| half(steps))

@@ -3,14 +3,19 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use halfstep_files::write_file;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::files::{read_json, write_file, write_json};
+use crate::json::{read_json, write_json};
 use crate::text::human_time;
 
 const FILE: &str = "report/summary.json";
 const TABLE: &str = "report/summary.md";
+const HEADER: &str = "\
+| model | steps | loss | training time | distance to the teacher | teacher, not distilled | improvement |
+|---|---:|---:|---:|---:|---:|---:|
+";
 
 /// What a trained model reached: the teacher, or the student of a round.
 ///
@@ -38,7 +43,7 @@ pub struct RoundResult {
     /// Agreement of its `num_steps`-step images with the teacher's images in all its steps; `None` for the teacher
     /// itself.
     pub agreement: Option<f64>,
-    /// The same of the teacher's own images by DDIM in `num_steps` steps.
+    /// Agreement of the teacher's own images, drawn by DDIM in `num_steps` steps, with the same images.
     pub teacher_agreement: Option<f64>,
 }
 
@@ -48,8 +53,8 @@ impl RoundResult {
         if self.stage == 0 { "teacher" } else { "student" }
     }
 
-    /// How many times nearer to the teacher's images in all its steps a student is than the teacher in as many
-    /// steps as the student; `None` without both distances, and where the quotient is not finite.
+    /// The improvement: `teacher_agreement` over `agreement`. `None` if one of them is missing or the quotient is not
+    /// finite.
     pub fn factor(&self) -> Option<f64> {
         let factor = self.teacher_agreement? / self.agreement?;
         factor.is_finite().then_some(factor)
@@ -64,7 +69,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Reads that of a run folder; empty if there is none yet.
+    /// Reads the summary of a run; empty if there is none yet.
     ///
     /// # Errors
     /// [`RunError::Damaged`] if it does not parse.
@@ -75,10 +80,10 @@ impl Summary {
     /// Writes it as JSON and as a Markdown table.
     ///
     /// # Errors
-    /// [`RunError::Write`].
+    /// [`RunError::File`].
     pub fn write(&self, run: &Path) -> Result<(), RunError> {
         write_json(&run.join(FILE), self)?;
-        write_file(&run.join(TABLE), self.table().as_bytes())
+        Ok(write_file(&run.join(TABLE), self.table().as_bytes())?)
     }
 
     /// The row of a stage.
@@ -93,39 +98,96 @@ impl Summary {
         self.rounds.sort_by_key(|row| row.stage);
     }
 
-    /// A Markdown table.
+    /// A Markdown table, followed by the measurements of the teacher alone.
     pub fn table(&self) -> String {
-        let mut table = String::from(
-            "| model | steps | loss | learning | distance to the teacher's full grid | the teacher's own DDIM | better by |\n\
-             |---|---:|---:|---:|---:|---:|---:|\n",
-        );
+        let number =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));
+        let mut table = HEADER.to_owned();
+        // Writing to a String cannot fail.
         for row in &self.rounds {
-            let number =
-                |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));
-            let factor = row.factor().map_or("-".to_owned(), |factor| format!("{factor:.1}x"));
-            // Writing to a String cannot fail.
             let _ = writeln!(
                 table,
-                "| {} | {} | {} | {} | {} | {} | {factor} |",
+                "| {} | {} | {} | {} | {} | {} | {} |",
                 row.model(),
                 row.num_steps,
                 number(row.loss),
                 human_time(row.seconds),
                 number(row.agreement),
                 number(row.teacher_agreement),
+                row.factor().map_or("-".to_owned(), |factor| format!("{factor:.1}x")),
             );
         }
-        if let Some(mse) = self.of_stage(0).and_then(|teacher| teacher.output_mse) {
-            let _ =
-                writeln!(table, "\nTeacher's error in its own output, at uniform times: {mse:.4}");
+        let teacher = self.of_stage(0);
+        if let Some(mse) = teacher.and_then(|teacher| teacher.output_mse) {
+            let what = "Mean squared error of the teacher's output, at uniform noise levels";
+            let _ = writeln!(table, "\n{what}: {mse:.4}");
         }
-        if let Some(distance) = self.of_stage(0).and_then(|teacher| teacher.original_agreement) {
-            let _ = writeln!(
-                table,
-                "\nDistance of the adapted teacher's images to its original's, drawn without clipping from the same \
-                 noises: {distance:.5}"
-            );
+        if let Some(distance) = teacher.and_then(|teacher| teacher.original_agreement) {
+            let what = "Distance of the adapted teacher's images to those of the pretrained model it comes from, drawn \
+                        without clipping from the same noise";
+            let _ = writeln!(table, "\n{what}: {distance:.5}");
         }
         table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary() -> Summary {
+        let teacher = RoundResult {
+            stage: 0,
+            num_steps: 64,
+            train_steps: 1500,
+            loss: Some(0.0625),
+            output_mse: Some(0.25),
+            original_agreement: None,
+            seconds: 76.0,
+            agreement: None,
+            teacher_agreement: None,
+        };
+        let student = RoundResult {
+            stage: 1,
+            num_steps: 32,
+            output_mse: None,
+            agreement: Some(0.5),
+            teacher_agreement: Some(2.0),
+            ..teacher.clone()
+        };
+        Summary { rounds: vec![teacher, student] }
+    }
+
+    #[test]
+    fn the_table_has_a_row_per_model() {
+        let expected = "| teacher | 64 | 0.06250 | 1m 16s | - | - | - |\n\
+                        | student | 32 | 0.06250 | 1m 16s | 0.50000 | 2.00000 | 4.0x |\n\n\
+                        Mean squared error of the teacher's output, at uniform noise levels: 0.2500\n";
+        assert_eq!(summary().table(), format!("{HEADER}{expected}"));
+    }
+
+    #[test]
+    fn a_stage_has_one_row_and_stages_are_in_order() {
+        let Summary { rounds } = summary();
+        let mut again = Summary::default();
+        for row in [&rounds[1], &rounds[0], &rounds[1]] {
+            again.set(row.clone());
+        }
+        assert_eq!(again, summary());
+        assert_eq!(again.of_stage(1), Some(&rounds[1]));
+    }
+
+    #[test]
+    fn a_summary_is_read_as_it_was_written_and_a_damaged_one_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Summary::read(dir.path()).unwrap(), Summary::default());
+        summary().write(dir.path()).unwrap();
+        assert_eq!(Summary::read(dir.path()).unwrap(), summary());
+        std::fs::write(dir.path().join(FILE), "{").unwrap();
+        let message = Summary::read(dir.path()).unwrap_err().to_string();
+        assert!(
+            message.contains("summary.json: damaged (") && message.contains("delete it"),
+            "{message}"
+        );
     }
 }

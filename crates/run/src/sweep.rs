@@ -3,17 +3,18 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use halfstep_files::write_file;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::RunError;
-use crate::files::{read_json, write_file, write_json};
+use crate::json::{read_json, write_json};
 use crate::text::counted;
 
 const FILE: &str = "report/sweep.json";
 const TABLE: &str = "report/sweep.md";
 
-/// What a distance between sets of images is.
+/// The kind of distance between two sets of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SweepMeasure {
@@ -39,7 +40,7 @@ impl SweepMeasure {
 /// Distances of a run's teacher and students to real images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sweep {
-    /// What the distances are.
+    /// The kind of distance.
     pub measure: SweepMeasure,
     /// The network whose features are compared, unless it is FID's.
     pub network: Option<String>,
@@ -47,9 +48,9 @@ pub struct Sweep {
     pub reference: String,
     /// The number of real images; `None` if only their statistics were there.
     pub reference_images: Option<usize>,
-    /// The number of images of each model, from the same noises.
+    /// The number of images of each model, from the same noise.
     pub images: usize,
-    /// The seed of the noises.
+    /// The seed of the noise.
     pub seed: u64,
     /// The distance of as many real images that were not trained on; `None` where there are none.
     pub held_back: Option<f64>,
@@ -62,7 +63,7 @@ pub struct Sweep {
 pub struct SweepRow {
     /// `teacher` or `student`.
     pub model: String,
-    /// The sampler, by its name on the command line.
+    /// The sampler's name: `ddim`.
     pub sampler: String,
     /// Sampling steps.
     pub num_steps: usize,
@@ -88,7 +89,7 @@ impl SweepRow {
 }
 
 impl Sweep {
-    /// Reads that of a run folder; `None` if the run was not measured.
+    /// Reads the sweep of a run; `None` if the run was not measured.
     ///
     /// # Errors
     /// [`RunError::Damaged`] if it does not parse.
@@ -99,10 +100,10 @@ impl Sweep {
     /// Writes it as JSON and as a Markdown table.
     ///
     /// # Errors
-    /// [`RunError::Write`].
+    /// [`RunError::File`].
     pub fn write(&self, run: &Path) -> Result<(), RunError> {
         write_json(&run.join(FILE), self)?;
-        write_file(&run.join(TABLE), self.table().as_bytes())
+        Ok(write_file(&run.join(TABLE), self.table().as_bytes())?)
     }
 
     /// Names of the curves, in the order of the rows.

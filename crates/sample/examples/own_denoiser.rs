@@ -9,12 +9,12 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{
     NoiseLevel, Prediction, PredictionType, ScheduleConfig, ScheduleName, TimePoint,
 };
-use halfstep_data::{Purpose, noise};
 use halfstep_sample::{
-    AnalyticStatistics, GridKind, SamplerKind, SamplerOptions, continuous_grid, draw_with,
+    AnalyticStatistics, GridKind, GridLayout, SamplerKind, SamplerOptions, draw_with,
 };
 
 const MEAN: f64 = 0.5;
@@ -40,16 +40,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Image k starts from the noise of (seed, k), so that it is the same in every run.
     let start = noise(0, Purpose::InitNoise, 0..64, 16 * 16);
     let start = Tensor::from_data(TensorData::new(start, [64, 1, 16, 16]), &Device::flex());
+    let layout = GridLayout { kind: GridKind::Phi, ..GridLayout::default() };
     println!("{:>20}   steps   mean    deviation", "");
     for kind in SamplerKind::all() {
         let num_steps = 30;
         let options =
             SamplerOptions { num_steps, analytic: Some(statistics.clone()), ..Default::default() };
         let sampler = kind.build(&options)?;
-        let grid = match kind.own_grid(&schedule, num_steps)? {
-            Some(own) => own,
-            None => continuous_grid(&schedule, GridKind::Phi, num_steps)?,
-        };
+        let grid = layout.grid(&schedule, kind.grid_rule(), num_steps)?;
         let end = draw_with(sampler.as_ref(), &denoiser, &schedule, &grid, start.clone(), 0)?;
         let mean = end.clone().mean().into_scalar::<f32>();
         let deviation = (end - mean).square().mean().sqrt().into_scalar::<f32>();

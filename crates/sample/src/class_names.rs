@@ -1,4 +1,4 @@
-//! Classes as people call them: by name or by number.
+//! Classes by name or by number.
 
 use halfstep_data::{DataError, Dataset, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
@@ -8,7 +8,7 @@ use halfstep_core::nearest_name;
 /// Classes that an error lists.
 const LISTED: usize = 40;
 
-/// A class that a model does not have, or that could be several.
+/// A class that a model does not have, or a name of several classes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClassError {
     /// No class has this name.
@@ -25,7 +25,7 @@ pub enum ClassError {
         suggestion: Option<String>,
     },
     /// A name, where classes have none.
-    #[error("\"{asked}\" is no number, and the classes of this model have no names")]
+    #[error("\"{asked}\" is not a number, and this model's classes have no names")]
     Unnamed {
         /// What was asked for.
         asked: String,
@@ -62,7 +62,7 @@ pub struct ClassNames<'a> {
 
 impl<'a> ClassNames<'a> {
     /// Those of a class-conditional model; `None` for any other.
-    pub fn of(model: &'a ModelFolder) -> Option<Self> {
+    pub fn from_model(model: &'a ModelFolder) -> Option<Self> {
         let count = match model.unet.config().class_input() {
             ClassInput::None => return None,
             ClassInput::Table(count) => Some(count),
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(ask(&[], None, "4000000000"), Ok(4_000_000_000));
         assert!(ask(&[], Some(3), "99999999999999999999").unwrap_err().contains("0 to 2"));
         assert!(ask(&[], Some(3), "cat").unwrap_err().contains("no names"));
-        assert!(ask(&[], None, "-1").unwrap_err().contains("no number"));
+        assert!(ask(&[], None, "-1").unwrap_err().contains("not a number"));
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! What can go wrong while drawing.
+//! Errors of drawing and of writing images.
 
 use std::path::PathBuf;
 
 use halfstep_core::counted;
 
-/// An error while sampling or writing pictures. Messages name the flag or file and what to do.
+/// An error while sampling or writing pictures. The command line's advice is not part of it: the module `cli`
+/// adds that.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
     /// The model.
@@ -13,13 +14,21 @@ pub enum SampleError {
     /// The times.
     #[error(transparent)]
     Timesteps(#[from] halfstep_core::TimestepError),
+    /// A scheduler config that chooses a solver which is not here.
+    #[error("{}: asks for {solver}, which is not supported", path.display())]
+    UnknownSolver {
+        /// The config.
+        path: PathBuf,
+        /// What it asks for.
+        solver: String,
+    },
     /// A list of times that is no grid.
     #[error("the list of times {0}")]
     Grid(String),
-    /// A grid that begins where a model's images are nearly clean.
+    /// A grid that begins where images have little noise left.
     #[error(
-        "the steps start at t = {first} of 0 to {last}, where an image has little noise left, and drawing \
-         starts from pure noise"
+        "the first step is at t = {first} (of 0 to {last}), but sampling starts from pure noise; the first time must \
+         lie in the noisier half"
     )]
     Start {
         /// The first time.
@@ -28,37 +37,26 @@ pub enum SampleError {
         last: usize,
     },
     /// A grid of one point.
-    #[error("there is no step between the first time and t = 0, where this model is to end")]
+    #[error("the grid needs at least one step before t = 0, where this model's schedule ends")]
     NoStep,
     /// The grid starts at pure noise, and the method or the network needs some signal.
-    #[error("the grid starts at zero signal (alpha = 0), where {what}; {instead}")]
-    NoSignal {
-        /// Why.
-        what: &'static str,
-        /// What to do.
-        instead: &'static str,
-    },
+    #[error("the grid starts at zero signal (alpha = 0), where {0}")]
+    NoSignal(NoSignal),
     /// The sampler cannot do without Gamma.
-    #[error(
-        "{sampler} needs the model's Gamma statistics; estimate them first: \
-         sample --model DIR --estimate-gamma DATASET --gamma-samples 256"
-    )]
+    #[error("{sampler} needs the model's Gamma statistics, which were not given")]
     NeedsGamma {
         /// The sampler.
         sampler: &'static str,
     },
-    /// An adaptive sampler that does not get there.
-    #[error(
-        "{sampler} took {steps} steps without arriving; give it larger --rtol and --atol, or use \
-         another sampler"
-    )]
+    /// An adaptive sampler that does not reach the end.
+    #[error("{sampler} did not finish within {steps} steps")]
     TooManySteps {
         /// The sampler.
         sampler: &'static str,
         /// How many it took.
         steps: usize,
     },
-    /// Whoever watches the drawing asked it to stop.
+    /// A progress callback asked for the stop.
     #[error("stopped before the images were finished")]
     Stopped,
     /// NaN or infinity.
@@ -76,10 +74,10 @@ pub enum SampleError {
     /// Reading the result from the device failed.
     #[error("the device failed while drawing: {0}")]
     Device(String),
-    /// A device that computes something else than the CPU.
+    /// A device whose results differ from the CPU's.
     #[error(
         "{device} does not compute what the CPU computes: a network's {what} differ by {difference:.1e} of the \
-         largest; mend its driver, build without `fusion` and `autotune` if they are compiled in, or use \
+         largest; update its driver, build without `fusion` and `autotune` if they are compiled in, or use \
          another device"
     )]
     Disagrees {
@@ -92,7 +90,7 @@ pub enum SampleError {
     },
     /// A picture of this many channels cannot be written.
     #[error(
-        "images of {0} channels cannot be written as PNG; 1 to 4 (grey, RGB, either with alpha) can. `--raw` takes any"
+        "images with {0} channels cannot be written as PNG (1 to 4 can: grey, RGB, either with alpha)"
     )]
     Channels(usize),
     /// A picture of many images that is larger than its format or memory allows.
@@ -137,6 +135,31 @@ pub enum SampleError {
         /// Why.
         problem: String,
     },
+}
+
+/// Why a method cannot start at pure noise (alpha = 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSignal {
+    /// The network predicts eps, which is z itself at pure noise.
+    #[error("an eps-prediction does not determine the image")]
+    EpsPrediction,
+    /// The method's formulas divide by alpha.
+    #[error("{infinite} is infinite")]
+    Method {
+        /// The sampler.
+        sampler: &'static str,
+        /// What has no value at alpha = 0, such as `lambda`.
+        infinite: &'static str,
+    },
+    /// The ODE was asked to be solved in a variable that is infinite there.
+    #[error("sigma / alpha and lambda are infinite")]
+    Variable,
+}
+
+impl From<NoSignal> for SampleError {
+    fn from(reason: NoSignal) -> Self {
+        Self::NoSignal(reason)
+    }
 }
 
 impl SampleError {

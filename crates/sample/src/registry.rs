@@ -1,115 +1,130 @@
-//! The samplers of the command line.
+//! The list of samplers, by name.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use halfstep_model::{DpmSolver, SchedulerConfig};
 
 use crate::error::SampleError;
-use crate::options::SamplerOptions;
-use crate::sampler::Sampler;
-use crate::samplers;
+use crate::methods::entry::{SamplerEntry, SamplerOption};
+use crate::methods::options::SamplerOptions;
+use crate::methods::{
+    adaptive, analytic_dpm, ancestral, angular, ddim, dpm_multistep, dpm_singlestep, euler, heun,
+    lms, rk4,
+};
+use crate::names::UnknownName;
+use crate::sampler::{GridRule, Sampler};
 
-/// What a sampler says of itself. The command line, the comparison and the convergence test are
-/// made from the list of these.
-pub struct SamplerEntry {
-    /// On the command line.
-    pub name: &'static str,
-    /// One line, with the source.
-    pub about: &'static str,
-    /// Order of convergence to the probability-flow ODE at default options, measured by
-    /// `tests/suite/convergence.rs`; `None` for stochastic and adaptive methods.
-    pub order: Option<u32>,
-    /// The options it takes beyond clipping, which all take.
-    pub takes: &'static [Takes],
-    /// What its `--steps` and grid mean.
-    pub grid: GridRule,
-    /// Builds it.
-    pub build: fn(&SamplerOptions) -> Result<Box<dyn Sampler>, SampleError>,
-}
+/// In the order of the help text; the first is the default.
+static ALL: &[SamplerKind] = &[
+    SamplerKind(&ddim::ENTRY),
+    SamplerKind(&angular::ENTRY),
+    SamplerKind(&ancestral::ENTRY),
+    SamplerKind(&analytic_dpm::DDPM),
+    SamplerKind(&analytic_dpm::DDIM),
+    SamplerKind(&dpm_multistep::FIRST),
+    SamplerKind(&dpm_multistep::SECOND),
+    SamplerKind(&dpm_multistep::THIRD),
+    SamplerKind(&dpm_multistep::SECOND_SDE),
+    SamplerKind(&dpm_singlestep::SECOND_DATA),
+    SamplerKind(&dpm_singlestep::THIRD_DATA),
+    SamplerKind(&dpm_singlestep::FIRST),
+    SamplerKind(&dpm_singlestep::SECOND),
+    SamplerKind(&dpm_singlestep::THIRD),
+    SamplerKind(&dpm_singlestep::FAST),
+    SamplerKind(&euler::ENTRY),
+    SamplerKind(&heun::ENTRY),
+    SamplerKind(&rk4::ENTRY),
+    SamplerKind(&lms::ENTRY),
+    SamplerKind(&adaptive::RK23),
+    SamplerKind(&adaptive::RK45),
+];
 
-/// An option that only some samplers take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
-    /// `--eta`
-    Eta,
-    /// `--variance`
-    Variance,
-    /// `--ode-variable`
-    OdeVariable,
-    /// `--rtol`, `--atol`
-    Tolerance,
-    /// Gamma statistics, without which it cannot be built.
-    Gamma,
-    /// `--compat diffusers`
-    Diffusers,
-}
-
-/// Where a sampler steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GridRule {
-    /// On any grid of N times and the clean image.
-    Any,
-    /// As `Any`, but leading and linspace list N + 1 times and leave out the last, as diffusers'
-    /// solvers do: see [`multistep_grid`](crate::multistep_grid).
-    Multistep,
-    /// On N / 3 + 1 intervals uniform in lambda between the schedule's ends, in N network calls.
-    Budget,
-    /// On times of its own choice between the schedule's ends.
-    Own,
-}
-
-impl GridRule {
-    /// Whether the sampler steps on a grid that it is given.
-    pub fn takes_any(self) -> bool {
-        matches!(self, Self::Any | Self::Multistep)
-    }
-}
-
-/// One of the samplers of the command line.
+/// A sampler of the list, which a name chooses: `"dpm-solver++-2m".parse::<SamplerKind>()`.
 #[derive(Clone, Copy)]
-pub struct SamplerKind(pub(crate) &'static SamplerEntry);
+pub struct SamplerKind(&'static SamplerEntry);
 
 impl SamplerKind {
     /// All of them.
     pub fn all() -> &'static [Self] {
-        samplers::ALL
+        ALL
     }
 
-    /// What it says of itself.
+    /// Its entry in the list.
     pub fn entry(self) -> &'static SamplerEntry {
         self.0
     }
 
-    /// On the command line.
+    /// Its short name, such as `ddim`.
     pub fn name(self) -> &'static str {
         self.0.name
     }
 
+    /// One line about it, with the source.
+    pub fn about(self) -> &'static str {
+        self.0.about
+    }
+
+    /// Which grids it steps on.
+    pub fn grid_rule(self) -> GridRule {
+        self.0.grid
+    }
+
     /// Whether it takes the option.
-    pub fn takes(self, option: Takes) -> bool {
+    pub fn takes(self, option: SamplerOption) -> bool {
         self.0.takes.contains(&option)
     }
 
     /// The names of those that take the option.
-    pub fn that_take(option: Takes) -> Vec<&'static str> {
+    pub fn that_take(option: SamplerOption) -> Vec<&'static str> {
         Self::all().iter().filter(|kind| kind.takes(option)).map(|kind| kind.name()).collect()
     }
 
     /// Builds the sampler.
     ///
     /// # Errors
-    /// [`SampleError::NeedsGamma`] if the options lack what it cannot do without.
+    /// [`SampleError::NeedsGamma`] if the options lack the statistics that Analytic-DPM needs.
     pub fn build(self, options: &SamplerOptions) -> Result<Box<dyn Sampler>, SampleError> {
         (self.0.build)(options)
     }
+
+    /// The solver that a scheduler config of a DPM-Solver class chooses; DDIM for the others, as
+    /// diffusers' `DDIMPipeline` takes them. Errors name `path`, the file of the config.
+    ///
+    /// # Errors
+    /// [`SampleError::UnknownSolver`] if the solver is not here, [`SampleError::Model`] for an option that is not
+    /// supported.
+    pub fn from_scheduler(scheduler: &SchedulerConfig, path: &Path) -> Result<Self, SampleError> {
+        let Some(solver) = scheduler.dpm_solver(path)? else { return Ok(Self::default()) };
+        let entry = match (solver.stochastic, solver.multistep, solver.in_x0, solver.order) {
+            (false, _, true, 1) => &dpm_multistep::FIRST,
+            (false, _, false, 1) => &dpm_singlestep::FIRST,
+            (false, true, true, 2) => &dpm_multistep::SECOND,
+            (false, true, true, 3) => &dpm_multistep::THIRD,
+            (true, true, true, 2) => &dpm_multistep::SECOND_SDE,
+            (false, false, true, 2) => &dpm_singlestep::SECOND_DATA,
+            (false, false, true, 3) => &dpm_singlestep::THIRD_DATA,
+            (false, false, false, 2) => &dpm_singlestep::SECOND,
+            (false, false, false, 3) => &dpm_singlestep::THIRD,
+            _ => return Err(not_here(solver, path)),
+        };
+        Ok(Self(entry))
+    }
+}
+
+fn not_here(solver: DpmSolver, path: &Path) -> SampleError {
+    let steps = if solver.multistep { "multistep" } else { "singlestep" };
+    let noise = if solver.stochastic { "sde-" } else { "" };
+    let plus = if solver.in_x0 { "++" } else { "" };
+    let solver = format!("{noise}dpmsolver{plus} of order {}, {steps}", solver.order);
+    SampleError::UnknownSolver { path: path.to_path_buf(), solver }
 }
 
 impl Default for SamplerKind {
     /// DDIM.
     fn default() -> Self {
-        samplers::ALL[0]
+        ALL[0]
     }
 }
 
@@ -134,19 +149,61 @@ impl fmt::Debug for SamplerKind {
 }
 
 impl FromStr for SamplerKind {
-    type Err = String;
+    type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        <Self as ValueEnum>::from_str(name, false)
+        let found = ALL.iter().copied().find(|kind| kind.name() == name);
+        found.ok_or_else(|| UnknownName::new("sampler", name, ALL.iter().map(|kind| kind.name())))
     }
 }
 
-impl ValueEnum for SamplerKind {
-    fn value_variants<'a>() -> &'a [Self] {
-        samplers::ALL
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entrys_name_and_grid_rule_are_its_samplers() {
+        let analytic = crate::AnalyticStatistics {
+            posterior_data_variance: std::sync::Arc::new(|_| 0.1),
+            linear_betas: false,
+            last_clip: None,
+        };
+        let options = SamplerOptions { analytic: Some(analytic), ..SamplerOptions::default() };
+        for kind in SamplerKind::all() {
+            let sampler = kind.build(&options).unwrap();
+            assert_eq!((sampler.name(), sampler.grid_rule()), (kind.name(), kind.grid_rule()));
+        }
     }
 
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()).help(self.0.about))
+    #[test]
+    fn a_name_that_is_no_samplers_is_refused_with_those_that_are() {
+        let error = "dpm".parse::<SamplerKind>().unwrap_err().to_string();
+        assert!(error.contains("no sampler `dpm`") && error.contains("ddim, angular"), "{error}");
+    }
+
+    fn kind(json: &str) -> Result<&'static str, String> {
+        let config: SchedulerConfig = serde_json::from_str(json).unwrap();
+        let kind = SamplerKind::from_scheduler(&config, Path::new("a.json"));
+        kind.map(SamplerKind::name).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_solvers_config_chooses_the_solver_and_the_others_ddim() {
+        let multi = |rest: &str| {
+            kind(&format!(r#"{{"_class_name": "DPMSolverMultistepScheduler"{rest}}}"#))
+        };
+        assert_eq!(kind(r#"{"_class_name": "DDPMScheduler"}"#).unwrap(), "ddim");
+        assert_eq!(multi("").unwrap(), "dpm-solver++-2m");
+        assert_eq!(multi(r#", "solver_order": 3"#).unwrap(), "dpm-solver++-3m");
+        let sde = r#", "algorithm_type": "sde-dpmsolver++""#;
+        assert_eq!(multi(sde).unwrap(), "dpm-solver++-2m-sde");
+        let single = |rest: &str| {
+            kind(&format!(r#"{{"_class_name": "DPMSolverSinglestepScheduler"{rest}}}"#))
+        };
+        assert_eq!(single("").unwrap(), "dpm-solver++-2s");
+        assert_eq!(single(r#", "solver_order": 3"#).unwrap(), "dpm-solver++-3s");
+        assert_eq!(single(r#", "algorithm_type": "dpmsolver""#).unwrap(), "dpm-solver-2");
+        let none = multi(r#", "algorithm_type": "dpmsolver""#).unwrap_err();
+        assert!(none.contains("not supported") && none.contains("a.json"), "{none}");
     }
 }

@@ -15,7 +15,7 @@
 //!     }
 //! }
 //! drop(progress); // removes the bar
-//! say!("drawing is over"); // standard error: what is going on
+//! say!("drawing is over"); // standard error: the progress of the work
 //! answer!("grid.png"); // standard output: the result
 //! # std::io::Result::Ok(())
 //! ```
@@ -27,10 +27,11 @@
 //! | `stop_signal` | [`StopSignal`]: Ctrl-C and SIGTERM raise a flag |
 //! | `run_program` | [`run_program`]: parses, runs, prints an error or a panic in one line |
 //! | `completions` | `--completions SHELL` of every program |
-//! | `device_list` | `--device list` of every program |
+//! | `device_flag`, `device_list` | `--device` and `--device list` of every program |
 //! | `path_args` | value parsers that expand `~` |
 
 mod completions;
+mod device_flag;
 mod device_list;
 mod path_args;
 mod print;
@@ -39,6 +40,7 @@ mod run_program;
 mod stop_signal;
 
 pub use clap_complete::Shell;
+pub use device_flag::{device_arg, select_device};
 pub use path_args::{name_or_path_arg, path_arg};
 pub use print::{to_stderr, to_stdout};
 pub use progress_line::{ProgressLine, bar_style};

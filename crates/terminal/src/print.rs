@@ -4,7 +4,7 @@
 use std::fmt::Arguments;
 use std::io::Write;
 
-/// Prints a line on standard error: what is going on.
+/// Prints a line on standard error: the progress of the work.
 #[macro_export]
 macro_rules! say {
     ($($words:tt)*) => { $crate::to_stderr(format_args!($($words)*)) };

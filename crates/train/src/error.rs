@@ -1,64 +1,72 @@
-//! What can go wrong in a run.
+//! The errors of a run.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use halfstep_data::relative_to;
 
-/// An error of training or distillation. Messages name the field, file or step and what to do.
+/// An error of training or distillation. Each message names the field, file or step, and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// A field of the configuration.
+    /// A setting is wrong.
     #[error("config: `{field}` {problem}")]
     Config {
-        /// Dotted path of the field.
+        /// Dotted path of the setting, such as `teacher.batch_size`.
         field: Cow<'static, str>,
-        /// What is wrong and what is accepted.
+        /// What is wrong, and which values are accepted.
         problem: String,
     },
-    /// A configuration that does not parse.
+    /// A configuration cannot be parsed.
     #[error("{origin}: {problem}")]
     Parse {
-        /// The file or flag.
+        /// The file or the override.
         origin: String,
-        /// Line, column, reason, suggestion.
+        /// Line, column, reason, and a suggestion for a misspelt key.
         problem: String,
     },
-    /// The folder of a teacher that was trained elsewhere.
+    /// The folder of a pretrained teacher cannot be used.
     #[error("config: `teacher.from` is {path:?}{}, which cannot be used", relative_to(path))]
-    Original {
-        /// As the configuration has it.
+    Pretrained {
+        /// The folder, as the configuration names it.
         path: PathBuf,
-        /// What is wrong there.
+        /// What is wrong in the folder.
         source: halfstep_model::ModelError,
     },
-    /// The model.
+    /// A network or a model folder failed.
     #[error(transparent)]
     Model(halfstep_model::ModelError),
-    /// A device that cannot be had.
+    /// A device is not available.
     #[error(transparent)]
     NoDevice(#[from] halfstep_model::DeviceError),
-    /// The images.
+    /// The images cannot be loaded.
     #[error(transparent)]
     Data(#[from] halfstep_data::DataError),
-    /// Drawing.
+    /// Drawing images failed, or was stopped.
     #[error(transparent)]
     Sample(#[from] halfstep_sample::SampleError),
-    /// A file that cannot be written, or is not what was written.
+    /// A file cannot be written, or its checksum is wrong.
     #[error(transparent)]
     Files(#[from] halfstep_files::FileError),
-    /// A file of the run folder.
+    /// A file of the run folder cannot be used.
     #[error("{}: {problem}", path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
-        /// Why, and what to do.
+        /// The reason, and the remedy.
         problem: String,
     },
-    /// The formats of the run folder.
+    /// This run cannot use the run folder; another folder would work.
+    #[error("{}: {problem}, or choose another run folder", path.display())]
+    RunFolder {
+        /// The folder, or a file in it.
+        path: PathBuf,
+        /// The reason, and the other remedy.
+        problem: String,
+    },
+    /// A file of the run folder has a wrong format.
     #[error(transparent)]
     Run(#[from] halfstep_run::RunError),
-    /// The report.
+    /// The report cannot be written.
     #[error(transparent)]
     Report(#[from] halfstep_report::ReportError),
     /// Training diverged.
@@ -67,73 +75,76 @@ pub enum TrainError {
         diverged(*skipped), batch(images), kept(*saved), advice(*skipped)
     )]
     Diverged {
-        /// Teacher or round.
+        /// The stage: `teacher` or `student N`.
         stage: String,
-        /// The step, from 1.
+        /// The step, counted from 1.
         step: u64,
-        /// Last step whose state was saved; 0 if none was.
+        /// The last step whose state was saved; 0 if there is none.
         saved: u64,
-        /// Steps left out in a row; 0 where none may be.
+        /// Steps skipped in a row before the run gave up; 0 if this step was not skipped.
         skipped: u64,
-        /// Positions in the dataset of the step's images.
+        /// The images of the step, as positions in the dataset counted from 0.
         images: Vec<usize>,
     },
-    /// Weights, moments or averages that are not finite: nothing that is saved may hold them.
+    /// A weight, moment or average is not finite, so that it must not be saved.
     #[error(
-        "{part} `{tensor}` is not finite after this step; begin again with a lower learning_rate or a grad_clip in \
-         the stage's optimizer section, and another --out"
+        "{part} `{tensor}` is not finite after this step. Start again in another run folder, with a lower \
+         learning_rate or with grad_clip in the stage's optimizer section"
     )]
     NotFinite {
-        /// Which of the learner's lists.
+        /// Which of the learner's lists: the weights, a moment or the average.
         part: &'static str,
-        /// The first tensor of it that is not.
+        /// The list's first tensor with a value that is not finite.
         tensor: String,
     },
-    /// Something that can be mended ended a stage.
+    /// A stage was interrupted by an error that the user can fix.
     #[error(
-        "stopped in {stage} after step {step}, {}; when this is mended, the same command again continues",
+        "stopped in {stage} after step {step}; {}. Fix the cause and run the same command again",
         kept(*saved)
     )]
     Interrupted {
-        /// Teacher or round.
+        /// The stage: `teacher` or `student N`.
         stage: String,
-        /// The last step taken.
+        /// The last step taken, counted from 1.
         step: u64,
-        /// Last step whose state was saved; 0 if none was.
+        /// The last step whose state was saved; 0 if there is none.
         saved: u64,
-        /// What it was.
+        /// The cause.
         source: Box<TrainError>,
     },
-    /// A model that the run made is not what it was.
+    /// A model of this run has changed since it was written.
     #[error("{} is damaged; delete that folder to train this model again", folder.display())]
     DamagedModel {
         /// The model's folder.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the model.
         source: halfstep_model::ModelError,
     },
     /// A finished model could not be measured.
     #[error(
-        "cannot measure {stage}, whose model is saved; when this is mended, the same command again continues"
+        "{stage} could not be measured; its model is saved. Fix the cause and run the same command again"
     )]
     Measuring {
-        /// Teacher or round.
+        /// The stage: `teacher` or `student N`.
         stage: String,
-        /// Why.
+        /// The cause.
         source: Box<TrainError>,
     },
-    /// A device whose kernels are made at run time and came out wrong.
-    #[error("{0}\nTraining does not start; `--check-device` shows what was compared")]
+    /// The device computes other numbers than the CPU. The text is
+    /// [`DeviceCheck::conclusion`](crate::DeviceCheck::conclusion).
+    #[error("{0}\nTraining was not started")]
     Disagrees(String),
-    /// A device that must be compared with the CPU first, in a build that has no CPU.
-    #[error("{0} must be held against the CPU before it trains; build with `flex` too")]
+    /// The device must be compared with the CPU first, but this build has no CPU backend.
+    #[error(
+        "{0} must be compared with the CPU before it trains; build with the feature `flex` too"
+    )]
     Unchecked(String),
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),
 }
 
-/// How many of a batch's images are listed.
+/// The number of a batch's images that a message lists.
 const LISTED: usize = 16;
 
 fn diverged(skipped: u64) -> String {
@@ -146,12 +157,12 @@ fn diverged(skipped: u64) -> String {
 fn advice(skipped: u64) -> &'static str {
     match skipped {
         0 => {
-            "With --set non_finite=skip the same command goes on and leaves such steps out; a lower learning_rate or \
-             a grad_clip in the stage's optimizer section needs a run of its own, with another --out"
+            "To skip such steps, continue with non_finite = \"skip\". To use a lower learning_rate or grad_clip, start a \
+             new run in another run folder"
         }
         _ => {
-            "The weights have run away: begin again with a lower learning_rate or a grad_clip in the stage's \
-             optimizer section, and another --out"
+            "Training has diverged: start again in another run folder, with a lower learning_rate or with grad_clip \
+             in the stage's optimizer section"
         }
     }
 }
@@ -175,7 +186,7 @@ fn kept(saved: u64) -> String {
     }
 }
 
-/// A device that failed is one, whatever it was asked for.
+/// A failed device becomes [`TrainError::Device`]; every other error becomes [`TrainError::Model`].
 impl From<halfstep_model::ModelError> for TrainError {
     fn from(error: halfstep_model::ModelError) -> Self {
         match error {
@@ -190,12 +201,11 @@ impl TrainError {
         Self::Device(halfstep_model::device_problem(&error))
     }
 
-    /// A configuration that says nothing of the network.
+    /// The configuration describes no network and names no pretrained one.
     pub(crate) fn no_network() -> Self {
         Self::config(
             "model",
-            "is missing; describe the network there, or name the folder of one that has learned already in \
-             teacher.from",
+            "is missing; describe the network there, or set teacher.from to the folder of a trained one",
         )
     }
 
@@ -205,5 +215,22 @@ impl TrainError {
 
     pub(crate) fn file(path: &Path, problem: impl ToString) -> Self {
         Self::File { path: path.to_path_buf(), problem: problem.to_string() }
+    }
+
+    /// A [`TrainError::RunFolder`]; `problem` ends with an imperative, because the message appends
+    /// ", or choose another run folder".
+    pub(crate) fn run_folder(path: &Path, problem: impl ToString) -> Self {
+        Self::RunFolder { path: path.to_path_buf(), problem: problem.to_string() }
+    }
+
+    /// The error and its causes, joined by colons in one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
     }
 }

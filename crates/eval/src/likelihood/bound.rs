@@ -1,4 +1,4 @@
-//! The variational bound of a walk with optimal variances.
+//! The variational bound of DDPM's steps with optimal variances.
 
 use std::ops::ControlFlow;
 
@@ -9,57 +9,60 @@ use super::decoder::Decoder;
 use super::image_sums;
 use crate::error::EvalError;
 
-/// What a model makes of noisy images along a grid of any times: all that the negative variational bound
-/// (Ho et al. 2020, <https://arxiv.org/abs/2006.11239>, equation 5) of DDPM's walk over it depends on,
-/// whatever the variances of its steps.
-pub struct Walk<'a> {
+/// The errors of a model's predictions for noisy images along a grid of times. The negative variational bound of
+/// DDPM's steps over that grid (Ho et al. 2020, <https://arxiv.org/abs/2006.11239>, equation 5) depends on the model
+/// through them alone, whatever the variances of the steps.
+pub struct DenoisingErrors<'a> {
     grid: &'a [TimePoint],
     x0: Tensor<4>,
-    /// `|x0|^2` of each image.
+    /// `|x0|^2` per image.
     squares: Vec<f64>,
-    /// `|x0 - x0_hat|^2` at each time, of each image.
+    /// `|x0 - x0_hat|^2` per time and image.
     errors: Vec<Vec<f64>>,
-    /// At the last time.
+    /// The prediction at the last time.
     x0_hat: Tensor<4>,
 }
 
-/// The parts of a bound, nats an image.
+/// The parts of the bound of one image, in nats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoundParts {
-    /// That the noisiest state is not pure noise; 0 if the schedule ends in it.
+    /// KL divergence of the noisiest state from pure noise; 0 if the schedule ends in pure noise.
     pub prior: f64,
-    /// Of all steps between two noisy states.
+    /// KL divergences of all steps between noisy states.
     pub steps: f64,
-    /// Of the step to the image.
+    /// Negative log likelihood of the last step, to the image.
     pub decoder: f64,
 }
 
 impl BoundParts {
-    /// The bound.
+    /// The whole bound: the sum of the parts.
     pub fn total(&self) -> f64 {
         self.prior + self.steps + self.decoder
     }
 }
 
-impl<'a> Walk<'a> {
-    /// Of the images `x0` `[B, C, H, W]`, with one `noise` `[B, C, H, W]` for each time of `grid`: noisiest
-    /// first, without the clean image. The bound is lowest on the grid of
-    /// [`halfstep_core::optimal_trajectory`], and with all times of the schedule.
+impl<'a> DenoisingErrors<'a> {
+    /// Measures the errors for the images `x0` `[B, C, H, W]`, one network call per time. `grid` begins with the
+    /// noisiest time and leaves out the clean image. `noise` returns `[B, C, H, W]` for each index of the grid.
+    ///
+    /// The bound is lowest on all times of the schedule; for fewer, on the grid of
+    /// [`halfstep_core::optimal_trajectory`].
+    ///
+    /// `on_step` is called with the number of finished times. A break stops the measurement, even after the last.
     ///
     /// # Errors
-    /// [`EvalError::NotFinite`] if the model predicts NaN; [`EvalError::Device`]; [`EvalError::Stopped`] if
-    /// `on_step`, told how many times are done, breaks, even after the last.
+    /// [`EvalError::NotFinite`] if the model predicts NaN; [`EvalError::Device`]; [`EvalError::Stopped`].
     ///
     /// # Panics
     /// If the grid is empty.
-    pub fn of(
+    pub fn measure(
         grid: &'a [TimePoint],
         denoiser: &dyn Denoiser,
         x0: Tensor<4>,
         noise: &mut dyn FnMut(usize) -> Tensor<4>,
         on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Self, EvalError> {
-        assert!(!grid.is_empty(), "a walk takes at least one step");
+        assert!(!grid.is_empty(), "at least one time");
         let squares = image_sums(x0.clone().square())?;
         let (mut errors, mut last) = (Vec::with_capacity(grid.len()), x0.clone());
         for (index, &at) in grid.iter().enumerate() {
@@ -75,32 +78,32 @@ impl<'a> Walk<'a> {
 
     /// `|x0 - x0_hat|^2 / d` of each image at each time of the grid, image by image.
     ///
-    /// Their mean over other images is the best `data_variance` that a network of any quality can be given:
-    /// Analytic-DPM's V is that of a network without errors, and too small for one that has some (Bao et
-    /// al. 2022, <https://arxiv.org/abs/2206.07309>, where it is the optimal variance of an imperfect mean).
-    pub fn squared_errors(&self) -> Vec<f64> {
+    /// Their mean over other images is the best `data_variance` for this network: the optimal variance of an
+    /// imperfect mean (Bao et al. 2022, <https://arxiv.org/abs/2206.07309>). Analytic-DPM's V assumes a network
+    /// without errors and is too small for any other.
+    pub fn mean_squares(&self) -> Vec<f64> {
         let dim = self.dim();
         let images = 0..self.squares.len();
         images.flat_map(|k| self.errors.iter().map(move |of_images| of_images[k] / dim)).collect()
     }
 
-    /// The bound of each image, with variances as of Analytic-DPM (Bao et al. 2022,
+    /// The bound of each image with Analytic-DPM's variances (Bao et al. 2022,
     /// <https://arxiv.org/abs/2201.06503>): an unbiased estimate, the same for the same noises.
     ///
-    /// `data_variance` is the mean variance V of x0 given z at each time of the grid. Where it is not above
-    /// 0 for the last time, sigma^2 / alpha^2 is taken there, the most that it can be.
+    /// `data_variance` is the mean variance V of x0 given z at each time of the grid. If it is not positive at the
+    /// last time, its largest possible value is used there, sigma^2 / alpha^2.
     ///
     /// # Errors
-    /// [`EvalError::NotFinite`] if the last prediction is; [`EvalError::Device`].
+    /// [`EvalError::NotFinite`] if the last prediction is not finite; [`EvalError::Device`].
     ///
     /// # Panics
-    /// Unless there is one variance a time.
+    /// Unless there is one variance per time.
     pub fn bound(
         &self,
         data_variance: &[f64],
         decoder: Decoder,
     ) -> Result<Vec<BoundParts>, EvalError> {
-        assert_eq!(data_variance.len(), self.grid.len(), "a variance a time");
+        assert_eq!(data_variance.len(), self.grid.len(), "one variance per time");
         let last = self.grid.len() - 1;
         let most = self.grid[last].level.karras_sigma().powi(2);
         let variance = data_variance[last].min(most);
@@ -115,7 +118,7 @@ impl<'a> Walk<'a> {
         Ok(decoded.into_iter().enumerate().map(parts).collect())
     }
 
-    /// KL divergence of `q(z_T | x0)` from pure noise, `|x0|^2 = square`.
+    /// KL divergence of `q(z_T | x0)` from pure noise, with `|x0|^2 = square`.
     fn prior(&self, square: f64) -> f64 {
         let level = self.grid[0].level;
         let variance = level.sigma().powi(2);

@@ -1,4 +1,4 @@
-//! From the last state to the image.
+//! The last step of the bound, from the least noisy state to the image.
 
 use std::f64::consts::{PI, SQRT_2};
 
@@ -7,21 +7,21 @@ use libm::erfc;
 
 use crate::error::EvalError;
 
-/// What images are, and so what probability they have under the last step's Gaussian.
+/// What images consist of, which decides their probability under the last step's Gaussian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoder {
-    /// Bytes `b` as `2 b / 255 - 1`: the Gaussian's part between the middles to the two neighbours, to
-    /// infinity at the ends (Ho et al. 2020, equation 13). Nats of a probability.
+    /// Bytes `b` as `2 b / 255 - 1`: the Gaussian's mass between the midpoints to the neighbouring bytes, and to
+    /// infinity for 0 and 255 (Ho et al. 2020, equation 13). Nats of a probability.
     Bytes,
-    /// Any numbers: nats of a density, which may be negative.
+    /// Real numbers: nats of a density, which may be negative.
     Continuous,
 }
 
-/// Half of the distance between two bytes.
+/// Half of the distance between neighbouring bytes in `[-1, 1]`.
 const HALF_BIN: f64 = 1.0 / 255.0;
 
 impl Decoder {
-    /// Half of the range that images lie in.
+    /// Half of the range of image values.
     pub(super) fn half_range(self) -> f64 {
         match self {
             Self::Bytes => 1.0,
@@ -29,7 +29,7 @@ impl Decoder {
         }
     }
 
-    /// `-ln p(x0)` of each image under `N(mean, variance I)`.
+    /// `-ln p(x0)` of each image under `N(mean, variance I)`, in nats.
     pub(super) fn nats(
         self,
         x0: Tensor<4>,
@@ -64,10 +64,11 @@ fn ln_density(x: f64, mean: f64, deviation: f64) -> f64 {
     -0.5 * ((x - mean) / deviation).powi(2) - (deviation * (2.0 * PI).sqrt()).ln()
 }
 
-/// Of the bin around `x`. Both tails are taken where they are small, so that nothing cancels; what is
-/// smaller than any number is told by the density at the bin's nearer end.
+/// The logarithm of the Gaussian's mass in the bin around `x`. It is a difference of the upper tails, which are
+/// small, so that nothing cancels. A mass below the smallest number is estimated from the density at the nearer end
+/// of the bin.
 fn ln_bin(x: f64, mean: f64, deviation: f64) -> f64 {
-    // In units of the deviation, above the mean.
+    // By symmetry, the bin above the mean.
     let (x, mean) = if x < mean { (-x, -mean) } else { (x, mean) };
     let below = |end: f64| 0.5 * erfc((end - mean) / (deviation * SQRT_2));
     let lower = if x - HALF_BIN < -1.0 { 1.0 } else { below(x - HALF_BIN) };
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_bin_far_from_the_mean_is_small_and_finite() {
-        // 5 deviations: by the tail function; 500: beyond the smallest number.
+        // At 5 deviations the tail function works; at 500 the mass is below the smallest number.
         let near = ln_bin(1.0 / 255.0 + 5e-3, 0.0, 1e-3);
         assert!((near - (0.5 * erfc(5.0 / SQRT_2)).ln()).abs() < 1e-3, "{near}");
         let far = ln_bin(0.5, 0.0, 1e-3);

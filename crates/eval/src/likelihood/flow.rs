@@ -10,33 +10,33 @@ use super::image_sums;
 use crate::error::EvalError;
 
 /// The density that the probability-flow ODE gives to images (Song et al. 2021,
-/// <https://arxiv.org/abs/2011.13456>, appendix D.2), by Hutchinson's estimate of the trace (Grathwohl et
-/// al. 2019, <https://arxiv.org/abs/1810.01367>).
+/// <https://arxiv.org/abs/2011.13456>, appendix D.2), with Hutchinson's estimate of the trace (Grathwohl et al. 2019,
+/// <https://arxiv.org/abs/1810.01367>).
 ///
-/// With `tau = ln tan(phi / 2)` the flow is `dz = sigma v dtau`, finite up to pure noise (tau = 0) and in
-/// equal steps of the noise level near the clean image. It is solved by the classical method of Runge and
-/// Kutta in equal steps of tau; four times a step the trace of its Jacobian is estimated, which takes the
-/// network there and back.
+/// With `tau = ln tan(phi / 2)` the ODE is `dz = sigma v dtau`. It is finite up to pure noise (tau = 0), and equal
+/// steps of tau are equal steps of the logarithmic noise level near the clean image. It is solved by the classical
+/// fourth-order Runge-Kutta method in equal steps of tau. Each step estimates the trace of the Jacobian four times,
+/// which takes one forward and one backward pass of the network each.
 pub struct ProbabilityFlow<'a> {
-    /// Where it starts: the least noisy time that the model knows.
+    /// Start: the least noisy level that the model knows.
     pub from: NoiseLevel,
-    /// Where it ends: the noisiest time. What it arrives at is held against pure noise.
+    /// End: the noisiest level. The density of the state there is that of pure noise.
     pub to: NoiseLevel,
-    /// What the model is told at a level: `DiscreteSchedule::point_at`.
+    /// The time point of a level, for the network: `DiscreteSchedule::point_at`.
     pub locate: &'a dyn Fn(NoiseLevel) -> TimePoint,
-    /// Steps of Runge and Kutta's.
+    /// Runge-Kutta steps.
     pub num_steps: usize,
 }
 
 impl ProbabilityFlow<'_> {
-    /// `ln p(z)` in nats of each image of z `[B, C, H, W]` at level `from`, with `probes` of the same
-    /// shape, -1 or 1 at random: an unbiased estimate, exact where the Jacobian is diagonal.
+    /// `ln p(z)` in nats for each image of z `[B, C, H, W]` at level `from`. `probes` has the same shape and random
+    /// entries of -1 and 1. The estimate is unbiased, and exact for a diagonal Jacobian.
     ///
-    /// Both tensors and the model are on a device with autodiff.
+    /// Both tensors and the model must be on a device with autodiff. `on_step` is called with the number of finished
+    /// steps; a break stops the work.
     ///
     /// # Errors
-    /// [`EvalError::NotFinite`] if the flow leaves the numbers; [`EvalError::Device`];
-    /// [`EvalError::Stopped`] if `on_step`, told how many are done, breaks.
+    /// [`EvalError::NotFinite`] if the state diverges; [`EvalError::Device`]; [`EvalError::Stopped`].
     pub fn log_density(
         &self,
         denoiser: &dyn Denoiser,
@@ -50,9 +50,9 @@ impl ProbabilityFlow<'_> {
         let (mut z, mut trace) = (z.detach(), vec![0.0; probes.dims()[0]]);
         for step in 0..self.num_steps {
             let start = first + h * step as f64;
-            let ask = |z: Tensor<4>, part: f64| {
+            let slope = |z: Tensor<4>, part: f64| {
                 let level = if step + 1 == self.num_steps && part == 1.0 {
-                    self.to // not only up to rounding
+                    self.to // exactly, without rounding
                 } else if step == 0 && part == 0.0 {
                     self.from
                 } else {
@@ -60,10 +60,10 @@ impl ProbabilityFlow<'_> {
                 };
                 self.slope(denoiser, z, (self.locate)(level), &probes)
             };
-            let (k1, t1) = ask(z.clone(), 0.0)?;
-            let (k2, t2) = ask(z.clone() + k1.clone() * (0.5 * h), 0.5)?;
-            let (k3, t3) = ask(z.clone() + k2.clone() * (0.5 * h), 0.5)?;
-            let (k4, t4) = ask(z.clone() + k3.clone() * h, 1.0)?;
+            let (k1, t1) = slope(z.clone(), 0.0)?;
+            let (k2, t2) = slope(z.clone() + k1.clone() * (0.5 * h), 0.5)?;
+            let (k3, t3) = slope(z.clone() + k2.clone() * (0.5 * h), 0.5)?;
+            let (k4, t4) = slope(z.clone() + k3.clone() * h, 1.0)?;
             z = z + (k1 + (k2 + k3) * 2.0 + k4) * (h / 6.0);
             for (k, trace) in trace.iter_mut().enumerate() {
                 *trace += h / 6.0 * (t1[k] + 2.0 * (t2[k] + t3[k]) + t4[k]);
@@ -88,7 +88,7 @@ impl ProbabilityFlow<'_> {
     ) -> Result<(Tensor<4>, Vec<f64>), EvalError> {
         let z = z.detach().require_grad();
         let slope = denoiser.predict(z.clone(), &[at]).v() * at.level.sigma();
-        // Images do not see each other: the gradient of the sum is each image's own.
+        // Images do not affect each other: the gradient of the sum holds each image's own.
         let gradients = (slope.clone() * probes.clone()).sum().backward();
         let Some(gradient) = z.grad(&gradients) else {
             return Err(EvalError::Device("the model's predictions have no gradient".to_owned()));

@@ -1,4 +1,6 @@
-//! From where to where an axis goes, and what is written along it.
+//! The range of an axis and its ticks.
+//!
+//! By hand: on a logarithmic axis plotters marks powers of ten alone, and a loss often stays within one decade.
 
 use std::ops::Range;
 
@@ -11,7 +13,7 @@ use crate::number::tick;
 pub(crate) enum Scale {
     /// From zero to the largest value exactly.
     Steps,
-    /// From zero, with room above.
+    /// From zero, with room above the largest value.
     FromZero,
     /// From 0 to 1.
     Unit,
@@ -20,7 +22,7 @@ pub(crate) enum Scale {
 }
 
 impl Scale {
-    /// Whether a value has a place on it. Far beyond what any loss is, sums of squares overflow.
+    /// Whether a value has a place on the axis. Sums of squares overflow far beyond any real loss.
     pub fn takes(self, value: f64) -> bool {
         match self {
             Self::Log => (1e-100..1e100).contains(&value),
@@ -40,8 +42,8 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// Fits an axis; `room` is the share of it left free at a logarithmic axis' ends and at the top of
-    /// one from zero. `None` if no value has a place.
+    /// Fits an axis to the values that have a place on it; `None` if there are none. `room` is the share that stays
+    /// free, at both ends of a logarithmic axis and at the top of one from zero.
     pub fn fit(scale: Scale, values: impl Iterator<Item = f64>, room: f64) -> Option<Self> {
         let (least, most) = values
             .filter(|&value| scale.takes(value))
@@ -53,7 +55,7 @@ impl Axis {
         }
         let (low, high) = match scale {
             Scale::Unit => (0.0, 1.0),
-            // Nothing but zero, or so little that a tick's distance rounds to it.
+            // Zeros alone, or values so small that the distance of two ticks rounds to zero.
             Scale::Steps | Scale::FromZero if most < 1e-100 => (0.0, 1.0),
             Scale::Steps => (0.0, most),
             Scale::FromZero => (0.0, most * (1.0 + room)),
@@ -70,23 +72,23 @@ impl Axis {
         Some(Self { scale, low, high, ticks })
     }
 
-    /// Ticks at these values and nowhere else.
+    /// The same axis with ticks at these values alone.
     pub fn with_ticks(mut self, values: &[f64]) -> Self {
         self.ticks = values.iter().copied().filter(|&value| self.scale.takes(value)).collect();
         self
     }
 
-    /// Where its ticks are.
+    /// The values at the ticks.
     pub fn ticks(&self) -> &[f64] {
         &self.ticks
     }
 
-    /// What is written at the ticks.
+    /// The words at the ticks.
     pub fn labels(&self) -> impl DoubleEndedIterator<Item = String> {
         self.ticks.iter().map(|&value| tick(value))
     }
 
-    /// Where a value lies between the ends, 0 to 1.
+    /// The place of a value between the ends, 0 to 1.
     fn share(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Log => (value / self.low).ln() / (self.high / self.low).ln(),
@@ -95,7 +97,7 @@ impl Axis {
     }
 }
 
-/// What the plotting crate asks of an axis.
+/// What plotters asks of an axis.
 impl Ranged for Axis {
     type FormatOption = DefaultFormatting;
     type ValueType = f64;
@@ -105,7 +107,7 @@ impl Ranged for Axis {
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        // It asks twice; the second time for lines between the ticks.
+        // Plotters asks twice, the second time for lines between the ticks.
         if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.clone() }
     }
 
@@ -124,7 +126,7 @@ fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
     (first..=last).map(|k| (k as f64 * step).min(high)).collect()
 }
 
-/// Round values from `low` to `high`: powers of ten if they are enough, else more of each decade, else
+/// Round values from `low` to `high`: powers of ten if there are enough of them, else more values per decade, else
 /// those of a linear axis.
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_draw_is_no_axis() {
+    fn without_values_there_is_no_axis() {
         for scale in [Scale::Steps, Scale::FromZero, Scale::Unit, Scale::Log] {
             assert!(fitted(scale, &[]).is_none());
             assert!(fitted(scale, &[f64::NAN, f64::INFINITY, -1.0, 1e300]).is_none());
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_steps_are_an_axis_still() {
+    fn zero_alone_still_has_an_axis() {
         let axis = fitted(Scale::Steps, &[0.0]).unwrap();
         assert_eq!(axis.range(), 0.0..1.0);
     }

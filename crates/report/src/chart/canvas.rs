@@ -1,6 +1,6 @@
-//! The strokes and words of a chart.
+//! The lines and words of a chart.
 //!
-//! Text is set by the page's style sheet, larger on a narrow screen; room is left for the largest.
+//! The page's style sheet sets the size of text, larger on a narrow screen. Room is left for the largest.
 
 use std::io;
 
@@ -19,20 +19,20 @@ use crate::number::{significant, tick};
 /// The largest text of the style sheet, in units of the picture.
 pub(crate) const TEXT: i32 = 66;
 
-/// What drawing fails with.
+/// The error of plotters.
 pub(crate) type DrawError = DrawingAreaErrorKind<io::Error>;
 
 /// A picture, and the plane of two axes in it.
 pub(crate) struct Canvas<'a, 'b> {
-    /// All of it.
+    /// The whole picture.
     pub root: &'a DrawingArea<SVGBackend<'b>, Shift>,
-    /// Where the curves are.
+    /// The area of the curves.
     pub plane: ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>,
 }
 
 impl Canvas<'_, '_> {
-    /// Lines across with their values, a line below with a notch at each tick, and both titles.
-    /// Beside the lines across, an upright axis is not needed.
+    /// Draws horizontal lines with their values, the x axis with a notch at each tick, and both titles. Beside the
+    /// horizontal lines a vertical axis is not needed.
     pub fn axes(&mut self, x_title: &str, y_title: &str) -> Result<(), DrawError> {
         self.mesh()?;
         let ((left, right), (_, bottom)) = self.pixels();
@@ -61,8 +61,8 @@ impl Canvas<'_, '_> {
             .draw()
     }
 
-    /// Upright lines with words above them. If there is no room for all words, the first and the last
-    /// are written.
+    /// Draws vertical lines with words above them. If there is no room for all words, the first and the last are
+    /// written.
     pub fn marks(&self, marks: &[(f64, String)]) -> Result<(), DrawError> {
         let ((left, right), (top, bottom)) = self.pixels();
         let axis = self.plane.plotting_area().as_coord_spec().x_spec();
@@ -81,8 +81,8 @@ impl Canvas<'_, '_> {
         Ok(())
     }
 
-    /// A curve through points that all have a place on the axes. A single point is a dot whatever its
-    /// look: a line through it would not be seen.
+    /// Draws a curve through points that all have a place on the axes. A single point is a dot whatever its look: a
+    /// line through it would not be visible.
     pub fn curve(&self, curve: &Curve, points: &[Point]) -> Result<(), DrawError> {
         let area = self.plane.plotting_area();
         let stroke = match curve.look {
@@ -101,8 +101,8 @@ impl Canvas<'_, '_> {
         Ok(())
     }
 
-    /// Where curves fall, as distances do with more steps, there is room above to the right and below
-    /// to the left.
+    /// Writes the values beside the points. Distances fall with more steps, and a falling curve leaves room above to
+    /// the right and below to the left.
     pub fn values(&self, look: Look, points: &[Point]) -> Result<(), DrawError> {
         let (v_pos, (right, down)) = match look {
             Look::DotsAndValues => (VPos::Top, (-TEXT * 2 / 3, TEXT / 2)),
@@ -117,13 +117,13 @@ impl Canvas<'_, '_> {
         Ok(())
     }
 
-    /// Names beside the ends of curves, apart from each other, each with a line to its curve.
+    /// Writes names beside the ends of curves, apart from each other, each with a line to its curve.
     pub fn names(&self, mut names: Vec<(Point, &str, Ink)>) -> Result<(), DrawError> {
         let ((_, right), (top, bottom)) = self.pixels();
         names.sort_by_key(|(end, ..)| self.plane.backend_coord(end).1);
         let wanted: Vec<i32> =
             names.iter().map(|(end, ..)| self.plane.backend_coord(end).1).collect();
-        // Half a letter above the axis: its last number stands there.
+        // Half a letter above the axis, whose last number stands there.
         let places = apart(&wanted, TEXT, top, bottom - TEXT / 2);
         for ((end, name, ink), at) in names.iter().zip(places) {
             let end = self.plane.backend_coord(end);
@@ -148,15 +148,14 @@ impl Canvas<'_, '_> {
         self.root.draw_text(words, &style(ink).pos(Pos::new(h_pos, v_pos)), at)
     }
 
-    /// Left and right, top and bottom of where curves are drawn.
+    /// Left and right, top and bottom of the area of the curves.
     fn pixels(&self) -> ((i32, i32), (i32, i32)) {
         let (x, y) = self.plane.plotting_area().get_pixel_range();
         ((x.start, x.end), (y.start, y.end))
     }
 }
 
-/// How wide words are at the largest size. No common font has digits wider than 0.64 of its size
-/// (DejaVu Sans).
+/// The width of words at the largest size. The widest digits of a common font are 0.64 of its size (DejaVu Sans).
 pub(crate) fn width(words: &str) -> i32 {
     words.chars().count() as i32 * TEXT * 64 / 100
 }
@@ -165,9 +164,9 @@ fn style(ink: Ink) -> TextStyle<'static> {
     ("sans-serif", TEXT).into_font().color(&ink.color())
 }
 
-/// Places as near to the wanted ones, which rise, as they can be `gap` apart and from `low` to `high`.
+/// The places nearest to the wanted ones, which rise, that are `gap` apart and lie between `low` and `high`.
 ///
-/// Without the gaps this is least squares under an order: neighbours out of order share their mean.
+/// Without the gaps this is isotonic regression: neighbours out of order share their mean.
 fn apart(wanted: &[i32], gap: i32, low: i32, high: i32) -> Vec<i32> {
     let mut pools: Vec<(i32, i32)> = Vec::new(); // sum, count
     for (&at, i) in wanted.iter().zip(0..) {

@@ -1,12 +1,12 @@
-//! Curves of any length, made as short as a picture of them needs.
+//! Long curves, shortened to what a picture of them can show.
 
-/// A step and a value.
+/// x and y.
 pub(crate) type Point = (f64, f64);
 
-/// More than the pixels of a curve are not seen.
+/// Columns of a picture: more points than pixels are not visible.
 const COLUMNS: usize = 360;
 
-/// In each column of the picture the least and the greatest value: spikes stay.
+/// The smallest and the largest value in each column of the picture, so that spikes stay.
 pub(crate) fn envelope(points: &[Point]) -> Vec<Point> {
     if points.len() <= 2 * COLUMNS {
         return points.to_vec();
@@ -27,7 +27,7 @@ pub(crate) fn envelope(points: &[Point]) -> Vec<Point> {
     extremes.collect()
 }
 
-/// In each column of the picture the mean.
+/// The mean in each column of the picture.
 pub(crate) fn means(points: &[Point]) -> Vec<Point> {
     if points.len() <= COLUMNS {
         return points.to_vec();
@@ -35,14 +35,14 @@ pub(crate) fn means(points: &[Point]) -> Vec<Point> {
     columns(points).filter_map(mean).collect()
 }
 
-/// The mean of steps and of values; `None` of nothing.
+/// The mean of x and of y; `None` without points.
 pub(crate) fn mean(points: &[Point]) -> Option<Point> {
     let count = points.len() as f64;
     let sum = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
     (!points.is_empty()).then(|| (sum.0 / count, sum.1 / count))
 }
 
-/// Points next to each other, cut into equal stretches of the x axis. Their steps must rise.
+/// The points, whose x must rise, in equal stretches of the x axis.
 fn columns(points: &[Point]) -> impl Iterator<Item = &[Point]> {
     let low = points.first().map_or(0.0, |point| point.0);
     let width = points.last().map_or(0.0, |point| point.0) - low;
@@ -50,12 +50,12 @@ fn columns(points: &[Point]) -> impl Iterator<Item = &[Point]> {
     points.chunk_by(move |a, b| column(a) == column(b))
 }
 
-/// The general course: means, each averaged with the twentieth of the curve around it.
+/// The trend: means, each averaged over the twentieth of the curve around it.
 pub(crate) fn smoothed(points: &[Point]) -> Vec<Point> {
     let points = means(points);
     let half = (points.len() + 20) / 40;
     let around = |at: usize| {
-        // Curves are steep where they begin: an average of many points would lie above them there.
+        // Curves begin steep: an average of many points would lie above them there.
         let half = half.min(at / 4);
         let (from, to) = (at - half, (at + half + 1).min(points.len()));
         mean(&points[from..to]).map_or(0.0, |mean| mean.1)
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn short_curves_stay_as_they_are() {
+    fn short_curves_are_not_changed() {
         for count in [0, 1, 2, 300] {
             assert_eq!(envelope(&wave(count)), wave(count));
             assert_eq!(means(&wave(count)), wave(count));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_tenth_is_never_empty_unless_all_is() {
+    fn the_last_tenth_has_a_point_if_there_is_one() {
         assert_eq!(last_tenth(&[1]), [1]);
         assert_eq!(last_tenth(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]), [10, 11]);
         assert!(last_tenth::<u8>(&[]).is_empty());

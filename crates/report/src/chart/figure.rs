@@ -1,4 +1,4 @@
-//! A chart with its heading and a sentence that says what is seen.
+//! A chart with its heading and a caption.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -8,24 +8,29 @@ use crate::chart::{Chart, SIZE};
 /// A chart and its words.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
-    /// Over it.
-    pub heading: String,
-    /// Below it: what is seen, in plain sentences.
+    /// Above the chart.
+    pub heading: &'static str,
+    /// Below the chart, in plain sentences.
     pub caption: String,
-    /// Colours and what they stand for, where curves do not carry their names.
+    /// Colours and their meaning, where curves do not carry their names.
     pub legend: Vec<(Ink, &'static str)>,
-    /// Values that have no place in it.
+    /// The number of values that have no place in the chart.
     pub left_out: usize,
     /// The picture.
     pub chart: Chart,
 }
 
 impl Figure {
-    /// The figure; nothing if there is nothing to draw.
+    /// A figure without a legend that shows all values.
+    pub fn new(heading: &'static str, caption: impl Into<String>, chart: Chart) -> Self {
+        Self { heading, caption: caption.into(), legend: Vec::new(), left_out: 0, chart }
+    }
+
+    /// The figure as HTML; `None` if there is nothing to draw.
     pub fn markup(&self) -> Option<Markup> {
         let picture = match self.chart.svg() {
             Ok(svg) => plot(&self.alt(), &svg?),
-            // Writing into a string does not fail; if it ever does, the rest of the page stays.
+            // Writing into a string does not fail. If it ever does, the rest of the page stays.
             Err(error) => html! { p.problem { "could not be drawn: " (error) } },
         };
         Some(html! {
@@ -36,15 +41,14 @@ impl Figure {
                 figcaption {
                     (self.caption)
                     @if self.left_out > 0 {
-                        " Left out are " (self.left_out) " values that have no place on these axes: not finite, or \
-                        not above zero."
+                        " Not shown: " (self.left_out) " values that are not finite, or not above zero."
                     }
                 }
             }
         })
     }
 
-    /// For those who do not see it. The caption that follows says what the curves do.
+    /// For screen readers. The caption that follows describes the curves.
     fn alt(&self) -> String {
         let (x, y) = (self.chart.x.title, self.chart.y.title);
         format!("Chart: {}. Vertical: {y}. Horizontal: {x}.", self.heading)

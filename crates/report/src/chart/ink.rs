@@ -1,41 +1,41 @@
 //! Colours that follow the page's theme.
 //!
-//! The plotting crate knows RGB only. Each ink has an RGB value that nothing else uses; in the
-//! finished SVG it is replaced by a CSS variable, which is one colour by day and another by night.
+//! Plotters knows RGB alone. Each ink has an RGB value that nothing else uses, and in the finished SVG a CSS variable
+//! replaces it: one colour in the light theme, another in the dark one.
 
 use plotters::style::RGBColor;
 
-/// What something is drawn with.
+/// The colour that something is drawn with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ink {
     /// Words and numbers.
     Text,
     /// Numbers beside points: smaller than other text.
     Value,
-    /// The line that the x axis is.
+    /// The x axis.
     Axis,
     /// Lines behind the curves.
     Grid,
-    /// The first of two.
+    /// The first of two curves.
     First,
-    /// The second of two.
+    /// The second of two curves.
     Second,
-    /// A place in an ordered row of colours, below [`RAMP`].
+    /// A place in an ordered row of colours; below [`RAMP`].
     Ramp(u8),
 }
 
-/// Colours in a row, dark to bright by day and the other way round by night.
+/// The number of ordered colours: dark to bright in the light theme, bright to dark in the other.
 pub(crate) const RAMP: u8 = 8;
 
 impl Ink {
-    /// Of `count` curves in order, the ink of this one.
-    pub fn of(index: usize, count: usize) -> Self {
+    /// The ink of one of `count` curves that have an order.
+    pub fn in_order(index: usize, count: usize) -> Self {
         let last = f64::from(RAMP - 1);
         let place = index as f64 * last / (count.max(2) - 1) as f64;
         Self::Ramp(place.round().clamp(0.0, last) as u8)
     }
 
-    /// The stand-in that the plotting crate draws with.
+    /// The stand-in that plotters draws with.
     pub fn color(self) -> RGBColor {
         RGBColor(0xF7, 0x13, self.number())
     }
@@ -70,7 +70,7 @@ impl Ink {
     }
 }
 
-/// Replaces every stand-in. Words cannot be mistaken for one: their quotation marks are escaped.
+/// Replaces every stand-in. Words cannot be mistaken for one, because their quotation marks are escaped.
 pub(crate) fn themed(mut svg: String) -> String {
     for ink in Ink::all() {
         let RGBColor(red, green, blue) = ink.color();
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn ordered_curves_take_the_whole_row() {
-        let place = |index, count| Ink::of(index, count);
+        let place = |index, count| Ink::in_order(index, count);
         assert_eq!([place(0, 1), place(0, 4), place(3, 4)].map(Ink::number), [6, 6, 13]);
         assert_eq!(place(9, 10), Ink::Ramp(RAMP - 1));
     }

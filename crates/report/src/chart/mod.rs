@@ -12,8 +12,7 @@ use curve::Point;
 use ink::{Ink, themed};
 use plotters::prelude::*;
 
-/// Width and height of every chart. The plotting crate draws at whole numbers: with so many of them
-/// a curve is smooth.
+/// Width and height of every chart. Plotters draws at whole numbers: this many of them make a smooth curve.
 pub(crate) const SIZE: (u32, u32) = (1920, 1200);
 
 /// Curves over two axes.
@@ -23,40 +22,45 @@ pub(crate) struct Chart {
     pub x: AxisSpec,
     /// The vertical axis.
     pub y: AxisSpec,
-    /// What is drawn, first to last.
+    /// The curves, drawn from first to last.
     pub curves: Vec<Curve>,
-    /// Upright lines with words to the right of them.
+    /// Vertical lines with words to the right of them.
     pub marks: Vec<(f64, String)>,
 }
 
 /// An axis to be fitted to the curves.
 #[derive(Clone, Debug)]
 pub(crate) struct AxisSpec {
-    /// What is measured, with its unit.
+    /// The quantity, with its unit.
     pub title: &'static str,
-    /// How its values are spread.
+    /// How values are spread along the axis.
     pub scale: Scale,
     /// Ticks at these values instead of round ones.
     pub ticks: Option<Vec<f64>>,
 }
 
 impl AxisSpec {
-    /// With round ticks.
+    /// An axis with round ticks.
     pub fn new(title: &'static str, scale: Scale) -> Self {
         Self { title, scale, ticks: None }
     }
+
+    /// The same with ticks at these values alone.
+    pub fn with_ticks(self, ticks: Vec<f64>) -> Self {
+        Self { ticks: Some(ticks), ..self }
+    }
 }
 
-/// Points in the order of their steps.
+/// A curve. Its points are in the order of their x.
 #[derive(Clone, Debug)]
 pub(crate) struct Curve {
-    /// Written at its end.
+    /// Written at the end of the curve.
     pub name: Option<String>,
     /// Its colour.
     pub ink: Ink,
     /// Its shape.
     pub look: Look,
-    /// What it goes through; points that have no place on the axes are left out.
+    /// Its points; those that have no place on the axes are left out.
     pub points: Vec<Point>,
 }
 
@@ -66,16 +70,21 @@ impl Curve {
         Self { name: None, ink, look: Look::Line, points }
     }
 
-    /// A pale line without a name.
-    pub fn pale(ink: Ink, points: Vec<Point>) -> Self {
-        Self { look: Look::Pale, ..Self::line(ink, points) }
+    /// The same in another shape.
+    pub fn with_look(self, look: Look) -> Self {
+        Self { look, ..self }
+    }
+
+    /// The same with a name.
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 }
 
 /// The shape of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// A pale line for what lies behind a smooth one.
+    /// A pale line, behind a smooth one.
     Pale,
     /// A line.
     Line,
@@ -88,17 +97,22 @@ pub(crate) enum Look {
 }
 
 impl Look {
-    /// Whether values are written beside its points.
+    /// Whether values are written beside the points.
     fn has_values(self) -> bool {
         matches!(self, Self::DotsAndValues | Self::TrianglesAndValues)
     }
 }
 
 impl Chart {
-    /// The elements of the picture, without the `svg` around them. `None` if there is nothing to draw.
+    /// A chart without marks.
+    pub fn new(x: AxisSpec, y: AxisSpec, curves: Vec<Curve>) -> Self {
+        Self { x, y, curves, marks: Vec::new() }
+    }
+
+    /// The elements of the picture, without the `svg` around them; `None` if there is nothing to draw.
     ///
     /// # Errors
-    /// What the plotting crate says.
+    /// Those of plotters.
     pub fn svg(&self) -> Result<Option<String>, DrawError> {
         let x = self.axis(&self.x, |point| point.0);
         let (Some(x), Some(y)) = (x, self.axis(&self.y, |point| point.1)) else {
@@ -106,7 +120,7 @@ impl Chart {
         };
         let mut svg = String::new();
         self.draw(x, y, &mut svg)?;
-        // The page makes its own opening tag, and closes it.
+        // The page writes the opening tag itself, and closes it.
         let inner = svg.split_once('>').map_or("", |(_, rest)| rest);
         Ok(Some(themed(inner.trim_end().trim_end_matches("</svg>").to_owned())))
     }
@@ -124,7 +138,8 @@ impl Chart {
         canvas.marks(&self.marks)?;
         let mut names = Vec::new();
         for curve in &self.curves {
-            let points = self.seen(curve);
+            let points: Vec<Point> =
+                curve.points.iter().copied().filter(|point| self.takes(point)).collect();
             canvas.curve(curve, &points)?;
             canvas.values(curve.look, &points)?;
             if let (Some(name), Some(&end)) = (&curve.name, points.last()) {
@@ -139,15 +154,12 @@ impl Chart {
         self.x.scale.takes(point.0) && self.y.scale.takes(point.1)
     }
 
-    fn seen(&self, curve: &Curve) -> Vec<Point> {
-        curve.points.iter().copied().filter(|point| self.takes(point)).collect()
-    }
-
-    fn axis(&self, spec: &AxisSpec, of: impl Fn(&Point) -> f64) -> Option<Axis> {
+    fn axis(&self, spec: &AxisSpec, coordinate: impl Fn(&Point) -> f64) -> Option<Axis> {
         let points = self.curves.iter().flat_map(|curve| &curve.points);
+        let values = points.filter(|point| self.takes(point)).map(coordinate);
         let with_values = self.curves.iter().any(|curve| curve.look.has_values());
         let room = if with_values { 0.15 } else { 0.05 };
-        let axis = Axis::fit(spec.scale, points.filter(|point| self.takes(point)).map(of), room)?;
+        let axis = Axis::fit(spec.scale, values, room)?;
         Some(match &spec.ticks {
             Some(ticks) => axis.with_ticks(ticks),
             None => axis,

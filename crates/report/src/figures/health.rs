@@ -1,13 +1,13 @@
-//! What tells whether a run is well: rate, gradient, speed, average, skipped steps; all stages one
-//! after another.
+//! Whether a run is well: learning rate, gradient, speed, moving average, skipped steps; all stages one after another.
+
+use halfstep_run::Metrics;
 
 use crate::chart::axis::Scale;
 use crate::chart::curve::{Point, envelope, smoothed};
 use crate::chart::figure::Figure;
 use crate::chart::ink::Ink;
-use crate::chart::{AxisSpec, Chart, Curve};
-use crate::figures::log::Log;
-use halfstep_run::Metrics;
+use crate::chart::{AxisSpec, Chart, Curve, Look};
+use crate::figures::log::MetricsLog;
 
 /// A measured quantity.
 struct Gauge {
@@ -16,7 +16,7 @@ struct Gauge {
     scale: Scale,
     caption: &'static str,
     value: fn(&Metrics) -> Option<f64>,
-    /// Of a curve that jumps about the general course is drawn too.
+    /// Whether the trend is drawn too, over a pale curve of all values.
     noisy: bool,
 }
 
@@ -25,7 +25,7 @@ const GAUGES: [Gauge; 4] = [
         heading: "Learning rate",
         title: "learning rate",
         scale: Scale::FromZero,
-        caption: "Of the last step before each line of the log.",
+        caption: "The rate of the last step of each line of the metrics.",
         value: |line| Some(line.lr),
         noisy: false,
     },
@@ -33,7 +33,7 @@ const GAUGES: [Gauge; 4] = [
         heading: "Gradient norm",
         title: "global norm, before clipping",
         scale: Scale::Log,
-        caption: "A rise that does not end is a stage about to diverge.",
+        caption: "A stage whose norm keeps rising is about to diverge.",
         value: |line| Some(line.grad_norm),
         noisy: true,
     },
@@ -47,60 +47,48 @@ const GAUGES: [Gauge; 4] = [
         noisy: true,
     },
     Gauge {
-        heading: "Distance of the average",
+        heading: "Distance of the moving average",
         title: "distance to the averaged weights",
         scale: Scale::Log,
-        caption: "How far the weights that learn are from their moving average, which becomes the model.",
+        caption: "How far the weights in training are from their moving average, which becomes the model.",
         value: |line| line.ema_distance,
         noisy: true,
     },
 ];
 
 /// A small figure for each quantity that was measured.
-pub(crate) fn health(log: &Log<'_>) -> Vec<Figure> {
-    GAUGES.iter().filter_map(|gauge| gauge.figure(log)).chain(skipped(log)).collect()
+pub(crate) fn health(log: &MetricsLog<'_>) -> Vec<Figure> {
+    GAUGES.iter().map(|gauge| gauge.figure(log)).chain(skipped(log)).collect()
 }
 
 impl Gauge {
-    fn figure(&self, log: &Log<'_>) -> Option<Figure> {
+    fn figure(&self, log: &MetricsLog<'_>) -> Figure {
         let stages = log.stages().iter();
-        let curves: Vec<Vec<Point>> =
-            stages.clone().map(|stage| stage.points(self.scale, self.value)).collect();
-        Some(Figure {
-            heading: self.heading.to_owned(),
-            caption: self.caption.to_owned(),
-            legend: Vec::new(),
-            left_out: stages.map(|stage| stage.left_out(self.scale, self.value)).sum(),
-            chart: one_after_another(log, curves, self.noisy, self.title, self.scale),
-        })
+        let left_out = stages.clone().map(|stage| stage.left_out(self.scale, self.value)).sum();
+        let curves = stages.map(|stage| stage.points(self.scale, self.value)).collect();
+        let chart = one_after_another(log, curves, self.noisy, self.title, self.scale);
+        Figure { left_out, ..Figure::new(self.heading, self.caption, chart) }
     }
 }
 
-/// Steps left out so far, in all; nothing if there are none.
-fn skipped(log: &Log<'_>) -> Option<Figure> {
+/// The total of skipped steps; `None` if there are none.
+fn skipped(log: &MetricsLog<'_>) -> Option<Figure> {
+    const CAPTION: &str = "The total of steps skipped because a number was not finite. In 16-bit precision a few are \
+                           normal: they find the largest scale for the loss.";
     let mut sum = 0;
-    let mut count = |line: &Metrics| {
+    let mut total = |line: &Metrics| {
         sum += line.skipped;
-        sum as f64
+        (line.step as f64, sum as f64)
     };
     let stages = log.stages().iter();
-    let curves =
-        stages.map(|stage| stage.lines().map(|line| (line.step as f64, count(line))).collect());
-    let curves: Vec<Vec<Point>> = curves.collect();
-    (sum > 0).then(|| Figure {
-        heading: "Skipped steps".to_owned(),
-        caption: "Steps left out so far because a number was not finite. In 16 bits a few are as it should be: \
-                  they find the largest scale for the loss."
-            .to_owned(),
-        legend: Vec::new(),
-        left_out: 0,
-        chart: one_after_another(log, curves, false, "steps left out", Scale::FromZero),
-    })
+    let curves = stages.map(|stage| stage.lines().map(&mut total).collect()).collect();
+    let chart = one_after_another(log, curves, false, "skipped steps", Scale::FromZero);
+    (sum > 0).then(|| Figure::new("Skipped steps", CAPTION, chart))
 }
 
-/// A curve a stage; each begins where the one before has ended.
+/// One curve per stage; each begins where the previous one ends.
 fn one_after_another(
-    log: &Log<'_>,
+    log: &MetricsLog<'_>,
     stages: Vec<Vec<Point>>,
     noisy: bool,
     title: &'static str,
@@ -113,16 +101,12 @@ fn one_after_another(
             marks.push((before, stage.name()));
         }
         if noisy {
-            curves.push(Curve::pale(Ink::First, envelope(&points)));
+            curves.push(Curve::line(Ink::First, envelope(&points)).with_look(Look::Pale));
             points = smoothed(&points);
         }
         curves.push(Curve::line(Ink::First, envelope(&points)));
         before += stage.last_step() as f64;
     }
-    Chart {
-        x: AxisSpec::new("optimiser steps, all stages", Scale::Steps),
-        y: AxisSpec::new(title, scale),
-        curves,
-        marks,
-    }
+    let x = AxisSpec::new("optimiser steps, all stages", Scale::Steps);
+    Chart { marks, ..Chart::new(x, AxisSpec::new(title, scale), curves) }
 }

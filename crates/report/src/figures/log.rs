@@ -1,12 +1,12 @@
-//! The lines of `metrics.jsonl`, stage by stage, as curves.
+//! The lines of `metrics.jsonl` as curves, stage by stage.
+
+use halfstep_run::{LEVELS, Metrics};
 
 use crate::chart::axis::Scale;
 use crate::chart::curve::{Point, last_tenth};
-use halfstep_run::LEVELS;
-use halfstep_run::Metrics;
 
 /// All stages that have lines, in their order.
-pub(crate) struct Log<'a> {
+pub(crate) struct MetricsLog<'a> {
     stages: Vec<StageLog<'a>>,
 }
 
@@ -17,7 +17,8 @@ pub(crate) struct StageLog<'a> {
     lines: Vec<&'a Metrics>,
 }
 
-impl<'a> Log<'a> {
+impl<'a> MetricsLog<'a> {
+    /// Sorts the lines by stage and step.
     pub fn new(metrics: &'a [Metrics]) -> Self {
         let mut lines: Vec<&Metrics> = metrics.iter().collect();
         lines.sort_by_key(|line| (line.stage, line.step));
@@ -51,7 +52,7 @@ impl StageLog<'_> {
         if self.index == 0 { "teacher".to_owned() } else { self.num_steps.to_string() }
     }
 
-    /// The last step of which there is a line.
+    /// The step of the last line.
     pub fn last_step(&self) -> u64 {
         self.lines.last().map_or(0, |line| line.step)
     }
@@ -61,25 +62,24 @@ impl StageLog<'_> {
         self.lines.iter().copied()
     }
 
-    /// What the lines say, where it has a place on `scale`.
+    /// A value of every line, where it is there and has a place on `scale`.
     pub fn points(&self, scale: Scale, value: impl Fn(&Metrics) -> Option<f64>) -> Vec<Point> {
-        let said = self.lines.iter().filter_map(|line| Some((line.step as f64, value(line)?)));
-        said.filter(|point| scale.takes(point.1)).collect()
+        let points = self.lines.iter().filter_map(|line| Some((line.step as f64, value(line)?)));
+        points.filter(|point| scale.takes(point.1)).collect()
     }
 
-    /// Lines whose value is there and has no place on `scale`.
+    /// The number of lines whose value is there and has no place on `scale`.
     pub fn left_out(&self, scale: Scale, value: impl Fn(&Metrics) -> Option<f64>) -> usize {
         let values = self.lines.iter().filter_map(|line| value(line));
         values.filter(|&value| !scale.takes(value)).count()
     }
 
-    /// The error at one part of the noise levels.
+    /// The error in one part of the noise levels.
     pub fn level(&self, level: usize) -> Vec<Point> {
         self.points(Scale::Log, |line| line.levels.get(level).copied().flatten())
     }
 
-    /// The mean error at each part of the noise levels over the last tenth of the lines; its u is the
-    /// middle of the part.
+    /// The mean error in each part of the noise levels over the last tenth of the lines; x is the middle u of the part.
     pub fn profile(&self) -> Vec<Point> {
         let lines = last_tenth(&self.lines);
         let point = |level: usize| {
@@ -109,18 +109,18 @@ mod tests {
     #[test]
     fn stages_are_told_apart_whatever_the_order_of_their_lines() {
         let lines = [line(1, 5, &[]), line(0, 20, &[]), line(0, 10, &[])];
-        let log = Log::new(&lines);
+        let log = MetricsLog::new(&lines);
         assert_eq!(log.teacher().unwrap().last_step(), 20);
         assert_eq!(log.rounds().iter().map(StageLog::name).collect::<Vec<_>>(), ["32"]);
     }
 
     #[test]
-    fn a_log_without_its_teacher_has_rounds_still() {
+    fn a_log_without_its_teacher_still_has_rounds() {
         let lines = [line(2, 5, &[])];
-        let log = Log::new(&lines);
+        let log = MetricsLog::new(&lines);
         assert!(log.teacher().is_none());
         assert_eq!(log.rounds().len(), 1);
-        assert!(Log::new(&[]).rounds().is_empty());
+        assert!(MetricsLog::new(&[]).rounds().is_empty());
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
             line(0, 1, &[Some(4.0), None, Some(f64::NAN)]),
             line(0, 2, &[Some(2.0), None, Some(0.0), Some(8.0)]),
         ];
-        let log = Log::new(&lines);
+        let log = MetricsLog::new(&lines);
         assert_eq!(log.teacher().unwrap().profile(), [(0.5 / 8.0, 2.0), (3.5 / 8.0, 8.0)]);
     }
 }

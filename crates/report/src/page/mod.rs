@@ -1,11 +1,12 @@
-//! The page: one file, no scripts, nothing loaded from anywhere.
+//! The page: one file without scripts, which loads nothing.
 
-mod facts;
 mod nearest;
 mod pictures;
+mod repeat;
 mod results;
 mod state;
 pub(crate) mod sweep;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -16,24 +17,24 @@ use crate::data::ReportData;
 use crate::figures::agreement::agreement;
 use crate::figures::health::health;
 use crate::figures::levels::{round_levels, teacher_levels};
-use crate::figures::log::Log;
+use crate::figures::log::MetricsLog;
 use crate::figures::losses::{round_losses, teacher_loss};
 
 const STYLE: &str = concat!(include_str!("colors.css"), "\n", include_str!("style.css"));
 
-/// What the page may load: pictures and style within itself. A name with markup in it is escaped, and
-/// could do nothing if it were not.
+/// What the page may load: pictures and styles within itself. Markup in a name is escaped. If it were not, it could
+/// still do nothing.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
-/// Seconds after which the page of a run under way loads itself again.
+/// Seconds after which the page of a run under way reloads.
 const RELOAD: u32 = 30;
 
-/// A part of the page: its anchor, its heading, and what is in it.
+/// A part of the page: its anchor, its heading and its contents, if it has any.
 type Section = (&'static str, &'static str, Option<Markup>);
 
-/// The whole page. It is the same for the same data.
+/// The whole page. The same data make the same page.
 pub(crate) fn html(data: &ReportData) -> String {
-    let log = Log::new(&data.metrics);
+    let log = MetricsLog::new(&data.metrics);
     let sections: Vec<Section> = sections(data, &log);
     let shown: Vec<(&str, &str, &Markup)> = sections
         .iter()
@@ -70,35 +71,35 @@ pub(crate) fn html(data: &ReportData) -> String {
     page.into_string()
 }
 
-fn sections(data: &ReportData, log: &Log<'_>) -> Vec<Section> {
-    let losses = figures("charts", [teacher_loss(log), round_losses(log)]);
-    let levels = figures("charts", [teacher_levels(log), round_levels(log)]);
+fn sections(data: &ReportData, log: &MetricsLog<'_>) -> Vec<Section> {
+    let losses = figures("charts", [teacher_loss(log), Some(round_losses(log))]);
+    let levels = figures("charts", [teacher_levels(log), Some(round_levels(log))]);
     let plan = ("plan", "Plan and progress", state::plan(data));
     let mut sections = vec![
         ("result", "Result", results::key_result(&data.summary)),
-        ("pictures", "Same noises, every model", pictures::rows(&data.rows)),
+        ("pictures", "Every model from the same noise", pictures::rows(&data.rows)),
         (
             "agreement",
             "Agreement with the teacher",
-            figures("charts one", [agreement(&data.summary)]),
+            figures("charts one", [Some(agreement(&data.summary))]),
         ),
         ("data", "Distance to the data", sweep::section(data)),
-        ("table", "All rounds", results::table(&data.summary)),
+        ("table", "All models", results::all_models(&data.summary)),
         ("loss", "Loss", Some(losses.unwrap_or_else(no_metrics))),
         ("levels", "Error by noise level", levels),
-        ("health", "How the run went", figures("charts", health(log).into_iter().map(Some))),
-        ("nearest", "Is it copying?", data.nearest.as_ref().map(nearest::nearest)),
-        ("previews", "Samples while it learned", pictures::previews(&data.previews)),
-        ("facts", "Time, memory, versions", facts::facts(&data.facts)),
-        ("commands", "Do it again", facts::commands(&data.commands)),
-        ("config", "Configuration", facts::config(&data.config)),
+        ("health", "Course of the training", figures("charts", health(log).into_iter().map(Some))),
+        ("nearest", "Memorisation", data.nearest.as_ref().map(nearest::nearest)),
+        ("previews", "Samples during training", pictures::previews(&data.previews)),
+        ("facts", "Time, memory, versions", table::list(&data.facts)),
+        ("commands", "Commands", repeat::commands(&data.commands)),
+        ("config", "Configuration", repeat::config(&data.config)),
     ];
-    // Where a run is matters while it runs; afterwards its plan explains what was reached.
+    // The plan comes first while the run is under way, and explains the results afterwards.
     sections.insert(if data.finished { 4 } else { 0 }, plan);
     sections
 }
 
-/// Charts beside each other, those that have something to show.
+/// Charts beside each other. Those with nothing to show are left out.
 fn figures(class: &str, figures: impl IntoIterator<Item = Option<Figure>>) -> Option<Markup> {
     let shown: Vec<Markup> =
         figures.into_iter().flatten().filter_map(|figure| figure.markup()).collect();

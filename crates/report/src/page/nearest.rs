@@ -1,4 +1,4 @@
-//! Samples beside the training images that are most like them.
+//! The memorisation check: samples beside the training images nearest to them.
 
 use halfstep_run::median;
 use maud::{Markup, html};
@@ -7,11 +7,10 @@ use crate::data::NearestImages;
 use crate::number::{short, significant};
 use crate::page::pictures::image;
 
-/// A sample this many times nearer to a training image than training images are to each other is
-/// worth a look.
+/// A sample this many times nearer to a training image than training images are to each other deserves a look.
 const SUSPICIOUS: f64 = 3.0;
 
-/// The picture, the distances, and what they do and do not say.
+/// The picture, the distances, and how to read them.
 pub(crate) fn nearest(nearest: &NearestImages) -> Markup {
     let distances = &nearest.distances;
     html! {
@@ -44,24 +43,23 @@ fn reading(distances: &[f64], typical: Option<f64>) -> String {
     let (Some(own), Some(typical)) =
         (median(distances), typical.filter(|typical| typical.is_finite()))
     else {
-        return "Without the usual distance between training images there is nothing to hold these against."
+        return "The typical distance between training images is not known, so these distances cannot be judged."
             .to_owned();
     };
     let suspicious = distances.iter().filter(|&&d| is_suspicious(d, Some(typical))).count();
     let verdict = match suspicious {
-        0 => "None of them is less than a third of that: no sign of copying among these samples. Few samples \
-              prove little, and blurred ones are near to everything."
+        0 => "No sample is nearer than a third of that, so none of them looks copied. A few samples prove little, \
+              and blurred samples are near to everything."
             .to_owned(),
         n => format!(
-            "{n} of {} (in bold) {} less than a third of that: look whether {} the training image itself.",
+            "{n} of {} (in bold) {} nearer than a third of that: compare with the training image below.",
             distances.len(),
             if n == 1 { "is" } else { "are" },
-            if n == 1 { "it is" } else { "they are" }
         ),
     };
     format!(
-        "The median is {}. A training image is typically {} from the nearest other one; a sample far nearer \
-         than that would be a copy. {verdict}",
+        "The median distance is {}. A training image is typically {} from the nearest other training image; a sample \
+         far nearer than that would be a copy. {verdict}",
         short(own),
         short(typical)
     )
@@ -72,24 +70,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_far_nearer_than_usual_is_named() {
+    fn a_sample_far_nearer_than_usual_is_counted() {
         let text = reading(&[0.30, 0.28, 0.01], Some(0.30));
         assert!(
-            text.contains("The median is 0.280") && text.contains("1 of 3 (in bold) is"),
+            text.contains("The median distance is 0.280") && text.contains("1 of 3 (in bold) is"),
             "{text}"
         );
-        assert!(reading(&[0.30, 0.28], Some(0.30)).contains("no sign of copying"));
+        assert!(reading(&[0.30, 0.28], Some(0.30)).contains("none of them looks copied"));
     }
 
     #[test]
-    fn nothing_is_claimed_without_a_measure() {
+    fn nothing_is_claimed_without_a_typical_distance() {
         for (distances, typical) in [
             (&[0.3][..], None),
             (&[], Some(0.3)),
             (&[f64::NAN], Some(0.3)),
             (&[0.3], Some(f64::NAN)),
         ] {
-            assert!(reading(distances, typical).contains("nothing to hold these against"));
+            assert!(reading(distances, typical).contains("cannot be judged"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Images within the page.
+//! Images in the page.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -7,15 +7,15 @@ use maud::{Markup, html};
 use crate::data::{ImageRow, PreviewImage};
 use crate::number::count;
 
-/// Previews of a stage that are shown: the last, and those at about a half, a quarter, ... of its
-/// steps. Samples change most at the beginning.
+/// The number of previews that are shown of a stage: the last, and those at about a half, a quarter, ... of its steps.
+/// Samples change most at the beginning.
 const SHOWN: usize = 6;
 
-/// An image that is enlarged without being blurred.
+/// An image, enlarged without blur.
 pub(crate) fn image(png: &[u8], alt: &str) -> Markup {
     let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png));
     match size(png) {
-        // Known sizes keep the page still while it is read in.
+        // Known sizes keep the page still while it loads.
         Some((width, height)) => {
             html! { img src=(source) alt=(alt) width=(width) height=(height); }
         }
@@ -23,7 +23,7 @@ pub(crate) fn image(png: &[u8], alt: &str) -> Markup {
     }
 }
 
-/// Width and height, which the first chunk of every PNG begins with.
+/// Width and height of a PNG: its first chunk begins with them.
 fn size(png: &[u8]) -> Option<(u32, u32)> {
     let header = png.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(4..16)?.strip_prefix(b"IHDR")?;
     let (width, height) = header.split_at_checked(4)?;
@@ -34,7 +34,7 @@ fn size(png: &[u8]) -> Option<(u32, u32)> {
 pub(crate) fn rows(rows: &[ImageRow]) -> Option<Markup> {
     (!rows.is_empty()).then(|| {
         html! {
-            p.note { "Each column begins with one noise." }
+            p.note { "The images of a column start from the same noise." }
             div.rows {
                 @for row in rows {
                     figure {
@@ -47,13 +47,13 @@ pub(crate) fn rows(rows: &[ImageRow]) -> Option<Markup> {
     })
 }
 
-/// Grids drawn while the stages learned. Rounds begin with good samples and are folded away.
+/// Grids drawn while the stages learned. Those of rounds are folded away: rounds begin with good samples.
 pub(crate) fn previews(previews: &[PreviewImage]) -> Option<Markup> {
     let stages: Vec<&[PreviewImage]> = previews.chunk_by(|a, b| a.label == b.label).collect();
     let (first, rest) = stages.split_first()?;
     Some(html! {
         p.note {
-            "Drawn in a few steps from the same noises each time. Shown are the last grid of a stage and those at \
+            "Each grid is drawn in a few steps from the same noise. Shown are the last grid of a stage and those at \
              about a half, a quarter, ... of its steps."
         }
         (grids(first))
@@ -81,7 +81,7 @@ fn grids(stage: &[PreviewImage]) -> Markup {
     }
 }
 
-/// The nearest to the last step halved again and again, in the order of their steps.
+/// The previews nearest to the last step, a half of it, a quarter, ..., in the order of their steps.
 fn shown(stage: &[PreviewImage]) -> Vec<&PreviewImage> {
     let last = stage.iter().map(|preview| preview.step).max().unwrap_or(0);
     let nearest = |halvings| {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_is_read_from_a_png_and_from_nothing_else() {
+    fn the_size_of_a_png_alone_is_read() {
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x02\0\0\0\x07\x08\x02";
         assert_eq!(size(png), Some((258, 7)));
         for cut in 0..24 {

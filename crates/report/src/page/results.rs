@@ -1,14 +1,23 @@
-//! What was reached: the last student in a sentence, all rounds in a table.
+//! What was reached: the last student in a sentence, all models in a table.
 
+use halfstep_run::{RoundResult, counted, human_time};
 use maud::{Markup, html};
 
-use crate::number::{count, short};
-use halfstep_run::RoundResult;
-use halfstep_run::human_time;
+use crate::number::{MISSING, count, short, short_or_missing};
+use crate::page::table;
 
-/// What a distance is. Said once, above all that uses it.
-const DISTANCE: &str = "A distance is the mean squared difference between pixels, which lie in [-1, 1], of two \
-                        models' images from the same start noises.";
+const DISTANCE: &str = "Distance: the mean squared difference of pixels in [-1, 1] between two models' images from the \
+                        same noise.";
+const COLUMNS: [&str; 8] = [
+    "model",
+    "sampling steps",
+    "optimiser steps",
+    "training time",
+    "loss",
+    "distance to the teacher",
+    "teacher, not distilled",
+    "improvement",
+];
 
 /// The last student against its teacher; `None` before the first has been measured.
 pub(crate) fn key_result(summary: &[RoundResult]) -> Option<Markup> {
@@ -19,14 +28,11 @@ pub(crate) fn key_result(summary: &[RoundResult]) -> Option<Markup> {
     Some(html! {
         p.key {
             "In " strong { (steps(last.num_steps)) } " the student's images are at distance "
-            strong { (short(own)) } " from "
-            @match full {
-                Some(full) => { "the teacher's in " (steps(full)) },
-                None => "the teacher's in all its steps",
-            }
+            strong { (short(own)) } " from the teacher's images in "
+            @match full { Some(full) => { (steps(full)) }, None => "all its steps" }
             "."
             @if let Some(teacher) = last.teacher_agreement {
-                " The teacher itself, in " (steps(last.num_steps)) " and not distilled, is at "
+                " Without distillation, the teacher's images in " (steps(last.num_steps)) " are at "
                 strong { (short(teacher)) } (comparison(own, teacher)) "."
             }
         }
@@ -35,74 +41,51 @@ pub(crate) fn key_result(summary: &[RoundResult]) -> Option<Markup> {
 }
 
 fn steps(count: usize) -> String {
-    halfstep_run::counted(count, "step")
+    counted(count, "step")
 }
 
-/// `: 7.7 times as far`
+/// `, 7.74 times as far`
 fn comparison(own: f64, teacher: f64) -> String {
     match teacher / own {
         factor if !factor.is_finite() => String::new(),
-        factor if factor > 1.0 => format!(": {} times as far", short(factor)),
-        _ => ": no farther, so distillation has not paid here".to_owned(),
+        factor if factor > 1.0 => format!(", {} times as far", short(factor)),
+        _ => ", no farther: distillation did not help here".to_owned(),
     }
 }
 
-/// A row a stage.
-pub(crate) fn table(summary: &[RoundResult]) -> Option<Markup> {
-    (!summary.is_empty()).then(|| {
-        html! {
-            div.scroll {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "model" }
-                            th.number scope="col" { "sampling steps" }
-                            th.number scope="col" { "optimiser steps" }
-                            th.number scope="col" { "learning" }
-                            th.number scope="col" { "loss" }
-                            th.number scope="col" { "distance" }
-                            th.number scope="col" { "teacher alone" }
-                            th.number scope="col" { "better by" }
-                        }
-                    }
-                    tbody { @for result in summary { (row(result)) } }
-                }
-            }
+/// One row per stage.
+pub(crate) fn all_models(summary: &[RoundResult]) -> Option<Markup> {
+    let rows = summary.iter().map(|result| (result.model().to_owned(), cells(result)));
+    let table = table::table(&COLUMNS, rows)?;
+    let output_mse = summary.iter().find_map(|row| row.output_mse);
+    let original = summary.iter().find_map(|row| row.original_agreement);
+    Some(html! {
+        (table)
+        p.note {
+            "Loss: the mean over the last tenth of the optimiser steps. Distance to the teacher: to its images in all \
+             its steps. Teacher, not distilled: the same distance of its own images in as many steps as the \
+             student's."
+        }
+        @if let Some(mse) = output_mse {
+            p.note { "Mean squared error of the teacher's output, at uniform noise levels: " (short(mse)) "." }
+        }
+        @if let Some(distance) = original {
             p.note {
-                "Loss: the mean over the last tenth of the steps. Teacher alone: the distance of the teacher's \
-                 images, not distilled, in as many steps as the student's."
-            }
-            @if let Some(mse) = summary.iter().find_map(|row| row.output_mse) {
-                p.note {
-                    "The teacher's mean squared error in its own output, over uniform noise levels: "
-                    (short(mse)) "."
-                }
-            }
-            @if let Some(distance) = summary.iter().find_map(|row| row.original_agreement) {
-                p.note {
-                    "Distance of the adapted teacher's images to those that its original, which was trained \
-                     elsewhere, draws without clipping from the same noises: " (short(distance)) "."
-                }
+                "Distance of the adapted teacher's images to those of the pretrained model it comes from, drawn \
+                 without clipping from the same noise: " (short(distance)) "."
             }
         }
     })
 }
 
-fn row(result: &RoundResult) -> Markup {
-    html! {
-        tr {
-            th scope="row" { (result.model()) }
-            td.number { (result.num_steps) }
-            td.number { (count(result.train_steps)) }
-            td.number { (human_time(result.seconds)) }
-            td.number { (number(result.loss)) }
-            td.number { (number(result.agreement)) }
-            td.number { (number(result.teacher_agreement)) }
-            td.number { @match result.factor() { Some(factor) => { (short(factor)) "\u{d7}" }, None => "\u{2013}" } }
-        }
-    }
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map_or("\u{2013}".to_owned(), short)
+fn cells(result: &RoundResult) -> Vec<String> {
+    vec![
+        result.num_steps.to_string(),
+        count(result.train_steps),
+        human_time(result.seconds),
+        short_or_missing(result.loss),
+        short_or_missing(result.agreement),
+        short_or_missing(result.teacher_agreement),
+        result.factor().map_or(MISSING.to_owned(), |factor| format!("{}\u{d7}", short(factor))),
+    ]
 }

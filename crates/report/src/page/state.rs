@@ -1,17 +1,18 @@
-//! What a run is going to do and how far it is.
+//! The plan of a run and how far it is.
 
+use halfstep_run::human_time;
 use maud::{Markup, html};
 
 use crate::data::{ReportData, StageProgress, StageState};
-use crate::number::count;
-use halfstep_run::human_time;
+use crate::number::{MISSING, count};
+use crate::page::table::list;
 
-/// Whether the page loads itself again: only a run under way changes it.
+/// Whether the page reloads: only a run under way changes it.
 pub(crate) fn reloads(data: &ReportData) -> bool {
     !data.finished && !data.stopped && data.problem.is_none()
 }
 
-/// For the window's title: `finished`, `stopped`, `43 %`.
+/// The state for the window's title: `finished`, `stopped`, `43 %`.
 pub(crate) fn in_a_word(data: &ReportData) -> String {
     match (&data.problem, data.finished) {
         (Some(_), _) => "stopped".to_owned(),
@@ -21,7 +22,7 @@ pub(crate) fn in_a_word(data: &ReportData) -> String {
     }
 }
 
-/// Of all optimiser steps.
+/// The share of all optimiser steps that is done.
 fn percent(stages: &[StageProgress]) -> u64 {
     let done: u64 = stages.iter().map(|stage| stage.done.min(stage.total)).sum();
     let total: u64 = stages.iter().map(|stage| stage.total).sum();
@@ -38,30 +39,30 @@ pub(crate) fn banner(data: &ReportData) -> Markup {
             }
         },
         (None, true) => html! {
-            p.banner.finished { strong { "Finished." } (learning_time(&data.stages)) }
+            p.banner.finished { strong { "Finished." } (training_time(&data.stages)) }
         },
         (None, false) if data.stopped => html! {
             p.banner.stopped {
                 strong { "Stopped: " (doing(&data.stages)) }
-                " The state is saved; the same command continues it."
+                " Its state is saved; the same command continues the run."
             }
         },
         (None, false) => html! {
             p.banner.running {
                 strong { "Running: " (doing(&data.stages)) }
-                " This page loads itself again every half a minute."
+                " This page reloads every 30 seconds."
                 @if !data.written.is_empty() {
-                    " It was written at " (data.written) "; if that is long ago, the run was killed, and the same \
-                    command continues it."
+                    " It was written at " (data.written) ". If that is long ago, the run was killed; the same \
+                     command continues it."
                 }
             }
         },
     }
 }
 
-fn learning_time(stages: &[StageProgress]) -> Markup {
+fn training_time(stages: &[StageProgress]) -> Markup {
     let seconds: Option<f64> = stages.iter().map(|stage| stage.seconds).sum();
-    html! { @if let Some(seconds) = seconds { " " (human_time(seconds)) " of learning." } }
+    html! { @if let Some(seconds) = seconds { " " (human_time(seconds)) " of training." } }
 }
 
 fn doing(stages: &[StageProgress]) -> String {
@@ -73,14 +74,15 @@ fn doing(stages: &[StageProgress]) -> String {
             stage.label,
             count(stage.done),
             count(stage.total),
-            time_left(stage).map_or(String::new(), |time| format!(", about {time} left in it"))
+            time_left(stage)
+                .map_or(String::new(), |time| format!(", about {time} left in this stage"))
         ),
         None if stages.is_empty() => "nothing done yet.".to_owned(),
-        None => "all has been learned; measuring.".to_owned(),
+        None => "all models are trained; measuring.".to_owned(),
     }
 }
 
-/// Of this stage, if it goes on as it has gone.
+/// The time left in this stage at the speed so far.
 fn time_left(stage: &StageProgress) -> Option<String> {
     let left = stage.total.checked_sub(stage.done).filter(|&left| left > 0 && stage.done > 0)?;
     Some(human_time(stage.seconds? * left as f64 / stage.done as f64))
@@ -91,9 +93,7 @@ pub(crate) fn plan(data: &ReportData) -> Option<Markup> {
     let stopped = data.problem.is_some();
     (!data.plan.is_empty() || !data.stages.is_empty()).then(|| {
         html! {
-            @if !data.plan.is_empty() {
-                dl.facts { @for (what, how) in &data.plan { div { dt { (what) } dd { (how) } } } }
-            }
+            @if let Some(plan) = list(&data.plan) { (plan) }
             @if !data.stages.is_empty() {
                 div.scroll {
                     table.stages {
@@ -118,8 +118,8 @@ fn row(stage: &StageProgress, stopped: bool) -> Markup {
     let state = match stage.state {
         StageState::Done => "done",
         StageState::Running if stopped => "stopped",
-        StageState::Running => "under way",
-        StageState::Waiting => "to come",
+        StageState::Running => "running",
+        StageState::Waiting => "waiting",
     };
     html! {
         tr {
@@ -129,7 +129,7 @@ fn row(stage: &StageProgress, stopped: bool) -> Markup {
                 progress max=(stage.total.max(1)) value=(stage.done.min(stage.total)) aria-hidden="true" {}
                 span.of { (count(stage.done)) " of " (count(stage.total)) }
             }
-            td.number { (stage.seconds.map_or("\u{2013}".to_owned(), human_time)) }
+            td.number { (stage.seconds.map_or(MISSING.to_owned(), human_time)) }
             td { (state) }
         }
     }

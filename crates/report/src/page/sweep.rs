@@ -1,5 +1,6 @@
-//! Distance to the data against network calls, as `eval --sweep` measured it.
+//! Distance to the data against network calls, as measured after the run.
 
+use halfstep_run::Sweep;
 use maud::{Markup, html};
 
 use crate::chart::axis::Scale;
@@ -7,31 +8,32 @@ use crate::chart::curve::Point;
 use crate::chart::figure::Figure;
 use crate::chart::ink::Ink;
 use crate::chart::{AxisSpec, Chart, Curve, Look, SIZE};
+use crate::commands::SWEEP;
 use crate::data::{ReportData, StageState};
-use crate::number::significant;
-use halfstep_run::Sweep;
+use crate::number::{MISSING, significant};
+use crate::page::table;
 
 /// Colours of the page, for a picture that stands alone.
 const COLORS: &str = include_str!("colors.css");
 
-/// The part of the page, once it was measured.
+/// The section of the page; `None` before the run was measured.
 pub(crate) fn section(data: &ReportData) -> Option<Markup> {
     let sweep = data.sweep.as_ref()?;
     let missing = missing(data, sweep);
     Some(html! {
         @if !missing.is_empty() {
-            p { "Not measured yet: " (missing.join(", ")) ". Run eval --sweep again, with the same options." }
+            p { "Not measured yet: " (missing.join(", ")) ". Run " (SWEEP) " again, with the same options." }
         }
         @if let Some(figure) = figure(sweep).markup() { div class="charts one" { (figure) } }
-        (table(sweep))
+        @if let Some(distances) = distances(sweep) { (distances) }
         p.note {
-            "The teacher on its full grid draws with ddim; every student with ddim on the grid that it was \
-             distilled for. Teacher agreement and all other measures are in sweep.json."
+            "In all its steps the teacher is drawn with ddim. Every student is drawn with ddim at the times it was \
+             distilled for. All other measures, such as the distance to the teacher, are in sweep.json."
         }
     })
 }
 
-/// Students that the run came to after it was measured.
+/// Students that were trained after the run was measured.
 fn missing(data: &ReportData, sweep: &Sweep) -> Vec<String> {
     let students = data.stages.iter().skip(1).filter(|stage| stage.state == StageState::Done);
     let measured =
@@ -51,44 +53,25 @@ pub(crate) fn svg(sweep: &Sweep) -> Option<String> {
 }
 
 fn figure(sweep: &Sweep) -> Figure {
-    let teachers = sweep.curves().len().saturating_sub(1);
-    let curves: Vec<Curve> = sweep
-        .curves()
-        .iter()
-        .enumerate()
-        .map(|(k, name)| {
-            let points = points(sweep, name);
-            match name.strip_prefix("teacher, ") {
-                None => Curve {
-                    name: Some(name.clone()),
-                    look: Look::Dots, // the values are in the table below
-                    ..Curve::line(Ink::First, points)
-                },
-                Some(sampler) => Curve {
-                    name: Some(sampler.to_owned()),
-                    look: Look::Dots,
-                    ..Curve::line(Ink::of(k + teachers, 2 * teachers), points)
-                },
-            }
-        })
-        .collect();
-    let left_out = sweep.rows.iter().filter(|row| !Scale::Log.takes(row.distance)).count();
+    let names = sweep.curves();
+    let teachers = names.len().saturating_sub(1);
+    let curve = |(k, name): (usize, &String)| {
+        // The student in a colour of its own; the teacher's samplers in the brighter half of the ordered ones.
+        let (ink, label) = match name.strip_prefix("teacher, ") {
+            None => (Ink::First, name.as_str()),
+            Some(sampler) => (Ink::in_order(k + teachers, 2 * teachers), sampler),
+        };
+        Curve::line(ink, points(sweep, name)).with_look(Look::Dots).with_name(label)
+    };
     let ticks = sweep.calls().iter().map(|&calls| calls as f64).collect();
-    Figure {
-        heading: "Distance to the data".to_owned(),
-        caption: format!("{} Lower is better. Both axes are logarithmic.", sweep.caption()),
-        legend: Vec::new(),
-        left_out,
-        chart: Chart {
-            x: AxisSpec {
-                ticks: Some(ticks),
-                ..AxisSpec::new("network calls an image", Scale::Log)
-            },
-            y: AxisSpec::new(sweep.measure.title(), Scale::Log),
-            curves,
-            marks: Vec::new(),
-        },
-    }
+    let chart = Chart::new(
+        AxisSpec::new("network calls per image", Scale::Log).with_ticks(ticks),
+        AxisSpec::new(sweep.measure.title(), Scale::Log),
+        names.iter().enumerate().map(curve).collect(),
+    );
+    let caption = format!("{} Lower is better. Both axes are logarithmic.", sweep.caption());
+    let left_out = sweep.rows.iter().filter(|row| !Scale::Log.takes(row.distance)).count();
+    Figure { left_out, ..Figure::new("Distance to the data", caption, chart) }
 }
 
 fn points(sweep: &Sweep, curve: &str) -> Vec<Point> {
@@ -96,32 +79,18 @@ fn points(sweep: &Sweep, curve: &str) -> Vec<Point> {
     points.filter_map(|calls| Some((calls as f64, sweep.distance(curve, calls)?))).collect()
 }
 
-fn table(sweep: &Sweep) -> Markup {
+fn distances(sweep: &Sweep) -> Option<Markup> {
     let calls = sweep.calls();
-    let cell = |distance: Option<f64>| match distance {
-        Some(distance) => significant(distance, 3),
-        None => "\u{2013}".to_owned(),
-    };
-    html! {
-        div.scroll {
-            table {
-                thead {
-                    tr {
-                        th scope="col" { "network calls" }
-                        @for count in &calls { th.number scope="col" { (count) } }
-                    }
-                }
-                tbody {
-                    @for curve in sweep.curves() {
-                        tr {
-                            th scope="row" { (curve) }
-                            @for &count in &calls {
-                                td.number { (cell(sweep.distance(&curve, count))) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let headings: Vec<String> = calls.iter().map(ToString::to_string).collect();
+    let columns: Vec<&str> =
+        std::iter::once("network calls").chain(headings.iter().map(String::as_str)).collect();
+    let rows = sweep.curves().into_iter().map(|curve| {
+        let cell = |&calls: &usize| match sweep.distance(&curve, calls) {
+            Some(distance) => significant(distance, 3),
+            None => MISSING.to_owned(),
+        };
+        let cells = calls.iter().map(cell).collect();
+        (curve, cells)
+    });
+    table::table(&columns, rows)
 }

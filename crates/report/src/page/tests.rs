@@ -1,4 +1,4 @@
-//! The page as a whole: whatever the data, it is one well-formed file that says what is known.
+//! The page as a whole: whatever the data, it is one well-formed file that shows what is known.
 
 use serde_json::Map;
 
@@ -154,7 +154,7 @@ fn a_whole_run_has_all_of_its_parts() {
 }
 
 #[test]
-fn all_words_are_words_and_never_markup() {
+fn words_from_outside_are_never_markup() {
     let pairs = || vec![(EVIL.to_owned(), EVIL.to_owned())];
     let mut data = run();
     for stage in &mut data.stages {
@@ -228,14 +228,14 @@ fn the_plot_of_a_sweep_is_a_file_of_its_own() {
 #[test]
 fn students_that_came_after_the_sweep_are_named() {
     let mut data = run();
-    let said = |data: &ReportData| {
+    let missing = |data: &ReportData| {
         let page = html(data);
         let (_, rest) = page.split_once("Not measured yet: ")?;
         Some(rest.split_once('.')?.0.to_owned())
     };
-    assert_eq!(said(&data).as_deref(), Some("student 32"));
+    assert_eq!(missing(&data).as_deref(), Some("student 32"));
     data.stages[1].state = StageState::Running;
-    assert_eq!(said(&data), None);
+    assert_eq!(missing(&data), None);
 }
 
 #[test]
@@ -243,8 +243,8 @@ fn what_cannot_be_drawn_is_counted() {
     let mut data = run();
     data.metrics[3].loss = f64::NAN;
     data.metrics[4].loss = 0.0;
-    assert!(html(&data).contains("Left out are 2 values"));
-    assert!(!html(&run()).contains("Left out are"));
+    assert!(html(&data).contains("Not shown: 2 values"));
+    assert!(!html(&run()).contains("Not shown:"));
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn nothing_is_loaded_from_elsewhere() {
 }
 
 #[test]
-fn pictures_and_charts_are_said_in_words() {
+fn pictures_and_charts_have_a_text() {
     let page = html(&run());
     for tag in tags(&page) {
         match tag.split(' ').next() {

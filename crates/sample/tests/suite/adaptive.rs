@@ -16,7 +16,7 @@ fn sampler(name: &str, tolerance: f64, variable: Option<OdeVariable>) -> Box<dyn
         .unwrap()
 }
 
-/// The ends of the golden convergence tables: an adaptive solver is told no more.
+/// The ends of the golden convergence tables, all that an adaptive solver is given.
 fn ends() -> Vec<TimePoint> {
     points(&cosine_grid(&core_fixture("x_exact_mixture"), "t-uniform", 1))
 }

@@ -1,8 +1,11 @@
 //! The order of convergence of every deterministic sampler, against the exact probability-flow ODE.
 
 use halfstep_core::Denoiser;
-use halfstep_sample::exponential::{Correction, Form};
-use halfstep_sample::{DpmMultistep, OdeVariable, Sampler, SamplerKind, SamplerOptions, Takes};
+use halfstep_sample::methods::exponential::{Correction, SolverForm};
+use halfstep_sample::{
+    DiffusersMultistep, DpmMultistep, OdeVariable, Sampler, SamplerKind, SamplerOption,
+    SamplerOptions,
+};
 use serde_json::Value;
 
 use crate::oracles::*;
@@ -96,7 +99,7 @@ fn assert_order(what: &str, order: u32, sampler: impl Fn(usize) -> Box<dyn Sampl
     );
 }
 
-/// Whoever adds a sampler with an order to the list is measured here.
+/// Every sampler of the list that has an order is measured here.
 #[test]
 fn every_listed_order_is_measured() {
     let mut measured = 0;
@@ -111,7 +114,7 @@ fn every_listed_order_is_measured() {
 #[test]
 fn ode_solvers_keep_their_order_in_every_variable() {
     let variables = [OdeVariable::Karras, OdeVariable::Data, OdeVariable::Lambda, OdeVariable::Phi];
-    for kind in SamplerKind::all().iter().filter(|kind| kind.takes(Takes::OdeVariable)) {
+    for kind in SamplerKind::all().iter().filter(|kind| kind.takes(SamplerOption::OdeVariable)) {
         let Some(order) = kind.entry().order else { continue };
         for variable in variables {
             let options = SamplerOptions { variable: Some(variable), ..SamplerOptions::default() };
@@ -143,7 +146,7 @@ fn from_pure_noise_multistep_is_order_2() {
         walk_ode(build(by_name(name), steps).as_ref(), &oracle, &start, &grid[..=steps / 2])
             .unwrap()
     };
-    // Half of the way, to u = 1/2, held against Heun's method in alpha / sigma with many steps.
+    // Half of the way, to u = 1/2, compared with Heun's method in alpha / sigma with many steps.
     let exact = end("heun", 1 << 14);
     for name in ["dpm-solver++-2m", "dpm-solver++-3m", "heun"] {
         let errors = [64, 256, 1024].map(|steps| {
@@ -165,15 +168,18 @@ fn lms_is_between_its_start_and_its_steps() {
     }
 }
 
-fn multistep(order: usize, diffusers: bool) -> DpmMultistep {
-    DpmMultistep {
+/// The published order 2.
+fn second() -> DpmMultistep {
+    DpmMultistep { lower_order_final: false, eased: false, ..DpmMultistep::new(2) }
+}
+
+fn diffusers_third() -> DiffusersMultistep {
+    DiffusersMultistep {
         name: "multistep",
-        form: Form::Data,
-        order,
+        form: SolverForm::Data,
+        order: 3,
         correction: Correction::Midpoint,
         lower_order_final: false,
-        diffusers,
-        eased: false,
         clip: None,
     }
 }
@@ -181,7 +187,7 @@ fn multistep(order: usize, diffusers: bool) -> DpmMultistep {
 /// diffusers' order 3 is of order 2 (NUMERICS: it lacks a factor of 2 and starts with order 1).
 #[test]
 fn diffusers_order_3_is_order_2() {
-    assert_order("3M as in diffusers", 2, |_| Box::new(multistep(3, true)));
+    assert_order("3M as in diffusers", 2, |_| Box::new(diffusers_third()));
 }
 
 /// The convergence tables made by another program, number by number. Its Heun rows are left out:
@@ -191,8 +197,8 @@ fn diffusers_order_3_is_order_2() {
 fn tables() {
     let rows: [(&str, Box<dyn Sampler>); 3] = [
         ("ddim", build(by_name("ddim"), 0)),
-        ("dpmpp_2m", Box::new(multistep(2, false))),
-        ("dpmpp_3m", Box::new(multistep(3, true))),
+        ("dpmpp_2m", Box::new(second())),
+        ("dpmpp_3m", Box::new(diffusers_third())),
     ];
     let mut checked = 0;
     for case in &cases() {

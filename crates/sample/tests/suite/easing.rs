@@ -9,8 +9,8 @@ use halfstep_core::{
     TimestepSpacing,
 };
 use halfstep_sample::{
-    DiffusersCompat, GridKind, GridRule, SamplerKind, SamplerOptions, continuous_grid,
-    diffusers_dpm_grid, draw_with, listed_grid, multistep_grid, sampling_grid,
+    DiffusersForm, GridKind, GridLayout, Sampler, SamplerKind, SamplerOptions, diffusers_dpm_grid,
+    draw_with, listed_grid, sampling_grid,
 };
 
 use crate::oracles::*;
@@ -59,7 +59,7 @@ fn starts(dtype: DType) -> Tensor<4> {
     batch(&values, STARTS, dtype)
 }
 
-/// A sampler over an exact denoiser, with the grid of so many steps.
+/// Samplers over an exact denoiser.
 struct Walks {
     oracle: MixtureOracle,
     schedule: DiscreteSchedule,
@@ -68,19 +68,13 @@ struct Walks {
 
 impl Walks {
     fn grid(&self, sampler: SamplerKind, kind: GridKind, steps: usize) -> Vec<TimePoint> {
-        match kind.spacing() {
-            Some(spacing) if sampler.entry().grid == GridRule::Multistep => {
-                multistep_grid(&self.schedule, spacing, steps, 0).unwrap()
-            }
-            Some(spacing) => sampling_grid(&self.schedule, spacing, steps, 0).unwrap(),
-            None => continuous_grid(&self.schedule, kind, steps).unwrap(),
-        }
+        let layout = GridLayout { kind, ..GridLayout::default() };
+        layout.grid(&self.schedule, sampler.grid_rule(), steps).unwrap()
     }
 
-    fn end(&self, sampler: SamplerKind, options: &SamplerOptions, grid: &[TimePoint]) -> Vec<f64> {
-        let sampler = sampler.build(options).unwrap();
+    fn end(&self, sampler: &dyn Sampler, grid: &[TimePoint]) -> Vec<f64> {
         let start = self.starts.clone();
-        values(draw_with(sampler.as_ref(), &self.oracle, &self.schedule, grid, start, 0).unwrap())
+        values(draw_with(sampler, &self.oracle, &self.schedule, grid, start, 0).unwrap())
     }
 
     /// Mean absolute difference to the ODE's solution from the same level. A mean of squares would be
@@ -97,7 +91,7 @@ impl Walks {
         let mut grid: Vec<_> = (0..300).map(|i| self.schedule.point_at(level(i))).collect();
         grid[0].level = from;
         grid.push(TimePoint::CLEAN);
-        self.end(by_name("dpm-solver++-2m"), &SamplerOptions::default(), &grid)
+        self.end(build(by_name("dpm-solver++-2m"), 300).as_ref(), &grid)
     }
 }
 
@@ -109,23 +103,21 @@ fn walks(schedule: DiscreteSchedule) -> Walks {
 fn distances(walks: &Walks, sampler: SamplerKind, kind: GridKind) -> Vec<f64> {
     let distance = |steps: usize| {
         let grid = walks.grid(sampler, kind, steps);
-        walks.distance(&walks.end(sampler, &SamplerOptions::default(), &grid), grid[0].level)
+        walks.distance(&walks.end(build(sampler, steps).as_ref(), &grid), grid[0].level)
     };
     STEPS.map(distance).to_vec()
 }
 
-fn as_diffusers() -> SamplerOptions {
-    SamplerOptions {
-        diffusers: Some(DiffusersCompat { ddim_targets: vec![] }),
-        ..SamplerOptions::default()
-    }
+fn as_diffusers(sampler: SamplerKind) -> Box<dyn Sampler> {
+    let form = DiffusersForm::from_sampler(sampler).unwrap();
+    form.build(sampler, &SamplerOptions::default(), Vec::new())
 }
 
 fn in_diffusers(walks: &Walks, sampler: SamplerKind, spacing: TimestepSpacing) -> Vec<f64> {
-    let options = as_diffusers();
+    let solver = as_diffusers(sampler);
     let distance = |steps: usize| {
         let grid = diffusers_dpm_grid(&walks.schedule, spacing, steps, 0, true).unwrap();
-        walks.distance(&walks.end(sampler, &options, &grid), grid[0].level)
+        walks.distance(&walks.end(solver.as_ref(), &grid), grid[0].level)
     };
     STEPS.map(distance).to_vec()
 }
@@ -162,7 +154,7 @@ fn a_long_step_into_the_first_time_leaves_no_noise() {
     let times = [999, 888, 777, 666, 555, 444, 333, 222, 111, 0];
     let grid = listed_grid(&walks.schedule, &times).unwrap();
     let distance = |name: &str| {
-        let ends = walks.end(by_name(name), &SamplerOptions::default(), &grid);
+        let ends = walks.end(build(by_name(name), 10).as_ref(), &grid);
         walks.distance(&ends, grid[0].level)
     };
     let ddim = distance("ddim");
@@ -174,8 +166,7 @@ fn a_long_step_into_the_first_time_leaves_no_noise() {
 /// The most that any grid leaves is 1.11, Karras in 10 steps.
 const MOST_SPREAD: f64 = 1.15;
 
-/// What is left of the noise of a step adds to the spread of the images. The published step into t = 0
-/// leaves much.
+/// Noise that a step leaves in the images adds to their spread. The published step into t = 0 leaves much.
 #[test]
 fn the_sde_form_keeps_the_spread_of_the_data() {
     let [(_, schedule), _] = schedules();
@@ -186,14 +177,15 @@ fn the_sde_form_keeps_the_spread_of_the_data() {
         let sampler = by_name("dpm-solver++-2m-sde");
         for steps in STEPS {
             let grid = walks.grid(sampler, kind, steps);
-            let ends = walks.end(sampler, &SamplerOptions::default(), &grid);
+            let ends = walks.end(build(sampler, steps).as_ref(), &grid);
             let ratio = spread(&ends) / data;
             println!("| {kind:?} | {steps} | {ratio:.3} |");
             assert!(ratio < MOST_SPREAD, "{kind:?}, {steps} steps: {ratio} of the data's spread");
         }
     }
     let visiting_zero = sampling_grid(&walks.schedule, TimestepSpacing::Linspace, 10, 0).unwrap();
-    let published = walks.end(by_name("dpm-solver++-2m-sde"), &as_diffusers(), &visiting_zero);
+    let published = as_diffusers(by_name("dpm-solver++-2m-sde"));
+    let published = walks.end(published.as_ref(), &visiting_zero);
     assert!(spread(&published) > 1.5 * data, "{} of the data's", spread(&published) / data);
 }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Tensor};
 use halfstep_core::{NoiseLevel, Prediction, PredictionType, TimePoint};
-use halfstep_sample::{AnalyticStatistics, SampleError, SamplerKind, SamplerOptions};
+use halfstep_sample::{AnalyticStatistics, NoSignal, SampleError, SamplerKind, SamplerOptions};
 
 use crate::oracles::*;
 use crate::support::*;
@@ -19,9 +19,9 @@ fn options(num_steps: usize) -> SamplerOptions {
     }
 }
 
-/// Every sampler starts at alpha = 0 with finite values, or says why not and what to use.
+/// Every sampler starts at alpha = 0 with finite values, or refuses with the reason.
 #[test]
-fn pure_noise_is_a_start_or_refused_with_advice() {
+fn pure_noise_is_a_start_or_refused_with_a_reason() {
     let oracle = gaussian();
     let (mut started, mut refused) = (Vec::new(), Vec::new());
     for &kind in SamplerKind::all() {
@@ -34,9 +34,12 @@ fn pure_noise_is_a_start_or_refused_with_advice() {
                     assert!(values(end).iter().all(|x| x.is_finite()), "{kind} {steps}");
                     started.push(kind.name());
                 }
-                Err(error @ SampleError::NoSignal { .. }) => {
-                    let message = error.to_string();
-                    assert!(message.contains("alpha = 0") && message.contains("--"), "{message}");
+                Err(error @ SampleError::NoSignal(_)) => {
+                    let SampleError::NoSignal(NoSignal::Method { sampler, .. }) = error else {
+                        panic!("{error}")
+                    };
+                    assert_eq!(sampler, kind.name());
+                    assert!(error.to_string().contains("alpha = 0"), "{error}");
                     refused.push(kind.name());
                 }
                 Err(other) => panic!("{kind} {steps}: {other}"),
@@ -57,7 +60,7 @@ fn one_step_is_the_mean() {
     let oracle = gaussian();
     for &kind in SamplerKind::all() {
         let sampler = kind.build(&options(1)).unwrap();
-        if !kind.entry().grid.takes_any() {
+        if !kind.grid_rule().takes_any() {
             continue;
         }
         let start = tensor(&[0.7, -1.1, 0.4, 1.6], DType::F64);
@@ -69,7 +72,7 @@ fn one_step_is_the_mean() {
     }
 }
 
-/// An eps-network says nothing about the image at alpha = 0; no sampler makes something of it.
+/// An eps-network does not determine the image at alpha = 0: every sampler refuses it.
 #[test]
 fn an_eps_network_is_refused_at_pure_noise() {
     let denoiser = |z: Tensor<4>, at: &[TimePoint]| {
@@ -81,11 +84,11 @@ fn an_eps_network_is_refused_at_pure_noise() {
         let noise = &mut |_| tensor(&[0.0; 2], DType::F64);
         let start = tensor(&[0.6, -0.4], DType::F64);
         let result = walk(sampler.as_ref(), &denoiser, start, &from_pure_noise(4), noise);
-        assert!(matches!(result, Err(SampleError::NoSignal { .. })), "{kind}");
+        assert!(matches!(result, Err(SampleError::NoSignal(NoSignal::EpsPrediction))), "{kind}");
     }
 }
 
-/// What a sampler says it will call is what it calls, whether or not the grid ends clean.
+/// A sampler makes as many calls as it announces, whether or not the grid ends clean.
 #[test]
 fn calls_are_as_announced() {
     let oracle = gaussian();
@@ -102,7 +105,7 @@ fn calls_are_as_announced() {
                 *grid.last_mut().unwrap() = TimePoint::CLEAN;
             }
             // A budget of 3K - 1 calls is K steps, none of them to the clean image.
-            let budget = kind.entry().grid == halfstep_sample::GridRule::Budget;
+            let budget = kind.grid_rule() == halfstep_sample::GridRule::Budget;
             if budget && clean {
                 continue;
             }
@@ -117,7 +120,7 @@ fn calls_are_as_announced() {
     }
 }
 
-/// The network is never called at the clean end, and where it is called the grid says so.
+/// The network is never called at the clean end.
 #[test]
 fn no_call_at_the_clean_end() {
     let oracle = gaussian();

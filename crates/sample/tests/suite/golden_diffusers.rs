@@ -2,11 +2,11 @@
 
 use burn::tensor::{DType, Tensor};
 use halfstep_core::{NoiseLevel, Prediction, PredictionType, TimePoint, TimestepSpacing, X0Clip};
-use halfstep_sample::exponential::{Correction, Form};
-use halfstep_sample::samplers::dpm_singlestep::Plan;
+use halfstep_sample::methods::exponential::{Correction, SolverForm};
 use halfstep_sample::{
-    Ddim, DpmMultistep, DpmSinglestep, GridKind, Sampler, Trajectory, continuous_grid,
-    diffusers_ddim_targets, diffusers_dpm_grid, sampling_grid,
+    Ddim, DiffusersDdim, DiffusersMultistep, DiffusersSinglestep, DpmMultistep, DpmSinglestep,
+    GridKind, Sampler, StepOrders, Trajectory, continuous_grid, diffusers_ddim_targets,
+    diffusers_dpm_grid, sampling_grid,
 };
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ fn tolerance(entry: &Value) -> f64 {
     if eps_form && steep { EPS_FORM_TOLERANCE } else { TOLERANCE }
 }
 
-/// diffusers' stand-in for a network, told the time as diffusers tells it.
+/// diffusers' stand-in for a network, called with the times that diffusers calls it with.
 fn toy(kind: PredictionType) -> impl Fn(Tensor<4>, &[TimePoint]) -> Prediction {
     move |z, at| Prediction::new(kind, toy_denoiser(&z, at[0].t as usize), z, &[at[0].level])
 }
@@ -69,12 +69,12 @@ fn assert_trajectory(
     }
 }
 
-fn form(entry: &Value) -> Form {
+fn form(entry: &Value) -> SolverForm {
     match text(entry, "algorithm_type") {
-        "dpmsolver" => Form::Noise,
-        "dpmsolver++" => Form::Data,
-        "sde-dpmsolver" => Form::NoiseSde,
-        "sde-dpmsolver++" => Form::DataSde,
+        "dpmsolver" => SolverForm::Noise,
+        "dpmsolver++" => SolverForm::Data,
+        "sde-dpmsolver" => SolverForm::NoiseSde,
+        "sde-dpmsolver++" => SolverForm::DataSde,
         other => panic!("unknown algorithm {other}"),
     }
 }
@@ -124,18 +124,30 @@ fn multistep() {
     let (mut ours, mut compat) = (0, 0);
     for (i, entry) in list(&golden, "multistep").iter().enumerate() {
         let order = index(entry, "solver_order");
-        let sampler = DpmMultistep {
-            name: "multistep",
-            form: form(entry),
-            order,
-            correction: correction(entry),
-            lower_order_final: entry["lower_order_final"].as_bool().unwrap_or(true),
-            diffusers: order == 3,
-            eased: false,
-            clip: None,
+        let (name, form, correction) = ("multistep", form(entry), correction(entry));
+        let lower_order_final = entry["lower_order_final"].as_bool().unwrap_or(true);
+        let (eased, clip) = (false, None);
+        let sampler: Box<dyn Sampler> = match order {
+            3 => Box::new(DiffusersMultistep {
+                name,
+                form,
+                order,
+                correction,
+                lower_order_final,
+                clip,
+            }),
+            _ => Box::new(DpmMultistep {
+                name,
+                form,
+                order,
+                correction,
+                lower_order_final,
+                eased,
+                clip,
+            }),
         };
         let what = format!("entry {i}: {} order {order}", text(entry, "algorithm_type"));
-        assert_trajectory(&golden, entry, &sampler, &grid(entry), &what);
+        assert_trajectory(&golden, entry, sampler.as_ref(), &grid(entry), &what);
         if order == 3 { compat += 1 } else { ours += 1 }
     }
     assert_eq!((ours, compat), (65, 19), "the method as it is, and diffusers' order 3");
@@ -147,16 +159,17 @@ fn singlestep() {
     let (mut ours, mut compat) = (0, 0);
     for (i, entry) in list(&golden, "singlestep").iter().enumerate() {
         let order = index(entry, "solver_order");
-        let plan = if order == 1 { Plan::Constant(1) } else { Plan::Diffusers(order) };
-        let sampler = DpmSinglestep {
-            name: "singlestep",
-            form: form(entry),
-            plan,
-            correction: correction(entry),
-            clip: None,
+        let (name, form, correction) = ("singlestep", form(entry), correction(entry));
+        let clip = None;
+        let sampler: Box<dyn Sampler> = match order {
+            1 => {
+                let orders = StepOrders::Constant(1);
+                Box::new(DpmSinglestep { name, form, orders, correction, clip })
+            }
+            _ => Box::new(DiffusersSinglestep { name, form, order, correction, clip }),
         };
         let what = format!("entry {i}: {} order {order}", text(entry, "algorithm_type"));
-        assert_trajectory(&golden, entry, &sampler, &grid(entry), &what);
+        assert_trajectory(&golden, entry, sampler.as_ref(), &grid(entry), &what);
         if order == 1 { ours += 1 } else { compat += 1 }
     }
     assert_eq!((ours, compat), (8, 32), "order 1, and calls at the grid's own points");
@@ -180,12 +193,13 @@ fn ddim() {
         let targets = diffusers_ddim_targets(&schedule, &times, 10, to_one);
         let listed: Vec<NoiseLevel> = grid[1..].iter().map(|point| point.level).collect();
         let same = targets == listed;
-        let sampler = Ddim {
-            eta: number(entry, "eta"),
-            clip: flag(entry, "clip_sample").then_some(X0Clip::Static { bound: 1.0 }),
-            targets: (!same).then_some(targets),
+        let clip = flag(entry, "clip_sample").then_some(X0Clip::Static { bound: 1.0 });
+        let published = Ddim { eta: number(entry, "eta"), clip };
+        let sampler: Box<dyn Sampler> = match same {
+            true => Box::new(published),
+            false => Box::new(DiffusersDdim { ddim: published, targets }),
         };
-        assert_trajectory(&golden, entry, &sampler, &grid, &format!("entry {i}"));
+        assert_trajectory(&golden, entry, sampler.as_ref(), &grid, &format!("entry {i}"));
         if same { ours += 1 } else { compat += 1 }
     }
     assert_eq!((ours, compat), (103, 48), "the method as it is, and diffusers' t - T/N");

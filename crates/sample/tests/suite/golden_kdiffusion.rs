@@ -2,7 +2,6 @@
 
 use burn::tensor::Tensor;
 use halfstep_core::{NoiseLevel, Prediction, PredictionType, TimePoint};
-use halfstep_sample::exponential::{Correction, Form};
 use halfstep_sample::{DpmMultistep, OdeVariable, Sampler, SamplerOptions};
 
 use crate::oracles::*;
@@ -30,16 +29,7 @@ fn samplers() {
         let variable = Some(OdeVariable::Karras);
         by_name(name).build(&SamplerOptions { variable, ..SamplerOptions::default() }).unwrap()
     };
-    let second = DpmMultistep {
-        name: "dpm-solver++-2m",
-        form: Form::Data,
-        order: 2,
-        correction: Correction::Midpoint,
-        lower_order_final: false,
-        diffusers: false,
-        eased: false,
-        clip: None,
-    };
+    let second = DpmMultistep { lower_order_final: false, eased: false, ..DpmMultistep::new(2) };
     let samplers: [(&str, Box<dyn Sampler>); 5] = [
         ("sample_euler", ode("euler")),
         ("sample_heun", ode("heun")),

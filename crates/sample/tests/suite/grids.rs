@@ -38,7 +38,7 @@ fn continuous_grids_fall_from_the_noisiest_to_clean() {
     }
 }
 
-/// Equal steps of what the name says, between the ends that it says.
+/// Equal steps in the variable of the name, between its ends.
 #[test]
 fn continuous_grids_are_uniform() {
     for schedule in schedules() {

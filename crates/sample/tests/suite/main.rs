@@ -1,4 +1,4 @@
-//! Every sampler against exact answers and against other people's programs.
+//! Every sampler against exact solutions and against other programs.
 
 #[path = "../../../core/tests/suite/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of halfstep-core, which use all of it")]
@@ -14,4 +14,5 @@ mod golden_diffusers;
 mod golden_kdiffusion;
 mod grids;
 mod oracles;
+mod steps;
 mod variance;

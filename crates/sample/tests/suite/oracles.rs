@@ -64,7 +64,7 @@ pub fn walk(
     })
 }
 
-/// A sampler of the command line with default options, for so many steps.
+/// A sampler of the list with default options, for this many steps.
 pub fn build(kind: SamplerKind, num_steps: usize) -> Box<dyn Sampler> {
     kind.build(&SamplerOptions { num_steps, ..SamplerOptions::default() }).unwrap()
 }

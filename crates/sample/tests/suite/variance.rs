@@ -4,8 +4,8 @@
 //! ends with is a sum of squares that impulses measure exactly; one Monte Carlo run stands beside.
 
 use burn::tensor::{DType, Tensor};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{NoiseLevel, TimePoint};
-use halfstep_data::{Purpose, noise};
 use halfstep_sample::{Ddim, Sampler, SamplerKind};
 
 use crate::oracles::*;

@@ -1,4 +1,4 @@
-//! What a step asks of the chip, and what the chip can do.
+//! Kernel launches and arithmetic operations of a step, and the speed and memory of the device.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::tensor::{Tensor, TensorData};
 use cubecl::config::{TypeNameFormatLevel, type_name_format};
 use cubecl::logging::{LaunchObservation, LaunchObserver};
-use halfstep_data::{Purpose, noise};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_model::{Precision, SelectedDevice, UNet, flat_params, param_names};
 
 #[derive(Default)]
@@ -25,18 +25,18 @@ impl LaunchObserver for Counter {
 pub struct Launches(Vec<(String, u64)>);
 
 impl Launches {
-    /// Of all names.
+    /// The number of launches of all kernels.
     pub fn total(&self) -> u64 {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// The most frequent ones.
+    /// The `count` most frequent kernels.
     pub fn first(&self, count: usize) -> &[(String, u64)] {
         &self.0[..count.min(self.0.len())]
     }
 }
 
-/// What is launched while `work` runs; nothing on devices that launch no kernels.
+/// Counts the kernels that `work` launches; none on devices without kernels.
 pub fn launches<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Launches)> {
     let counter = Arc::new(Counter::default());
     let watching = LaunchObservation::new(counter.clone());
@@ -53,13 +53,13 @@ pub fn launches<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(
     Ok((result, Launches(launches)))
 }
 
-/// Multiplications and additions of one image's forward pass, in convolutions, linear layers and
-/// attention; a training step takes three times as many.
+/// The number of multiplications and additions in one image's forward pass: in convolutions, linear layers and
+/// attention. A training step takes three times as many.
 ///
-/// A weight of n numbers takes part in n multiplications and n additions at each pixel of the
-/// resolution where its layer answers (its block's; the next one's for a down- or upsampler), or
-/// once an image behind the time embedding. Attention over p pixels of c channels adds two products
-/// of p x p x c. Normalisation, SiLU and sums are left out, as is usual.
+/// A weight of n numbers takes n multiplications and n additions at each pixel of its layer's output. The
+/// output has the resolution of the layer's block, or the next resolution for a down- or upsampler. Layers of
+/// the time embedding count once per image. Attention over p pixels of c channels adds two products of p x p x
+/// c. Normalisation, SiLU and sums are left out, as is usual.
 pub fn forward_flops(unet: &UNet) -> f64 {
     let config = unet.config();
     let [height, width] = config.image_sides();
@@ -83,15 +83,15 @@ pub fn forward_flops(unet: &UNet) -> f64 {
         if is("time_emb") {
             return 2.0 * numbers;
         }
-        // One of each attention's four square weights stands for its products of pixels.
+        // The products of pixels are counted with one of each attention's four square weights.
         let scores = if is("to_q") { 4.0 * pixels.powi(2) * numbers.sqrt() } else { 0.0 };
         2.0 * numbers * pixels + scores
     };
     named.map(layer).sum()
 }
 
-/// Operations a second of a large square matrix product in this type through Burn, the best of
-/// some: what the step can be held against.
+/// Operations per second of a product of `size` x `size` matrices in `precision` through Burn, the best of
+/// five. It is the yardstick for the speed of a step.
 pub fn matrix_rate(
     precision: Precision,
     size: usize,
@@ -100,7 +100,7 @@ pub fn matrix_rate(
     let device = &device.device;
     let values = noise(0, Purpose::Evaluation, 0..size as u64, size);
     let matrix = Tensor::<2>::from_data(TensorData::new(values, [size, size]), device);
-    // Products keep the size of their factors.
+    // Scaled so that products have values as large as their factors.
     let matrix = matrix.mul_scalar((size as f64).sqrt().recip()).cast(precision.dtype());
     let mut best = f64::INFINITY;
     for _ in 0..5 {
@@ -117,12 +117,12 @@ pub fn matrix_rate(
     Ok(2.0 * (size as f64).powi(3) / best)
 }
 
-/// Bytes that the device's allocator holds, used or not; it gives none back by itself.
+/// Bytes that the device's allocator has reserved, used or not. It releases none by itself.
 pub fn device_bytes(device: &SelectedDevice) -> Option<u64> {
     device.device.memory_pool_usage().map(|usage| usage.bytes_reserved)
 }
 
-/// Resident memory of this process, and the most it has been, where the system says.
+/// The resident memory of this process in bytes, and its peak; `None` where the system does not report them.
 pub fn process_bytes() -> (Option<u64>, Option<u64>) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {

@@ -1,9 +1,10 @@
 //! Times whole steps of a model: forward, training, distillation, sampling.
 //!
-//! `cargo bench --profile dev -p train --bench steps -- --model DIR` prints a table;
-//! `--serve` reads one task a line from standard input and answers each with a line of JSON, so that
-//! another program can time itself in turn (`scripts/compare_pytorch.py`); `--row` prints a line of
-//! the table of `scripts/bench_gpu.sh`; `--soak` watches memory.
+//! `cargo bench --profile dev -p train --bench steps -- --model DIR` prints a table.
+//!
+//! `--serve` reads one task per line from standard input and replies to each with a line of JSON, so that
+//! another program can time itself in alternation (`scripts/compare_pytorch.py`). `--row` prints one row of the
+//! table of `scripts/bench_gpu.sh`. `--soak` measures memory over many steps.
 
 mod chip;
 mod host;
@@ -27,57 +28,60 @@ struct Args {
     /// A model folder
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
-    /// Instead of a model folder: a run configuration, whose network gets drawn weights
+    /// Instead of a model folder: a run configuration; its network gets random weights
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Write the model to this folder, and do nothing else
+    /// Write the model to this folder and exit
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
-    /// Print the multiplications and additions of one image's forward pass, and do nothing else
+    /// Print the number of multiplications and additions in one image's forward pass and exit
     #[arg(long)]
     flops: bool,
-    /// Images of a training step
+    /// Images per training step
     #[arg(long, default_value_t = 16, value_parser = batch_size)]
     batch_size: usize,
-    /// Repetitions of each task, of which the median is printed
+    /// Repetitions of each task; the median is printed
     #[arg(long, default_value_t = 7)]
     repeats: usize,
-    /// auto, cpu, wgpu, ...
+    /// Device: auto, cpu, wgpu, ...
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
-    /// f32, bf16 or f16: what forward, training and distillation compute in
+    /// Precision of forward, training and distillation: f32, bf16 or f16
     #[arg(long, default_value = "f32", value_parser = precision)]
     precision: Precision,
-    /// Print one line of a Markdown table, and its two lines of titles with `--row titles`
+    /// Print one row of a Markdown table; `--row titles` prints the two header lines instead
     #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "row",
         value_parser = ["row", "titles"])]
     row: Option<String>,
-    /// Side of the matrices whose product is the yardstick of `--row`
+    /// Side of the square matrices whose product is the yardstick of `--row`
     #[arg(long, default_value_t = 4096)]
     matrix: usize,
-    /// Take so many training steps and print the memory held after each tenth of them
+    /// Take this many training steps and print the memory in use after each tenth of them
     #[arg(long, value_name = "STEPS")]
     soak: Option<u64>,
-    /// Answer tasks from standard input: forward, train, distill, sample1, sample64, batches, peak,
-    /// or `outputs IN OUT` for the network's answer at t = 500 to the tensor `noise` of a file
+    /// Run tasks from standard input: forward, train, distill, sample1, sample64, batches, peak, or
+    /// `outputs IN OUT` for the network's output at t = 500 for the tensor `noise` of the file IN
     #[arg(long)]
     serve: bool,
-    /// What `cargo bench` adds
+    /// The flag that `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Kernels that are listed by name.
+/// The number of kernels that are listed by name.
 const MOST_FREQUENT: usize = 10;
 
 fn batch_size(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&size| size > 0).ok_or_else(|| "a whole number from 1".to_owned())
+    text.parse()
+        .ok()
+        .filter(|&size| size > 0)
+        .ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }
 
 fn precision(name: &str) -> Result<Precision, String> {
     let all = [Precision::F32, Precision::Bf16, Precision::F16];
     let found = all.into_iter().find(|precision| precision.name() == name);
-    found.ok_or_else(|| "one of f32, bf16, f16".to_owned())
+    found.ok_or_else(|| "expected f32, bf16 or f16".to_owned())
 }
 
 fn main() -> anyhow::Result<()> {
@@ -120,7 +124,7 @@ fn table(args: &Args, bench: &mut Bench<'_>) -> anyhow::Result<()> {
         args.batch_size, args.precision, bench.device.description
     );
     for task in TASKS {
-        bench.run(task)?; // the first one compiles, allocates, warms up
+        bench.run(task)?; // the first run compiles, allocates and warms up
         let mut seconds =
             (0..args.repeats.max(1)).map(|_| bench.run(task)).collect::<Result<Vec<f64>, _>>()?;
         seconds.sort_by(f64::total_cmp);
@@ -134,7 +138,7 @@ fn table(args: &Args, bench: &mut Bench<'_>) -> anyhow::Result<()> {
     println!("batches: {} images of 32x32 RGB with noise, made on the host", host::IMAGES);
     match chip::process_bytes().1 {
         Some(bytes) => println!("peak memory of the process: {:.0} MiB", bytes as f64 / 1048576.0),
-        None => println!("peak memory of the process: not known on this system"),
+        None => println!("peak memory of the process: unknown on this system"),
     }
     Ok(())
 }
@@ -142,7 +146,7 @@ fn table(args: &Args, bench: &mut Bench<'_>) -> anyhow::Result<()> {
 fn print_launches(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let (launched, issued, step) = bench.counted_step()?;
     println!(
-        "launches  {:9} kernels a training step, issued in {:.1} of {:.1} ms",
+        "launches  {:9} kernels per training step, issued in {:.1} of {:.1} ms",
         launched.total(),
         issued * 1e3,
         step * 1e3
@@ -153,7 +157,7 @@ fn print_launches(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One task a line; each answer is a line.
+/// Reads one task per line, and replies to each with one line.
 fn serve(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
@@ -165,7 +169,7 @@ fn serve(bench: &mut Bench<'_>) -> anyhow::Result<()> {
                 serde_json::json!({ "written": output })
             }
             [task] => serde_json::json!({ "seconds": bench.run(task)? }),
-            _ => bail!("`{line}` is no task"),
+            _ => bail!("`{line}` is not a task"),
         };
         println!("{answer}");
         std::io::stdout().flush()?;

@@ -1,13 +1,13 @@
-//! The model: read from its folder, or made of a run's configuration with drawn weights.
+//! The model: read from its folder, or built from a run's configuration with random weights.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use burn::tensor::Device;
 use halfstep_model::{HalfstepFile, ModelFolder, SchedulerConfig};
-use halfstep_train::{drawn_network, load_config};
+use halfstep_train::{Job, drawn_network};
 
-/// From `--model` or `--config`, of which one must be given.
+/// The model of `--model` or `--config`; exactly one of them must be given.
 pub fn load(
     folder: Option<&Path>,
     config: Option<&Path>,
@@ -20,17 +20,21 @@ pub fn load(
     }
 }
 
-/// The network that a configuration describes, no weight of it zero.
+/// The network that a configuration describes, with random weights, none of them zero.
 fn drawn(config: &Path, device: &Device) -> anyhow::Result<ModelFolder> {
-    let config = load_config(config, &[])?;
+    let job = Job::load(config, &[])?;
     let outline =
-        config.data.outline().context("--config: its data must be a published dataset")?;
-    let unet = config.unet(outline.shape, outline.num_classes)?;
-    let schedule = config.noise_schedule()?;
+        job.data()?.outline().context("--config: its data must be a published dataset")?;
+    let config = &job.config;
+    let unet = config.network(outline.shape, outline.num_classes)?;
+    let schedule = config.schedule.clone();
     Ok(ModelFolder {
         unet: drawn_network(&unet, config.seed, device)?,
         scheduler: SchedulerConfig::from_schedule(&schedule, config.teacher.prediction_type),
         schedule,
-        halfstep: HalfstepFile { schedule: config.schedule.clone(), ..HalfstepFile::default() },
+        halfstep: HalfstepFile {
+            schedule: config.settings.schedule.clone(),
+            ..HalfstepFile::default()
+        },
     })
 }

@@ -1,26 +1,27 @@
-//! One line of the table that `scripts/bench_gpu.sh` puts together.
+//! One row of the table of `scripts/bench_gpu.sh`.
 
 use std::time::Instant;
 
 use crate::chip::{device_bytes, forward_flops, matrix_rate, process_bytes};
 use crate::tasks::Bench;
 
-/// What a column says, for the first line of the table.
+/// The titles of the columns.
 pub const COLUMNS: [&str; 11] = [
     "program",
     "computes in",
     "batch",
     "forward, ms",
     "training step, ms",
-    "images/s learned",
+    "images/s trained",
     "images/s drawn in 4 steps",
-    "launches a step",
+    "launches per step",
     "issued in, ms",
     "memory, MiB",
     "share of the matrix rate",
 ];
 
-/// Measures at the batch at hand; `matrix` is the side of the product that is the yardstick.
+/// Measures one row with the batch of `bench`. `matrix` is the side of the square matrices whose product is the
+/// yardstick.
 pub fn row(bench: &mut Bench<'_>, repeats: usize, matrix: usize) -> anyhow::Result<String> {
     let (batch, precision) = (bench.batch_size(), bench.precision());
     let forward = median(repeats, || bench.run("forward"))?;
@@ -50,7 +51,7 @@ pub fn row(bench: &mut Bench<'_>, repeats: usize, matrix: usize) -> anyhow::Resu
     Ok(format!("| {} |", cells.join(" | ")))
 }
 
-/// After one turn that compiles, allocates and warms up.
+/// The median of `repeats` measurements, after one that compiles, allocates and warms up.
 fn median(repeats: usize, mut seconds: impl FnMut() -> anyhow::Result<f64>) -> anyhow::Result<f64> {
     seconds()?;
     let mut all = (0..repeats.max(1)).map(|_| seconds()).collect::<Result<Vec<f64>, _>>()?;

@@ -1,4 +1,4 @@
-//! Many steps in a row, as a run takes them: memory must stay flat.
+//! Takes many steps in a row, as a run does, and prints the memory, which must not grow.
 
 use halfstep_train::{Prefetch, StepStats};
 
@@ -6,10 +6,10 @@ use crate::chip::{device_bytes, process_bytes};
 use crate::host::{made_up, source};
 use crate::tasks::Bench;
 
-/// Losses are read every so many steps, as a run does.
+/// The number of steps between two reads of the losses, as in a run.
 const READ_EVERY: u64 = 10;
 
-/// Takes so many training steps on fresh batches and says what is held after each tenth of them.
+/// Takes `steps` training steps on new batches and prints the memory in use after each tenth of them.
 pub fn soak(bench: &mut Bench<'_>, steps: u64) -> anyhow::Result<()> {
     let dataset = made_up(1000, bench.shape)?;
     let source = source(&dataset, bench.batch_size());
@@ -19,7 +19,7 @@ pub fn soak(bench: &mut Bench<'_>, steps: u64) -> anyhow::Result<()> {
         let batches = Prefetch::start(scope, source, 0..steps);
         let mut pending: Vec<StepStats> = Vec::new();
         let mut step = 0;
-        while let Some(batch) = batches.next() {
+        while let Ok(batch) = batches.next() {
             pending.push(bench.train_on(&batch.upload(&tracked))?);
             step += 1;
             if step % READ_EVERY == 0 || step == steps {
@@ -36,7 +36,7 @@ pub fn soak(bench: &mut Bench<'_>, steps: u64) -> anyhow::Result<()> {
     if let (Some(first), Some(last)) = (held.first(), held.last()) {
         let growth = |which: usize| match (first[which], last[which]) {
             (Some(first), Some(last)) => format!("{:+.1} MiB", (last as f64 - first as f64) / MIB),
-            _ => "not known".to_owned(),
+            _ => "unknown".to_owned(),
         };
         let (process, device) = (growth(0), growth(1));
         println!("soak: from a tenth of the steps to the end: process {process}, device {device}");
@@ -46,7 +46,7 @@ pub fn soak(bench: &mut Bench<'_>, steps: u64) -> anyhow::Result<()> {
 
 const MIB: f64 = 1_048_576.0;
 
-/// `123.4 MiB`, or that it is not known.
+/// `123.4 MiB`, or `unknown`.
 fn mib(bytes: Option<u64>) -> String {
-    bytes.map_or("not known".to_owned(), |bytes| format!("{:.1} MiB", bytes as f64 / MIB))
+    bytes.map_or("unknown".to_owned(), |bytes| format!("{:.1} MiB", bytes as f64 / MIB))
 }

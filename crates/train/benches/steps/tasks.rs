@@ -4,14 +4,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use burn::tensor::{Tensor, TensorData};
+use halfstep_core::rng::{Purpose, noise};
 use halfstep_core::{EmaSchedule, LossWeighting, PredictionType};
-use halfstep_data::{Purpose, noise};
 use halfstep_model::{ModelFolder, Precision, SelectedDevice, UNet, flat_params, with_flat_params};
 use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, output, quietly, student_grid};
-use halfstep_train::{
-    DistillationRound, Learner, OptimizerConfig, StepStats, TrainingBatch, distillation_loss,
-    teacher_loss,
-};
+use halfstep_train::{FromImages, Halving, Learner, OptimizerConfig, StepStats, TrainingBatch};
 
 use crate::chip::{Launches, launches};
 
@@ -19,18 +16,19 @@ pub const TASKS: [&str; 6] = ["forward", "train", "distill", "sample1", "sample6
 /// Steps of the sampling tasks.
 const SAMPLING_STEPS: usize = 4;
 
-/// A model, a learner that begins with its weights, and one batch.
+/// A model, a learner that starts from its weights, and one batch.
 pub struct Bench<'a> {
     pub device: &'a SelectedDevice,
     pub model: ModelFolder,
     pub shape: [usize; 3],
-    /// The model as it computes in the learner's precision.
+    /// The model's network in the learner's precision.
     working: UNet,
     learner: Learner,
     batch: TrainingBatch,
 }
 
 impl<'a> Bench<'a> {
+    /// A bench with random images in its batch.
     pub fn new(
         model: ModelFolder,
         precision: Precision,
@@ -54,24 +52,25 @@ impl<'a> Bench<'a> {
             eps: images(Purpose::TrainNoise),
             uniforms: strata.map(|k| (k as f64 + 0.5) / batch_size as f64).collect(),
             labels: None,
+            number: 0,
         };
         let ema = Some(EmaSchedule::new(0.9999));
-        let learner = Learner::new(unet, &OptimizerConfig::default(), ema, precision, device);
+        let learner = Learner::new(unet, &OptimizerConfig::default(), ema, precision, device)?;
         let working = model.unet.computing_in(precision);
         Ok(Self { device, model, shape, working, learner, batch })
     }
 
-    /// What the learner computes in.
+    /// The learner's precision.
     pub fn precision(&self) -> Precision {
         self.learner.precision
     }
 
-    /// Images of a training step.
+    /// Images per training step.
     pub fn batch_size(&self) -> usize {
         self.batch.uniforms.len()
     }
 
-    /// Seconds that a task took, until its result is there.
+    /// Runs a task to its result, and returns the seconds that it took.
     pub fn run(&mut self, task: &str) -> anyhow::Result<f64> {
         let started = Instant::now();
         match task {
@@ -81,7 +80,7 @@ impl<'a> Bench<'a> {
             "sample1" => drop(self.sample(1)?),
             "sample64" => drop(self.sample(64)?),
             "batches" => crate::host::batches()?,
-            other => bail!("`{other}` is none of {TASKS:?}"),
+            other => bail!("`{other}` is not one of {TASKS:?}"),
         }
         Ok(started.elapsed().as_secs_f64())
     }
@@ -92,25 +91,27 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// A teacher's step on the batch at hand, without waiting for it: v-error, backward, clipping,
-    /// AdamW, moving average.
+    /// Starts a training step of a teacher on the bench's batch, without waiting for its end: loss of v,
+    /// backward pass, clipping, AdamW, moving average.
     pub fn train(&mut self) -> anyhow::Result<StepStats> {
         let batch = self.batch.clone();
         self.train_on(&batch)
     }
 
-    /// The same on another batch.
+    /// As [`train`](Self::train), on another batch.
     pub fn train_on(&mut self, batch: &TrainingBatch) -> anyhow::Result<StepStats> {
-        let schedule = &self.model.schedule;
-        let stats = self.learner.learn(1e-4, 1.0, 1, |unet, _| {
-            let weighting = LossWeighting::SnrPlusOne;
-            Ok(teacher_loss(unet, schedule, PredictionType::VPrediction, weighting, batch, None))
-        })?;
-        Ok(stats)
+        let objective = FromImages {
+            schedule: &self.model.schedule,
+            prediction_type: PredictionType::VPrediction,
+            weighting: LossWeighting::SnrPlusOne,
+            dropout: None,
+        };
+        Ok(self.learner.learn(1e-4, 1.0, 1, |network| Ok(objective.loss(network, batch)))?)
     }
 
-    /// A training step: its kernels, the seconds in which the host issued them, and all of its
-    /// seconds. Were anything read back within the step, the second would be as long as the third.
+    /// Takes a training step. Returns the kernels it launched, the seconds in which the host issued them, and
+    /// the seconds of the whole step. If the step read anything back from the device, the two times would be
+    /// equal.
     pub fn counted_step(&mut self) -> anyhow::Result<(Launches, f64, f64)> {
         let started = Instant::now();
         let (issued, launched) = launches(|| {
@@ -122,23 +123,23 @@ impl<'a> Bench<'a> {
         Ok((launched, issued, started.elapsed().as_secs_f64()))
     }
 
-    /// A student's step: two steps of the teacher, then as [`train`](Self::train).
+    /// Starts a training step of a student: two steps of the teacher, then the same as [`train`](Self::train).
     fn distill(&mut self) -> anyhow::Result<StepStats> {
         let batch = &self.batch;
-        let round = DistillationRound {
+        let halving = Halving {
             teacher: &self.working,
             num_steps: SAMPLING_STEPS,
             schedule: &self.model.schedule,
-            kind: PredictionType::VPrediction,
+            prediction_type: PredictionType::VPrediction,
             weighting: LossWeighting::SnrPlusOne,
         };
-        Ok(self.learner.learn(1e-4, 1.0, 1, |unet, _| distillation_loss(unet, &round, batch))?)
+        Ok(self.learner.learn(1e-4, 1.0, 1, |student| halving.loss(student, batch))?)
     }
 
-    /// So many images in four steps, as the sampler draws them: in f32.
+    /// Draws `count` images in four steps, in f32.
     pub fn sample(&self, count: usize) -> anyhow::Result<Images> {
         let draw = Draw {
-            unet: &self.model.unet,
+            network: &self.model.unet,
             prediction_type: PredictionType::VPrediction,
             sampler: &AngularDdim::default(),
             grid: &student_grid(&self.model.schedule, SAMPLING_STEPS)?,
@@ -153,7 +154,7 @@ impl<'a> Bench<'a> {
         Ok(draw.images(0..count as u64, &mut quietly)?)
     }
 
-    /// The network's answer at t = 500 to the tensor `noise` of a file.
+    /// Writes the network's output at t = 500 for the tensor `noise` of the file `input`.
     pub fn outputs(&self, input: &std::path::Path, to: &std::path::Path) -> anyhow::Result<()> {
         let noise = output::read_noise(input, self.shape)?;
         let z = TensorData::new(noise.values, noise.shape);

@@ -1,11 +1,11 @@
-//! What a training step sees, as a pure function of (seed, step).
+//! Training batches: images, noise, times and labels of a step, as a pure function of (seed, step).
 
 pub(crate) mod prefetch;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use halfstep_data::{Dataset, EpochOrder, Pick, Purpose, Stream, noise};
-
-use crate::config::TimeSampling;
+use halfstep_core::rng::{EpochOrder, Purpose, Stream, noise};
+use halfstep_data::{ImageSource, Pick};
+use serde::{Deserialize, Serialize};
 
 /// One part of a step's batch, on the device.
 #[derive(Clone, Debug)]
@@ -14,13 +14,15 @@ pub struct TrainingBatch {
     pub x0: Tensor<4>,
     /// Standard normal noise, `[B, C, H, W]`.
     pub eps: Tensor<4>,
-    /// Uniform numbers in `[0, 1)`, one an image, from which each objective makes its times.
+    /// Uniform numbers in `[0, 1)`, one per image, from which the objective computes the times.
     pub uniforms: Vec<f64>,
-    /// Classes, if they are taught.
+    /// Class labels, one per image, for a class-conditional network.
     pub labels: Option<Vec<u32>>,
+    /// The number of this part among all parts of the stage, from 0. It determines the dropout masks.
+    pub number: u64,
 }
 
-/// The same in host memory, not on a device yet.
+/// One part of a step's batch, in host memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostBatch {
     shape: [usize; 4],
@@ -28,10 +30,11 @@ pub struct HostBatch {
     eps: Vec<f32>,
     uniforms: Vec<f64>,
     labels: Option<Vec<u32>>,
+    number: u64,
 }
 
 impl HostBatch {
-    /// Copies it to the device.
+    /// Copies the batch to `device`.
     pub fn upload(self, device: &Device) -> TrainingBatch {
         let tensor = |values| Tensor::from_data(TensorData::new(values, self.shape), device);
         TrainingBatch {
@@ -39,33 +42,61 @@ impl HostBatch {
             eps: tensor(self.eps),
             uniforms: self.uniforms,
             labels: self.labels,
+            number: self.number,
         }
     }
 }
 
-/// Draws the batches of a stage.
+/// How training times are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeSampling {
+    /// Independently and uniformly.
+    Uniform,
+    /// One time in each of B equal strata, for a batch of B images: the same mean loss with less variance
+    /// (Kingma et al. 2021, "Variational diffusion models", appendix I.1).
+    #[default]
+    Stratified,
+}
+
+/// Makes the batches of a stage.
 #[derive(Clone)]
 pub struct BatchSource<'a> {
     /// The images.
-    pub dataset: &'a Dataset,
-    /// The order they come in, under the stage's seed.
+    pub images: &'a dyn ImageSource,
+    /// The order of the images, from the stage's seed.
     pub order: EpochOrder,
     /// The stage's seed.
     pub seed: u64,
-    /// Images a step.
+    /// Images per step.
     pub batch_size: usize,
-    /// Parts a step's batch is computed in.
+    /// Number of parts of a step's batch; divides `batch_size`.
     pub parts: usize,
     /// How times are drawn.
     pub time_sampling: TimeSampling,
-    /// Mirror half of the images.
+    /// Whether to mirror each image with probability 1/2.
     pub flip: bool,
-    /// Hand labels out.
+    /// Whether batches have class labels.
     pub labels: bool,
 }
 
-impl BatchSource<'_> {
-    /// Part `part` of the batch of `step`, both from 0.
+impl<'a> BatchSource<'a> {
+    /// Whole batches of `batch_size` images at stratified times, in the order of `seed`, without mirrored
+    /// images and labels.
+    pub fn new(images: &'a dyn ImageSource, seed: u64, batch_size: usize) -> Self {
+        Self {
+            images,
+            order: EpochOrder::new(images.len(), seed),
+            seed,
+            batch_size,
+            parts: 1,
+            time_sampling: TimeSampling::default(),
+            flip: false,
+            labels: false,
+        }
+    }
+
+    /// Part `part` of the batch of `step`, both counted from 0: `batch_size / parts` images.
     pub fn part(&mut self, step: u64, part: usize) -> HostBatch {
         let size = self.batch_size / self.parts;
         let first = step * self.batch_size as u64 + (part * size) as u64;
@@ -78,7 +109,7 @@ impl BatchSource<'_> {
                 Pick::new(self.order.index(position)).flipped(flip)
             })
             .collect();
-        let batch = self.dataset.batch(&picks);
+        let batch = self.images.batch(&picks);
         let each = batch.shape[1..].iter().product();
         let eps = noise(seed, Purpose::TrainNoise, positions, each);
         HostBatch {
@@ -87,11 +118,12 @@ impl BatchSource<'_> {
             eps,
             uniforms: self.uniforms(step, part * size, size),
             labels: batch.labels.filter(|_| self.labels),
+            number: step * self.parts as u64 + part as u64,
         }
     }
 
-    /// Positions in the dataset of the images of `step`.
-    pub fn images(&mut self, step: u64) -> Vec<usize> {
+    /// The images of `step`, as positions in the dataset; both are counted from 0.
+    pub fn positions(&mut self, step: u64) -> Vec<usize> {
         let first = step * self.batch_size as u64;
         (first..first + self.batch_size as u64).map(|at| self.order.index(at)).collect()
     }
@@ -115,22 +147,12 @@ impl BatchSource<'_> {
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::DataConfig;
+    use halfstep_data::{DataConfig, Dataset};
 
     use super::*;
 
     fn source(dataset: &Dataset, parts: usize, time_sampling: TimeSampling) -> BatchSource<'_> {
-        let order = EpochOrder::new(dataset.len(), 3);
-        BatchSource {
-            dataset,
-            order,
-            seed: 3,
-            batch_size: 8,
-            parts,
-            time_sampling,
-            flip: false,
-            labels: false,
-        }
+        BatchSource { parts, time_sampling, ..BatchSource::new(dataset, 3, 8) }
     }
 
     #[test]

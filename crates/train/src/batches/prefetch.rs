@@ -1,22 +1,24 @@
-//! Batches made ahead of the device.
+//! Makes batches ahead of time, on another thread.
 
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
 use crate::batches::{BatchSource, HostBatch};
+use crate::error::TrainError;
 
-/// Batches that may wait: one that the device takes next, and one to be safe.
+/// Finished batches that may wait: the next one, and one in reserve.
 const AHEAD: usize = 2;
 
-/// The parts of a stage's batches in order, made on a thread of their own while the device computes.
-/// They are what [`BatchSource::part`] gives: who makes them, and when, changes nothing.
+/// The parts of a stage's batches in order, made on another thread while the device computes. They equal the
+/// results of [`BatchSource::part`].
 pub struct Prefetch {
     parts: Receiver<HostBatch>,
 }
 
 impl Prefetch {
-    /// Makes the batches of `steps`. The thread ends with the last of them, or when this is dropped.
+    /// Starts a thread that makes the batches of `steps`. It ends after the last batch, or when this value is
+    /// dropped.
     pub fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         mut source: BatchSource<'scope>,
@@ -34,57 +36,43 @@ impl Prefetch {
         Self { parts }
     }
 
-    /// The next part; `None` after the last.
-    pub fn next(&self) -> Option<HostBatch> {
-        self.parts.recv().ok()
+    /// The next part.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] after the last part, or if the thread has panicked.
+    pub fn next(&self) -> Result<HostBatch, TrainError> {
+        let ended = |_| TrainError::Device("the thread that makes batches ended".to_owned());
+        self.parts.recv().map_err(ended)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use halfstep_data::{DataConfig, EpochOrder};
+    use halfstep_data::DataConfig;
 
     use super::*;
-    use crate::config::TimeSampling;
 
     #[test]
-    fn parts_come_in_order_and_are_the_sources() {
+    fn parts_come_in_order_and_equal_those_of_the_source() {
         let digits = DataConfig::Digits {}.load().unwrap();
-        let mut source = BatchSource {
-            dataset: &digits,
-            order: EpochOrder::new(digits.len(), 1),
-            seed: 1,
-            batch_size: 8,
-            parts: 2,
-            time_sampling: TimeSampling::Uniform,
-            flip: true,
-            labels: true,
-        };
+        let mut source =
+            BatchSource { parts: 2, flip: true, labels: true, ..BatchSource::new(&digits, 1, 8) };
         std::thread::scope(|scope| {
             let ahead = Prefetch::start(scope, source.clone(), 5..8);
             for step in 5..8 {
                 for part in 0..2 {
-                    assert_eq!(ahead.next(), Some(source.part(step, part)));
+                    assert_eq!(ahead.next().unwrap(), source.part(step, part));
                 }
             }
-            assert_eq!(ahead.next(), None);
+            ahead.next().unwrap_err();
         });
     }
 
     #[test]
-    fn dropping_it_ends_the_thread() {
+    fn dropping_a_prefetch_ends_its_thread() {
         let digits = DataConfig::Digits {}.load().unwrap();
-        let source = BatchSource {
-            dataset: &digits,
-            order: EpochOrder::new(digits.len(), 1),
-            seed: 1,
-            batch_size: 8,
-            parts: 1,
-            time_sampling: TimeSampling::Uniform,
-            flip: false,
-            labels: false,
-        };
-        // The scope waits for the thread: this returns only because the thread does.
+        let source = BatchSource::new(&digits, 1, 8);
+        // The scope waits for the thread, so this returns only if the thread ends.
         std::thread::scope(|scope| drop(Prefetch::start(scope, source, 0..u64::MAX / 64)));
     }
 }

@@ -1,49 +1,50 @@
-//! What of a configuration is not as it was when the run began.
+//! Compares a configuration with the one that a run was started with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use halfstep_model::read_text;
+use halfstep_run::layout::{DATASET, ORIGINAL};
 use toml::{Table, Value};
 
-use crate::config::Config;
+use crate::config::job::{Job, JobFile};
 use crate::error::TrainError;
-use crate::run_folder::{DATASET, ORIGINAL};
 
-/// How a configuration differs from the one that the run in `folder` was begun with: `field: old -> new` for
-/// every setting that matters; none if nothing was begun there. Nothing is written or locked.
+/// The settings of `job` that differ from those the run in `folder` was started with, as `field: old -> new`.
+/// Settings that change no result are left out. The list is empty if the folder holds no run. Nothing is
+/// written or locked.
 ///
 /// # Errors
-/// [`TrainError::File`] if the run's configuration cannot be read.
-pub fn changed_settings(folder: &Path, config: &Config) -> Result<Vec<String>, TrainError> {
+/// [`TrainError::File`] if the run's configuration cannot be read; [`TrainError::RunFolder`] if it is damaged.
+pub fn changed_settings(folder: &Path, job: &Job) -> Result<Vec<String>, TrainError> {
     let path = folder.join("config.toml");
     if !path.exists() {
         return Ok(Vec::new());
     }
     let wrong = |error: &dyn std::fmt::Display| TrainError::file(&path, error);
     let saved = read_text(&path).map_err(|error| wrong(&error))?;
-    let Ok(begun) = toml::from_str::<Config>(&saved) else {
-        let problem = "damaged; bring it back from a copy, or use --out for another folder";
-        return Err(wrong(&problem));
+    let Ok(started) = toml::from_str::<JobFile>(&saved) else {
+        return Err(TrainError::run_folder(&path, "is damaged; restore it from a copy"));
     };
-    // Through the type: a setting that is newer than the run had its default then.
-    let begun = toml::to_string(&begun).map_err(|error| wrong(&error))?;
-    let current = toml::to_string(config).map_err(|error| wrong(&error))?;
-    Ok(differences(&begun, &current))
+    // Written out from the type, so that a setting newer than the run appears with its default.
+    let started = toml::to_string(&started).map_err(|error| wrong(&error))?;
+    let current = toml::to_string(&job.file()).map_err(|error| wrong(&error))?;
+    Ok(differences(&started, &current))
 }
 
-/// What else the run in `folder` was begun with and `config` now leads to otherwise: the weights of
-/// `teacher.from`, and the images, if their SHA-256 is known. A line for each; none if nothing was begun there.
+/// The sources that differ from those the run in `folder` was started with: the images, if `dataset_sha256` is
+/// known, and the weights of `teacher.from`. One line each; the list is empty if the folder holds no run.
 /// Nothing is written or locked.
 ///
 /// # Errors
-/// [`TrainError::File`] if the run's files cannot be read, or what is wrong in the teacher's folder.
+/// [`TrainError::File`] if a file of the run cannot be read; [`TrainError::Model`] if the weights of the
+/// teacher cannot be read.
 pub fn changed_sources(
     folder: &Path,
-    config: &Config,
+    job: &Job,
     dataset_sha256: Option<&str>,
 ) -> Result<Vec<String>, TrainError> {
-    let begun = |file: &str| {
+    let saved = |file: &str| {
         let path = folder.join(file);
         match path.exists() {
             true => read_text(&path).map(Some).map_err(|error| TrainError::file(&path, error)),
@@ -51,26 +52,26 @@ pub fn changed_sources(
         }
     };
     let mut changed = Vec::new();
-    let mut hold = |what: &str, begun: &str, now: &str| {
-        if begun.trim() != now {
-            changed.push(format!("{what}: SHA-256 {} -> {now}", begun.trim()));
+    let mut compare = |what: &str, before: &str, now: &str| {
+        if before.trim() != now {
+            changed.push(format!("{what}: SHA-256 {} -> {now}", before.trim()));
         }
     };
-    if let (Some(now), Some(begun)) = (dataset_sha256, begun(DATASET)?) {
-        hold("other images", &begun, now);
+    if let (Some(now), Some(before)) = (dataset_sha256, saved(DATASET)?) {
+        compare("other images", &before, now);
     }
-    // Weights take long to hash: only where there is something to hold them against.
-    if let (Some(begun), Some(original)) = (begun(ORIGINAL)?, config.original()?) {
-        hold("another teacher in teacher.from", &begun, &original.outline.sha256()?);
+    // Hashing the weights takes long, so it is done only where there is a value to compare with.
+    if let (Some(before), Some(pretrained)) = (saved(ORIGINAL)?, &job.config.pretrained) {
+        compare("another teacher in teacher.from", &before, &pretrained.outline.sha256()?);
     }
     Ok(changed)
 }
 
-/// Settings that change neither weights nor results: where things lie, how often they are said, and
-/// what becomes of steps that are not finite, which until the first of them is all the same.
+/// Settings that change no result: names and paths, how often the run reports, and what happens to steps that
+/// are not finite (before the first such step this makes no difference).
 const FREE: [&str; 6] = ["name", "license", "data.dir", "teacher.from", "log.", "non_finite"];
 
-/// `field: old -> new` for every setting that differs and matters.
+/// `field: old -> new` for every setting that differs, except those in [`FREE`].
 fn differences(saved: &str, current: &str) -> Vec<String> {
     let flatten = |text: &str| {
         let mut flat = BTreeMap::new();
@@ -114,20 +115,20 @@ fn flatten_into(flat: &mut BTreeMap<String, String>, prefix: &str, value: &Value
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::digits_job;
 
     #[test]
-    fn a_run_is_known_by_files_that_an_editor_on_windows_saved() {
+    fn files_saved_by_an_editor_on_windows_are_understood() {
         let dir = tempfile::tempdir().unwrap();
-        let begun = toml::to_string(&digits(&["seed=1"]).unwrap()).unwrap();
-        std::fs::write(dir.path().join("config.toml"), format!("\u{feff}{begun}")).unwrap();
+        let saved = toml::to_string(&digits_job(&["seed=1"]).unwrap().file()).unwrap();
+        std::fs::write(dir.path().join("config.toml"), format!("\u{feff}{saved}")).unwrap();
         std::fs::write(dir.path().join(DATASET), "\u{feff}1234\r\n").unwrap();
-        let config = digits(&["seed=2"]).unwrap();
-        assert_eq!(changed_settings(dir.path(), &config).unwrap(), ["seed: 1 -> 2"]);
-        let sources = |sha256| changed_sources(dir.path(), &config, sha256).unwrap();
+        let job = digits_job(&["seed=2"]).unwrap();
+        assert_eq!(changed_settings(dir.path(), &job).unwrap(), ["seed: 1 -> 2"]);
+        let sources = |sha256| changed_sources(dir.path(), &job, sha256).unwrap();
         assert_eq!(sources(Some("5678")), ["other images: SHA-256 1234 -> 5678"]);
         assert!(sources(Some("1234")).is_empty() && sources(None).is_empty());
         let fresh = dir.path().join("new");
-        assert!(changed_sources(&fresh, &config, Some("5678")).unwrap().is_empty());
+        assert!(changed_sources(&fresh, &job, Some("5678")).unwrap().is_empty());
     }
 }

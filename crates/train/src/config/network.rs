@@ -1,64 +1,13 @@
-//! The network of a run.
+//! Builds the UNet's configuration from `[model]`.
 
-use halfstep_data::list_classes;
 use halfstep_model::{BlockType, ModelError, UNetConfig};
 
-use crate::config::{Config, ModelConfig};
+use crate::config::ModelConfig;
 use crate::error::TrainError;
 
-impl Config {
-    /// The UNet for images of `shape` (C, H, W) and, if class-conditional, this many classes.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`] naming the field that does not fit.
-    pub fn unet(
-        &self,
-        shape: [usize; 3],
-        num_classes: Option<usize>,
-    ) -> Result<UNetConfig, TrainError> {
-        match (self.original()?, &self.model) {
-            (Some(original), _) => original.network(shape, num_classes),
-            (None, Some(model)) => model.network(shape, num_classes),
-            (None, None) => Err(TrainError::no_network()),
-        }
-    }
-}
-
-impl Config {
-    /// Refuses images whose classes have other numbers than those that a teacher from a folder knows them
-    /// by.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`] naming the class and both numbers.
-    pub fn validate_classes(&self, names: &[String]) -> Result<(), TrainError> {
-        let Some(original) = self.original()? else { return Ok(()) };
-        let known = &original.outline.halfstep.class_names;
-        match first_moved(known, names) {
-            None => Ok(()),
-            Some((name, theirs, ours)) => {
-                let problem = format!(
-                    "is {}, which knows class \"{name}\" by the number {theirs}, and in the data it has the \
-                     number {ours}; rename the class folders so that they come in the teacher's order: {}",
-                    original.path.display(),
-                    list_classes(known, 100)
-                );
-                Err(TrainError::config("teacher.from", problem))
-            }
-        }
-    }
-}
-
-/// The first class of `names` that has another number among `known`: its name, the number there, the number
-/// here.
-fn first_moved<'a>(known: &[String], names: &'a [String]) -> Option<(&'a str, usize, usize)> {
-    names.iter().enumerate().find_map(|(ours, name)| {
-        let theirs = known.iter().position(|other| other == name)?;
-        (theirs != ours).then_some((name.as_str(), theirs, ours))
-    })
-}
-
 impl ModelConfig {
-    fn network(
+    /// The UNet for images of `shape` `[C, H, W]`. A class-conditional network has `num_classes` classes.
+    pub(super) fn network(
         &self,
         shape: [usize; 3],
         num_classes: Option<usize>,
@@ -68,7 +17,7 @@ impl ModelConfig {
             return Err(TrainError::config(
                 "model.attention",
                 format!(
-                    "has {} entries and model.block_out_channels {}: one a resolution is needed",
+                    "has {} entries and model.block_out_channels has {}; both need one per resolution",
                     self.attention.len(),
                     self.block_out_channels.len()
                 ),
@@ -110,22 +59,5 @@ impl ModelConfig {
                 "is true, but the dataset has no classes",
             )),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_class_with_another_number_is_found() {
-        let names = |of: &[&str]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let (earlier, now) = (names(&["0", "1", "10", "2"]), names(&["0", "1", "2", "10"]));
-        assert_eq!(first_moved(&earlier, &now), Some(("2", 3, 2)));
-        assert_eq!(first_moved(&now, &now), None);
-        // Fewer, others, and a teacher whose classes have no names: nothing contradicts.
-        assert_eq!(first_moved(&now, &names(&["0", "1"])), None);
-        assert_eq!(first_moved(&now, &names(&["cat", "dog"])), None);
-        assert_eq!(first_moved(&[], &now), None);
     }
 }

@@ -1,4 +1,4 @@
-//! A configuration, checked, with everything that follows from it.
+//! A checked configuration, with everything derived from it.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use halfstep_model::UNetConfig;
 use crate::config::TrainConfig;
 use crate::config::pretrained::Pretrained;
 use crate::error::TrainError;
-use crate::stage::Stage;
+use halfstep_run::Stage;
 
-/// A checked [`TrainConfig`] with every default explicit, and what follows from it. It dereferences to
-/// its settings.
+/// A checked [`TrainConfig`] with every default filled in, and what is derived from it. It dereferences to its
+/// settings.
 #[derive(Clone, Debug)]
 pub struct ResolvedConfig {
-    /// The settings; none of them is left to a default.
+    /// The settings, with every default filled in.
     pub settings: TrainConfig,
     /// The noise levels of every stage.
     pub schedule: DiscreteSchedule,
-    /// The teacher that was trained elsewhere, if the run has one.
+    /// The pretrained teacher, if the run has one.
     pub(crate) pretrained: Option<Arc<Pretrained>>,
     /// The teacher, then the rounds.
     pub stages: Vec<Stage>,
@@ -35,8 +35,8 @@ impl Deref for ResolvedConfig {
 }
 
 impl TrainConfig {
-    /// Checks every setting, reads the pretrained teacher's folder (not its weights) and fills in the
-    /// defaults that follow from other settings.
+    /// Checks every setting, reads the pretrained teacher's folder (except its weights) and fills in the
+    /// defaults that depend on other settings.
     ///
     /// # Errors
     /// [`TrainError::Config`] naming the setting, its value and what is accepted;
@@ -54,7 +54,7 @@ impl TrainConfig {
 }
 
 impl ResolvedConfig {
-    /// The UNet for images of `shape` (C, H, W) and, if it is class-conditional, `num_classes` classes.
+    /// The UNet for images of `shape` `[C, H, W]`. A class-conditional network has `num_classes` classes.
     ///
     /// # Errors
     /// [`TrainError::Config`] naming the setting that does not fit.
@@ -70,12 +70,12 @@ impl ResolvedConfig {
         }
     }
 
-    /// Whether the teacher is a pretrained network that first learns to predict what this run needs.
+    /// Whether the run adapts a pretrained network to its own prediction type or schedule.
     pub fn adapts(&self) -> bool {
         self.pretrained.is_some() && self.teacher.train_steps > 0
     }
 
-    /// What a user should know about the pretrained teacher's folder, one line each.
+    /// Notes for the user about the pretrained teacher's folder, one line each.
     pub fn pretrained_notes(&self) -> Vec<String> {
         let Some(pretrained) = &self.pretrained else { return Vec::new() };
         let path = pretrained.path.display();
@@ -90,7 +90,7 @@ impl ResolvedConfig {
         }
     }
 
-    /// Refuses images whose classes have other numbers than in the pretrained teacher.
+    /// Refuses images whose class numbers differ from those of the pretrained teacher.
     ///
     /// # Errors
     /// [`TrainError::Config`] naming the class and both numbers.
@@ -99,8 +99,8 @@ impl ResolvedConfig {
         let known = &pretrained.outline.halfstep.class_names;
         let Some((name, theirs, ours)) = first_moved(known, names) else { return Ok(()) };
         let problem = format!(
-            "is {}, in which class \"{name}\" has the number {theirs}, and in the data it has the number \
-             {ours}; rename the class folders so that they come in the teacher's order: {}",
+            "is {}, which gives class \"{name}\" the number {theirs}; the data gives it {ours}. Rename the class \
+             folders so that they sort in the teacher's order: {}",
             pretrained.path.display(),
             list_classes(known, 100)
         );
@@ -108,7 +108,8 @@ impl ResolvedConfig {
     }
 }
 
-/// The first class of `names` with another number in `known`: its name, its number there, its number here.
+/// The first class of `names` with another number in `known`: its name, its number in `known`, its number in
+/// `names`.
 fn first_moved<'a>(known: &[String], names: &'a [String]) -> Option<(&'a str, usize, usize)> {
     names.iter().enumerate().find_map(|(ours, name)| {
         let theirs = known.iter().position(|other| other == name)?;
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_configuration_is_in_order() {
+    fn the_default_configuration_is_valid() {
         let config = TrainConfig::default().resolve().unwrap();
         assert_eq!(config.stages.len(), 5);
         config.network([3, 32, 32], None).unwrap();
@@ -133,7 +134,7 @@ mod tests {
         let (earlier, now) = (names(&["0", "1", "10", "2"]), names(&["0", "1", "2", "10"]));
         assert_eq!(first_moved(&earlier, &now), Some(("2", 3, 2)));
         assert_eq!(first_moved(&now, &now), None);
-        // Fewer classes, other classes, and a teacher whose classes have no names contradict nothing.
+        // Fewer classes, other classes and a teacher without class names do not conflict.
         assert_eq!(first_moved(&now, &names(&["0", "1"])), None);
         assert_eq!(first_moved(&now, &names(&["cat", "dog"])), None);
         assert_eq!(first_moved(&[], &now), None);

@@ -1,24 +1,26 @@
-//! The rounds of distillation: which there are, and what each has of its own.
+//! The rounds of distillation, and the settings of each.
 
 use std::collections::BTreeMap;
 
 use halfstep_core::EmaSchedule;
+use halfstep_run::halvings;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::config::validate::validate_ema;
-use crate::config::{Config, DistillConfig, RoundConfig};
+use crate::config::{DistillConfig, RoundConfig, TrainConfig};
 use crate::error::TrainError;
 
-impl Config {
-    /// Steps of each student, in the order of the rounds: half of the teacher's first.
+impl TrainConfig {
+    /// The sampling steps of each student, in the order of the rounds: `teacher_steps / 2`,
+    /// `teacher_steps / 4`, and so on down to `student_steps`.
     pub fn rounds(&self) -> Vec<usize> {
         let least = self.distill.student_steps.max(1);
-        self.halvings().take_while(|&steps| steps >= least).collect()
+        halvings(self.distill.teacher_steps).take_while(|&steps| steps >= least).collect()
     }
 
-    /// How the round that makes a student of `num_steps` learns: as its table in `distill.rounds` says,
-    /// otherwise as `[distill]` does.
+    /// The settings of the round to `num_steps` sampling steps: those of its table in `distill.rounds`, else
+    /// those of `[distill]`.
     pub fn round(&self, num_steps: usize) -> Round {
         let distill = &self.distill;
         let own = distill.rounds.get(&num_steps).copied().unwrap_or_default();
@@ -34,25 +36,22 @@ impl Config {
         }
     }
 
-    /// Steps that whole halvings of the teacher's reach, the most first.
-    fn halvings(&self) -> impl Iterator<Item = usize> {
-        let half = |steps: usize| steps.is_multiple_of(2).then_some(steps / 2);
-        std::iter::successors(half(self.distill.teacher_steps), move |&steps| half(steps))
-    }
-
-    /// Checks that the rounds lie on the teacher's grid, and that each can be learned.
+    /// Checks that the rounds use times of the teacher's grid, and that each can be trained.
     pub(crate) fn validate_rounds(&self, train_timesteps: usize) -> Result<(), TrainError> {
         let DistillConfig { teacher_steps, student_steps, .. } = self.distill;
         if !train_timesteps.is_multiple_of(teacher_steps) {
             let problem = format!(
                 "is {teacher_steps}, which does not divide schedule.train_timesteps = {train_timesteps}: its grid \
-                 would not lie on the times the teacher learned"
+                 would use times that the teacher was not trained at"
             );
             return Err(TrainError::config("distill.teacher_steps", problem));
         }
-        if student_steps != teacher_steps && !self.halvings().any(|steps| steps == student_steps) {
-            let problem =
-                format!("is {student_steps}, which halving {teacher_steps} does not reach");
+        if student_steps != teacher_steps
+            && !halvings(self.distill.teacher_steps).any(|steps| steps == student_steps)
+        {
+            let problem = format!(
+                "is {student_steps}, which repeated halving of distill.teacher_steps = {teacher_steps} does not reach"
+            );
             return Err(TrainError::config("distill.student_steps", problem));
         }
         self.distill
@@ -62,13 +61,13 @@ impl Config {
         self.rounds().into_iter().try_for_each(|num_steps| self.validate_warmup(num_steps))
     }
 
-    /// A table may be of a round that is not run: how far a run goes is `student_steps`' to say.
+    /// Checks a table of `distill.rounds`. The round need not be one that `student_steps` lets run.
     fn validate_table(&self, num_steps: usize, own: &RoundConfig) -> Result<(), TrainError> {
         let table = format!("distill.rounds.{num_steps}");
-        if !self.halvings().any(|steps| steps == num_steps) {
+        if !halvings(self.distill.teacher_steps).any(|steps| steps == num_steps) {
             let problem = format!(
-                "is of a round that there is not: halving {} does not reach {num_steps}; remove it \
-                 (--set distill.rounds={{}} removes all such tables)",
+                "names a round that does not exist: halving {} does not reach {num_steps}; remove the table \
+                 (distill.rounds = {{}} removes all of them)",
                 self.distill.teacher_steps
             );
             return Err(TrainError::config(table, problem));
@@ -93,8 +92,8 @@ impl Config {
             return Ok(());
         }
         let problem = format!(
-            "is {warmup_steps}, but the round to {num_steps} steps learns for {train_steps}: its rate would never \
-             fall; set it below that"
+            "is {warmup_steps}, but the round to {num_steps} steps trains for only {train_steps} steps, so the \
+             learning rate would never decay; use a smaller warm-up"
         );
         let own = format!("distill.rounds.{num_steps}.warmup_steps");
         match self.distill.rounds.get(&num_steps).and_then(|own| own.warmup_steps) {
@@ -107,7 +106,8 @@ impl Config {
     }
 }
 
-/// Reads `[distill.rounds.N]`, where N must be written one way only: of `4` and `04` one would be lost.
+/// Reads the tables `[distill.rounds.N]`. N must be written without leading zeros: of the tables `4` and `04`
+/// one would be lost.
 pub(crate) fn read_tables<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<BTreeMap<usize, RoundConfig>, D::Error> {
@@ -127,27 +127,27 @@ pub(crate) fn read_tables<'de, D: Deserializer<'de>>(
     tables.into_iter().map(read).collect()
 }
 
-/// How a round learns, where rounds may differ.
+/// The settings in which rounds may differ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Round {
     /// Optimiser steps.
     pub train_steps: u64,
-    /// Peak learning rate; it falls linearly to 0 within the round.
+    /// Peak learning rate; the rate falls linearly to 0 at the end of the round.
     pub learning_rate: f64,
     /// Steps over which the rate rises linearly from 0.
     pub warmup_steps: u64,
-    /// Moving average of the weights, which becomes the student.
+    /// The moving average of the weights, whose result becomes the student; `None`: the last weights do.
     pub ema: Option<EmaSchedule>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::{digits, parse_config};
+    use crate::config::job::{Job, digits, digits_job};
 
     #[test]
-    fn a_round_has_its_table_and_for_the_rest_what_all_have() {
-        let config = digits(&[
+    fn a_table_overrides_only_its_own_settings() {
+        let job = digits_job(&[
             "distill.student_steps=1",
             "distill.train_steps=100",
             "distill.learning_rate=1e-4",
@@ -159,6 +159,7 @@ mod tests {
             "distill.rounds.2.ema.decay=0.8",
         ])
         .unwrap();
+        let config = &job.config;
         let round = |train_steps, learning_rate, warmup_steps, decay| Round {
             train_steps,
             learning_rate,
@@ -169,8 +170,9 @@ mod tests {
         assert_eq!(config.round(4), round(300, 3e-4, 0, 0.9));
         assert_eq!(config.round(2), round(200, 1e-4, 7, 0.8)); // twice the steps, as without a table
         assert_eq!(config.round(1), round(9, 1e-4, 0, 0.9));
-        let written = toml::to_string(&config).unwrap();
-        assert_eq!(parse_config("resolved", &written, &[]).unwrap(), config);
+        let written = toml::to_string(&job.file()).unwrap();
+        let read = Job::parse("resolved", &written, &[]).unwrap();
+        assert_eq!(read.config.settings, config.settings);
     }
 
     #[test]
@@ -179,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_cannot_be_is_refused() {
-        for (setting, said) in [
+    fn an_impossible_table_is_refused() {
+        for (setting, words) in [
             (
                 "distill.rounds.5.train_steps=9",
-                "`distill.rounds.5` is of a round that there is not",
+                "`distill.rounds.5` names a round that does not exist",
             ),
             ("distill.rounds.64.train_steps=9", "halving 64 does not reach 64"),
             ("distill.rounds.4.train_steps=0", "`distill.rounds.4.train_steps` is 0;"),
@@ -202,7 +204,7 @@ mod tests {
             ("distill.rounds.4.lr=1e-3", "unknown field `lr`, expected one of `train_steps`"),
         ] {
             let message = digits(&[setting]).expect_err(setting).to_string();
-            assert!(message.contains(said), "{setting}: {message}");
+            assert!(message.contains(words), "{setting}: {message}");
         }
     }
 
@@ -217,11 +219,11 @@ mod tests {
             ])
         };
         of(2, 51, 51).unwrap();
-        of(4, 51, 50).unwrap(); // there is no last round
+        of(4, 51, 50).unwrap(); // no round to 2 or 1 steps
         for (student, train, last) in [(2, 50, 100), (2, 100, 50), (4, 50, 100)] {
             let message = of(student, train, last).unwrap_err().to_string();
             assert!(message.contains("distill.warmup_steps"), "{message}");
-            assert!(message.contains("learns for 50"), "{message}");
+            assert!(message.contains("trains for only 50 steps"), "{message}");
         }
     }
 }

@@ -1,22 +1,18 @@
-//! What a configuration must satisfy beyond the type of each field.
+//! Checks of a configuration's values: ranges, and settings that contradict each other.
 
 use std::path::Path;
 
-use halfstep_core::{EmaSchedule, EmaWarmup, PredictionType};
+use halfstep_core::{DiscreteSchedule, EmaSchedule, EmaWarmup, PredictionType};
 use halfstep_model::SelectedDevice;
 
-use crate::config::{Config, OptimizerConfig};
+use crate::config::job::Job;
+use crate::config::resolved::ResolvedConfig;
+use crate::config::{OptimizerConfig, TrainConfig};
 use crate::error::TrainError;
 
-impl Config {
-    /// Checks what no single field shows.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`] naming the field, its value and what is accepted.
-    pub fn validate(&self) -> Result<(), TrainError> {
-        self.validate_original()?;
-        let schedule = self.noise_schedule()?;
-        self.validate_name()?;
+impl TrainConfig {
+    /// Checks all values, and all combinations of settings.
+    pub(super) fn check(&self, schedule: &DiscreteSchedule) -> Result<(), TrainError> {
         self.validate_numbers()?;
         validate_ema("teacher.ema", &self.teacher.ema)?;
         self.distill.ema.iter().try_for_each(|ema| validate_ema("distill.ema", ema))?;
@@ -26,8 +22,8 @@ impl Config {
         if teacher == PredictionType::Epsilon && schedule.has_zero_terminal_snr() {
             return Err(TrainError::config(
                 "teacher.prediction_type",
-                "is \"epsilon\", which says nothing about the image at alpha = 0, where this schedule ends; \
-                 use \"v_prediction\" or \"sample\", or a [schedule] with zero_terminal_snr = false",
+                "is \"epsilon\", which does not determine the image at alpha = 0, where this schedule ends; use \
+                 \"v_prediction\" or \"sample\", or set zero_terminal_snr = false in [schedule]",
             ));
         }
         if self.rounds().is_empty() {
@@ -36,16 +32,16 @@ impl Config {
         if teacher == PredictionType::Epsilon {
             return Err(TrainError::config(
                 "teacher.prediction_type",
-                "is \"epsilon\": a student starts from its teacher's weights, and an eps-student has no image at \
-                 alpha = 0, the first step of every few-step sampler; use \"v_prediction\" or \"sample\"",
+                "is \"epsilon\": a few-step student starts at alpha = 0, where epsilon does not determine the image, \
+                 and it predicts what its teacher predicts; use \"v_prediction\" or \"sample\"",
             ));
         }
         if self.distill.weighting.vanishes_at_zero_snr() {
             return Err(TrainError::config(
                 "distill.weighting",
                 format!(
-                    "is \"{}\", whose weight is 0 at alpha = 0: the first and most important step of a few-step \
-                     student would learn nothing; use \"truncated_snr\", \"snr_plus_one\" or \"x0\"",
+                    "is \"{}\", whose weight is 0 at alpha = 0, so a student's first and most important step would \
+                     not be trained; use \"truncated_snr\", \"snr_plus_one\" or \"x0\"",
                     self.distill.weighting.name()
                 ),
             ));
@@ -53,45 +49,23 @@ impl Config {
         Ok(())
     }
 
-    /// A teacher comes from images or from a folder.
-    fn validate_original(&self) -> Result<(), TrainError> {
+    /// Checks that either `[model]` or `teacher.from` gives the network, and not both.
+    pub(super) fn check_network_source(&self) -> Result<(), TrainError> {
         match (&self.teacher.from, &self.model) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
             (None, None) => Err(TrainError::no_network()),
             (Some(_), Some(_)) => Err(TrainError::config(
                 "model",
-                "describes a network, and teacher.from has one already; leave out one of them",
+                "describes a network, and so does teacher.from; remove one of them",
             )),
         }
     }
 
-    fn validate_name(&self) -> Result<(), TrainError> {
-        let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if let Some(license) =
-            self.license.as_ref().filter(|text| text.is_empty() || !text.chars().all(fine))
-        {
-            let problem = format!(
-                "is \"{license}\"; an identifier such as \"mit\" or \"cc-by-4.0\" is expected"
-            );
-            return Err(TrainError::config("license", problem));
-        }
-        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(fine) {
-            return Err(TrainError::config(
-                "name",
-                format!(
-                    "is \"{}\"; it becomes a folder: letters, digits, '-', '_' and '.' only",
-                    self.name
-                ),
-            ));
-        }
-        Ok(())
-    }
-
     fn validate_numbers(&self) -> Result<(), TrainError> {
         let (teacher, distill, log) = (&self.teacher, &self.distill, &self.log);
-        let learns = |steps: u64| if teacher.from.is_some() { 1 } else { steps };
+        let required = |steps: u64| if teacher.from.is_some() { 1 } else { steps };
         let counts: [(&'static str, u64); 13] = [
-            ("teacher.train_steps", learns(teacher.train_steps)),
+            ("teacher.train_steps", required(teacher.train_steps)),
             ("teacher.batch_size", teacher.batch_size as u64),
             ("teacher.accumulate", teacher.accumulate as u64),
             ("distill.teacher_steps", distill.teacher_steps as u64),
@@ -134,50 +108,6 @@ impl Config {
         validate_optimizer("distill.optimizer", &distill.optimizer)
     }
 
-    /// Refuses mirroring where the dataset does not allow it.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`].
-    pub fn validate_flip(&self, allowed: bool, dataset: &str) -> Result<(), TrainError> {
-        if !self.teacher.flip || allowed {
-            return Ok(());
-        }
-        let problem = format!("is true, but mirrored images do not belong to {dataset}");
-        Err(TrainError::config("teacher.flip", problem))
-    }
-
-    /// Refuses a run folder among the pictures that the run learns from: they would be others when it goes
-    /// on.
-    ///
-    /// # Errors
-    /// [`TrainError::File`] naming both folders.
-    pub fn validate_place(&self, out: &Path) -> Result<(), TrainError> {
-        match self.data.would_see(out) {
-            None => Ok(()),
-            Some(pictures) => Err(TrainError::file(
-                out,
-                format!(
-                    "lies in {}, the folder of pictures that the run learns from (data.dir): the run's own folders \
-                     and pictures would be taken for data when it goes on. Put one of them elsewhere; a run folder \
-                     that is there already can be moved",
-                    pictures.display()
-                ),
-            )),
-        }
-    }
-
-    /// Refuses a precision that the device does not compute in.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`].
-    pub fn validate_precision(&self, device: &SelectedDevice) -> Result<(), TrainError> {
-        self.precision.check(device).map_err(|error| {
-            let problem =
-                format!("is \"{}\", but {error}; \"f32\" works everywhere", self.precision);
-            TrainError::config("precision", problem)
-        })
-    }
-
     fn validate_previews(&self, train_timesteps: usize) -> Result<(), TrainError> {
         let log = &self.log;
         if log.preview_every > 0 && !(1..=train_timesteps).contains(&log.preview_steps) {
@@ -191,7 +121,56 @@ impl Config {
     }
 }
 
-/// `table`: where the average is configured, such as `teacher.ema`.
+impl ResolvedConfig {
+    /// Refuses `teacher.flip` where `allowed` is false, because mirrored images of the dataset are not valid.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the dataset.
+    pub fn check_flip(&self, allowed: bool, dataset: &str) -> Result<(), TrainError> {
+        if !self.teacher.flip || allowed {
+            return Ok(());
+        }
+        let problem = format!(
+            "is true, but mirrored images are not valid images of {dataset}; set it to false"
+        );
+        Err(TrainError::config("teacher.flip", problem))
+    }
+
+    /// Refuses a precision that the device does not support.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the precision and the reason.
+    pub fn check_precision(&self, device: &SelectedDevice) -> Result<(), TrainError> {
+        self.precision.check(device).map_err(|error| {
+            let problem =
+                format!("is \"{}\", but {error}; \"f32\" works everywhere", self.precision);
+            TrainError::config("precision", problem)
+        })
+    }
+}
+
+impl Job {
+    /// Refuses a run folder inside the folder of training pictures: when the run continues, it would read its
+    /// own pictures as training data.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] naming both folders.
+    pub fn check_place(&self, out: &Path) -> Result<(), TrainError> {
+        match self.data.as_ref().and_then(|data| data.would_see(out)) {
+            None => Ok(()),
+            Some(pictures) => Err(TrainError::file(
+                out,
+                format!(
+                    "lies inside data.dir, {}: the run's own pictures would be read as training data. Move one of \
+                     them; an existing run folder can be moved",
+                    pictures.display()
+                ),
+            )),
+        }
+    }
+}
+
+/// Checks a moving average; `table` names its table, such as `teacher.ema`.
 pub(crate) fn validate_ema(table: &str, ema: &EmaSchedule) -> Result<(), TrainError> {
     if !(0.0..=1.0).contains(&ema.decay) {
         let problem = format!("is {}; it must be in [0, 1]", ema.decay);
@@ -223,6 +202,7 @@ fn validate_optimizer(field: &'static str, optimizer: &OptimizerConfig) -> Resul
     }
     Err(TrainError::config(
         field,
-        "betas must be in [0, 1), eps positive, weight_decay and grad_clip not negative",
+        "has a value out of range: betas must be in [0, 1), eps must be positive, weight_decay and grad_clip must not \
+         be negative",
     ))
 }

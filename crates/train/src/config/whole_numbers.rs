@@ -1,4 +1,4 @@
-//! Whole numbers that are written as floats: `2e3`, `64.0`.
+//! Accepts whole numbers that are written as floats, such as `2e3` and `64.0`.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -6,18 +6,18 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Above this not every whole number is a float.
+/// Above this, not every whole number has a float.
 const LARGEST: f64 = 9_007_199_254_740_992.0; // 2^53
 
-/// The text with every float that is a whole number as an integer, at any depth, and each line where it was.
-/// A field that takes floats takes integers too. `None` if the text is no TOML.
+/// Rewrites every float with a whole value as an integer, at any depth; line breaks stay where they are. Fields
+/// that expect floats accept integers too. `None` if the text is not TOML.
 pub(crate) fn with_whole_numbers(text: &str) -> Option<String> {
     let table = DeTable::parse(text).ok()?;
     let mut floats = Vec::new();
     for value in table.get_ref().values() {
         find_floats(value, &mut floats);
     }
-    // From the end, so that the places before stay as they are.
+    // From the end, so that the remaining positions stay valid.
     floats.sort_by_key(|place| Reverse(place.start));
     let mut whole = text.to_owned();
     for place in floats {
@@ -28,7 +28,7 @@ pub(crate) fn with_whole_numbers(text: &str) -> Option<String> {
     Some(whole)
 }
 
-/// Where in the text they are.
+/// Collects the positions of all floats in the text.
 fn find_floats(value: &Spanned<DeValue<'_>>, floats: &mut Vec<Range<usize>>) {
     match value.get_ref() {
         DeValue::Float(_) => floats.push(value.span()),

@@ -1,31 +1,27 @@
-//! Whether a device computes what the CPU computes: forward, gradients, training steps.
+//! Compares a device with the CPU: outputs, gradients and training steps of a network.
 
 pub(crate) mod short_training;
 
 use std::fmt;
 
+use halfstep_core::counted;
 use halfstep_model::{DeviceBackend, Precision, SelectedDevice, UNetConfig};
-use halfstep_sample::{
-    MATRIX_UNITS, ROUNDING, counted, largest, relative_difference as difference,
-};
+use halfstep_sample::{MATRIX_UNITS, ROUNDING, largest, relative_difference as difference};
 
-use crate::config::Config;
-use crate::device_check::short_training::{BATCH, Outcome, Trial};
+use crate::config::resolved::ResolvedConfig;
+use crate::device_check::short_training::{BATCH, ShortTraining, TrainingTrace};
 use crate::error::TrainError;
-use crate::run::Run;
 
-/// Training steps that a device is held against the CPU for, where it must be.
-const GATE_STEPS: u64 = 3;
+/// The remedy for wrong fused kernels: Burn fuses only what it has explored.
+const FUSION_OFF: &str = "build without `fusion`, or turn it off: write \
+    `fusion.beam_search.max_explorations = 0` into a file burn.toml in the current directory, and check again";
 
-/// Burn fuses nothing that it has not explored.
-const FUSION_OFF: &str = "build without `fusion`, or turn it off with a file burn.toml, where the program \
-    is started, that says `fusion.beam_search.max_explorations = 0`, and check again";
+/// The remedy for rounded products: with matrix units, Burn rounds f32 products.
+const IN_16_BITS: &str = "its matrix units round f32 products: set `precision = \"bf16\"` (\"f16\" on vulkan and \
+    metal), or compute on wgpu in a build without `vulkan` and `metal`";
 
-/// What Burn takes for products of f32 where there are matrix units.
-const IN_16_BITS: &str = "its matrix units round f32: set `precision = \"bf16\"` (\"f16\" on vulkan and \
-    metal), or use `--device wgpu` in a build without `vulkan` and `metal`";
-
-/// A device held against the CPU, both from the same weights and images, the CPU in f32.
+/// The result of comparing a device with the CPU. Both start from the same weights and images; the CPU computes
+/// in f32, the device in the configured precision.
 #[derive(Clone, Debug)]
 pub struct DeviceCheck {
     device: String,
@@ -36,17 +32,17 @@ pub struct DeviceCheck {
     lines: Vec<Line>,
 }
 
-/// One thing that was compared.
+/// One compared quantity.
 #[derive(Clone, Debug)]
 struct Line {
     what: String,
     difference: f64,
-    /// Where it is largest.
+    /// Where the difference is largest: a parameter or a step.
     at: String,
     tolerance: f64,
 }
 
-/// Largest relative differences that rounding explains.
+/// The largest relative differences that rounding can explain.
 struct Tolerances {
     output: f64,
     gradient: f64,
@@ -54,10 +50,10 @@ struct Tolerances {
 }
 
 impl Tolerances {
-    /// f32: both sides are right to the last digits and sum up in another order; a network of sixty
-    /// layers makes 1e-5 of it, small gradients the most. 16 bits: a result is off by up to
-    /// [`Precision::epsilon`] over 2 in each of those layers, and the errors add up like a random
-    /// walk. A wrong kernel is off by its own size.
+    /// In f32, both sides sum in different orders; over sixty layers the differences grow to about 1e-5, and
+    /// more for small gradients. In 16 bits, each of those layers is off by up to half of
+    /// [`Precision::epsilon`], and the errors add up like a random walk. A wrong kernel differs by about its
+    /// own size.
     fn of(precision: Precision) -> Self {
         let epsilon = precision.epsilon();
         match precision {
@@ -68,24 +64,23 @@ impl Tolerances {
 }
 
 impl DeviceCheck {
-    /// Compares the output, every parameter's gradient and the losses of so many training steps of the
-    /// configuration's network, without dropout, at a batch of four drawn images.
+    /// Compares the network's output, the gradient of every parameter and the losses of `steps` training steps.
+    /// The batch is four images of noise; dropout is off.
     ///
     /// # Errors
-    /// [`TrainError`] if a device cannot run it; a difference is no error, see
-    /// [`passed`](Self::passed).
+    /// [`TrainError::Config`] if the device does not support the precision; [`TrainError::Device`] if it fails.
+    /// A difference is not an error: see [`passed`](Self::passed).
     pub fn run(
-        config: &Config,
+        config: &ResolvedConfig,
         unet: &UNetConfig,
         device: &SelectedDevice,
         steps: u64,
     ) -> Result<Self, TrainError> {
-        config.validate_precision(device)?;
+        config.check_precision(device)?;
         let cpu = DeviceBackend::Cpu.select()?;
-        let schedule = config.noise_schedule()?;
-        let trial = |precision| Trial { config, unet, schedule: &schedule, precision, steps };
-        let expected = trial(Precision::F32).on(&cpu)?;
-        let found = trial(config.precision).on(device)?;
+        let training = |precision| ShortTraining { config, unet, precision, steps };
+        let expected = training(Precision::F32).on(&cpu)?;
+        let found = training(config.precision).on(device)?;
         let parameters: usize = expected.gradients.iter().map(|(_, values)| values.len()).sum();
         Ok(Self {
             device: device.description.clone(),
@@ -102,48 +97,26 @@ impl DeviceCheck {
         self.lines.iter().all(Line::passed)
     }
 
-    /// One sentence: what the check found, and what to do if it failed.
-    pub fn verdict(&self) -> String {
+    /// The result in one sentence, with the remedy if the device disagrees.
+    pub fn conclusion(&self) -> String {
         let Some(worst) = self.lines.iter().find(|line| !line.passed()) else {
-            return format!("{} computes what the CPU computes.", self.device);
+            return format!("{} agrees with the CPU.", self.device);
         };
         let small = self.lines.iter().all(|line| line.difference <= MATRIX_UNITS);
         let advice = match self.made_at_run_time[..] {
             _ if small && self.matrix_units && self.precision == Precision::F32 => IN_16_BITS,
-            [] => "mend its driver, or use another device",
+            [] => "update its driver, or use another device",
             ["autotune"] => "build without `autotune`, or use another device",
             _ => FUSION_OFF,
         };
         format!(
-            "{} does not compute what the CPU computes ({} differ by {:.1e}); {advice}.",
+            "{} disagrees with the CPU ({} differ by {:.1e}); {advice}.",
             self.device, worst.what, worst.difference
         )
     }
 }
 
-impl Run<'_> {
-    /// A device that may compute something else must have shown here that it computes what the CPU
-    /// computes: see [`SelectedDevice::must_be_checked`].
-    pub(crate) fn trust_device(&self) -> Result<(), TrainError> {
-        let device = &self.options.device;
-        if !device.must_be_checked() {
-            return Ok(());
-        }
-        if cfg!(not(feature = "flex")) {
-            return Err(TrainError::Unchecked(device.description.clone()));
-        }
-        let check = DeviceCheck::run(self.config, &self.unet, device, GATE_STEPS)?;
-        if !check.passed() {
-            return Err(TrainError::Disagrees(check.verdict()));
-        }
-        if !self.options.quiet {
-            halfstep_sample::say!("{}", check.verdict());
-        }
-        Ok(())
-    }
-}
-
-fn compare(found: &Outcome, expected: &Outcome, tolerances: &Tolerances) -> Vec<Line> {
+fn compare(found: &TrainingTrace, expected: &TrainingTrace, tolerances: &Tolerances) -> Vec<Line> {
     let output = Line {
         what: "outputs".to_owned(),
         difference: difference(&found.output, &expected.output, largest(&expected.output)),
@@ -151,8 +124,8 @@ fn compare(found: &Outcome, expected: &Outcome, tolerances: &Tolerances) -> Vec<
         tolerance: tolerances.output,
     };
     let pairs = found.gradients.iter().zip(&expected.gradients);
-    // A key's bias has no effect on the softmax: its gradient is 0, and what both sides show is
-    // rounding. Such are measured against the largest gradient of all.
+    // The bias of an attention's keys has no effect on the softmax: its gradient is 0 except for rounding. Such
+    // small gradients are compared with the largest gradient of all.
     let of_all = pairs.clone().map(|(_, (_, values))| largest(values)).fold(0.0, f64::max);
     let gradients = pairs.map(|((name, found), (_, expected))| {
         (difference(found, expected, largest(expected).max(1e-2 * of_all)), name.clone())
@@ -197,15 +170,15 @@ impl fmt::Display for DeviceCheck {
         writeln!(f, "  UNet2DModel, {}\n", self.network)?;
         writeln!(f, "| | largest relative difference | allowed | |\n|---|---:|---:|---|")?;
         for line in &self.lines {
-            let verdict = if line.passed() { "agrees" } else { "DIFFERS" };
+            let result = if line.passed() { "agrees" } else { "DIFFERS" };
             let at = if line.at.is_empty() { String::new() } else { format!(" ({})", line.at) };
             let Line { what, difference, tolerance, .. } = line;
-            writeln!(f, "| {what} | {difference:.1e}{at} | {tolerance:.1e} | {verdict} |")?;
+            writeln!(f, "| {what} | {difference:.1e}{at} | {tolerance:.1e} | {result} |")?;
         }
         writeln!(
             f,
-            "\nThe largest difference over the largest value; allowed is what rounding in {} makes of it over\n\
-             the layers of a network.",
+            "\nDifference: largest absolute difference divided by the largest value. Allowed: what rounding in {} adds\n\
+             up to over the layers of a network.",
             self.precision
         )
     }
@@ -215,8 +188,8 @@ impl fmt::Display for DeviceCheck {
 mod tests {
     use super::*;
 
-    fn outcome() -> Outcome {
-        Outcome {
+    fn trace() -> TrainingTrace {
+        TrainingTrace {
             output: (0..1000).map(|i| (i as f32 * 0.1).sin()).collect(),
             gradients: vec![
                 ("conv.weight".to_owned(), vec![2.0, -4.0, 1.0]),
@@ -226,28 +199,28 @@ mod tests {
         }
     }
 
-    fn differing(change: impl FnOnce(&mut Outcome)) -> Vec<String> {
-        let mut found = outcome();
+    fn differing(change: impl FnOnce(&mut TrainingTrace)) -> Vec<String> {
+        let mut found = trace();
         change(&mut found);
-        let lines = compare(&found, &outcome(), &Tolerances::of(Precision::F32));
+        let lines = compare(&found, &trace(), &Tolerances::of(Precision::F32));
         lines.into_iter().filter(|line| !line.passed()).map(|line| line.what + &line.at).collect()
     }
 
     #[test]
-    fn rounding_is_let_through() {
-        let rounded = |found: &mut Outcome| {
+    fn rounding_passes() {
+        let rounded = |found: &mut TrainingTrace| {
             found.output.iter_mut().for_each(|value| *value *= 1.0 + 3e-6);
-            found.gradients[1].1[0] = -1e-9; // of a gradient that is zero but for rounding
+            found.gradients[1].1[0] = -1e-9; // a gradient that is zero except for rounding
             found.losses[2] *= 1.0 - 3e-6;
         };
         assert!(differing(rounded).is_empty());
     }
 
-    /// What TF32 does to f32 has another mend than a wrong kernel has, whatever was compiled in.
+    /// The rounding of TF32 has another remedy than a wrong kernel, whichever features are compiled in.
     #[test]
-    fn the_advice_knows_matrix_units_by_the_size_of_the_error() {
+    fn the_size_of_the_error_decides_whether_matrix_units_are_to_blame() {
         let advice = |matrix_units, error: f32, precision| {
-            let mut found = outcome();
+            let mut found = trace();
             found.output[500] += error;
             let check = DeviceCheck {
                 device: "cuda: device 0".to_owned(),
@@ -255,27 +228,27 @@ mod tests {
                 matrix_units,
                 network: String::new(),
                 precision,
-                lines: compare(&found, &outcome(), &Tolerances::of(precision)),
+                lines: compare(&found, &trace(), &Tolerances::of(precision)),
             };
-            check.verdict()
+            check.conclusion()
         };
-        let names_them = |verdict: String| verdict.contains("its matrix units round f32");
-        assert!(names_them(advice(true, 1e-3, Precision::F32)));
-        assert!(!names_them(advice(false, 1e-3, Precision::F32)));
-        assert!(!names_them(advice(true, 0.5, Precision::F32)));
+        let blames_them = |text: String| text.contains("its matrix units round f32");
+        assert!(blames_them(advice(true, 1e-3, Precision::F32)));
+        assert!(!blames_them(advice(false, 1e-3, Precision::F32)));
+        assert!(!blames_them(advice(true, 0.5, Precision::F32)));
         assert!(advice(true, 0.5, Precision::Bf16).contains("build without `autotune`"));
-        assert!(advice(true, 1e-3, Precision::Bf16).contains("computes what the CPU computes"));
+        assert!(advice(true, 1e-3, Precision::Bf16).contains(" agrees with the CPU"));
     }
 
     #[test]
     fn one_wrong_number_is_found_and_named() {
-        let nan = |found: &mut Outcome| found.output[500] = f32::NAN;
+        let nan = |found: &mut TrainingTrace| found.output[500] = f32::NAN;
         assert_eq!(differing(nan), ["outputs"]);
-        let short = |found: &mut Outcome| found.output.truncate(999);
+        let short = |found: &mut TrainingTrace| found.output.truncate(999);
         assert_eq!(differing(short), ["outputs"]);
-        let gradient = |found: &mut Outcome| found.gradients[0].1[2] = 1.1;
+        let gradient = |found: &mut TrainingTrace| found.gradients[0].1[2] = 1.1;
         assert_eq!(differing(gradient), ["gradients of 2 parametersconv.weight"]);
-        let loss = |found: &mut Outcome| found.losses[1] = f32::INFINITY;
+        let loss = |found: &mut TrainingTrace| found.losses[1] = f32::INFINITY;
         assert_eq!(differing(loss), ["losses of 3 training stepsstep 2"]);
     }
 }

@@ -1,75 +1,74 @@
-//! A short training of a configuration's network, from numbers that are the same on every device.
+//! Trains a configuration's network for a few steps, from weights and a batch that are equal on every device.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use halfstep_core::{DiscreteSchedule, EmaSchedule, TimePoint};
-use halfstep_data::{Purpose, noise};
+use halfstep_core::rng::{Purpose, noise};
+use halfstep_core::{EmaSchedule, TimePoint};
 use halfstep_model::{
     ClassInput, Precision, SelectedDevice, UNet, UNetConfig, flat_grads, flat_params, param_names,
     with_flat_params,
 };
 
 use crate::batches::TrainingBatch;
-use crate::config::Config;
+use crate::config::resolved::ResolvedConfig;
 use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::learner::step_stats::StepStats;
-use crate::objective::{Loss, teacher_loss};
-use crate::stage_train::ends::{initial_network, weight_uniforms};
+use crate::objective::{FromImages, Loss};
+use crate::stage::initial_network::{initial_network, weight_uniforms};
 
-/// Images of a batch: several, so that images of one batch could be mixed up.
+/// Images of the batch. There are several, so that a kernel that mixes up the images of a batch is detected.
 pub(crate) const BATCH: usize = 4;
-/// Added to every weight, up to this.
+/// The largest number added to a weight.
 const NUDGE: f32 = 0.02;
 
-/// Faster than this, without a warm-up, a large network jumps about: AdamW's first updates have the
-/// size of the rate however small a gradient, thousands of them add up in every value, and roundings
-/// grow from step to step.
+/// The largest learning rate. At a higher rate without a warm-up, rounding errors of a large network grow from
+/// step to step: AdamW's first updates have the size of the rate however small the gradient, and thousands of
+/// updates add up in every activation.
 const LARGEST_RATE: f64 = 2e-5;
 
-/// What is trained, and how.
-pub(crate) struct Trial<'a> {
-    pub config: &'a Config,
+/// A network and how it is trained.
+pub(crate) struct ShortTraining<'a> {
+    pub config: &'a ResolvedConfig,
     pub unet: &'a UNetConfig,
-    pub schedule: &'a DiscreteSchedule,
     pub precision: Precision,
     pub steps: u64,
 }
 
-/// What came out, on the host.
-pub(crate) struct Outcome {
-    /// The network's answer to the batch.
+/// The results, on the host.
+pub(crate) struct TrainingTrace {
+    /// The network's output for the batch.
     pub output: Vec<f32>,
-    /// The loss's gradient, parameter by parameter.
+    /// The gradient of the loss for each parameter, with the parameter's name.
     pub gradients: Vec<(String, Vec<f32>)>,
-    /// Of every step, in turn.
+    /// The loss of each step.
     pub losses: Vec<f32>,
 }
 
-impl Trial<'_> {
-    /// Computes it on a device.
+impl ShortTraining<'_> {
+    /// Trains on a device.
     ///
     /// # Errors
     /// [`TrainError::Device`] if the device fails.
-    pub fn on(&self, device: &SelectedDevice) -> Result<Outcome, TrainError> {
+    pub fn on(&self, device: &SelectedDevice) -> Result<TrainingTrace, TrainError> {
         let tracked = device.device.clone().autodiff();
         let unet = drawn_network(self.unet, self.config.seed, &tracked)?;
         let optimizer = &self.config.teacher.optimizer;
         let ema = Some(EmaSchedule::new(0.999));
-        let mut learner = Learner::new(unet, optimizer, ema, self.precision, device);
+        let mut learner = Learner::new(unet, optimizer, ema, self.precision, device)?;
         let batch = self.batch(&tracked);
-        let output = self.output(&learner.unet, &batch)?;
+        let output = self.output(&learner.network, &batch)?;
         let gradients = self.gradients(&learner, &batch)?;
-        // The same batch at every step, so that losses differ by the steps taken alone.
+        // Every step has the same batch, so that losses differ only because of the steps.
         let rate = self.config.teacher.learning_rate.min(LARGEST_RATE);
         let mut losses = Vec::new();
         for _ in 0..self.steps {
             let stats = learner
-                .learn(rate, optimizer.grad_clip, 1, |unet, _| Ok(self.loss(unet, &batch)))?;
+                .learn(rate, optimizer.grad_clip, 1, |network| Ok(self.loss(network, &batch)))?;
             losses.push(stats);
         }
-        // Read at the end: as in a run, no step waits for the one before.
+        // Losses are read at the end: as in a run, no step waits for the previous one.
         let losses = StepStats::read_all(losses)?.iter().map(|step| step.loss as f32).collect();
-        Ok(Outcome { output, gradients, losses })
+        Ok(TrainingTrace { output, gradients, losses })
     }
 
     fn batch(&self, device: &Device) -> TrainingBatch {
@@ -91,18 +90,24 @@ impl Trial<'_> {
                 }
                 ClassInput::Number => Some((0..BATCH as u32).collect()),
             },
+            number: 0,
         }
     }
 
     fn loss(&self, unet: &UNet, batch: &TrainingBatch) -> Loss {
-        let kind = self.config.teacher.prediction_type;
-        teacher_loss(unet, self.schedule, kind, self.config.teacher_weighting(), batch, None)
+        let objective = FromImages {
+            schedule: &self.config.schedule,
+            prediction_type: self.config.teacher.prediction_type,
+            weighting: self.config.teacher_weighting(),
+            dropout: None,
+        };
+        objective.loss(unet, batch)
     }
 
     fn output(&self, unet: &UNet, batch: &TrainingBatch) -> Result<Vec<f32>, TrainError> {
         let points = batch.uniforms.iter().map(|u| {
-            let t = (u * self.schedule.len() as f64) as usize;
-            self.schedule.point(t)
+            let t = (u * self.config.schedule.len() as f64) as usize;
+            self.config.schedule.point(t)
         });
         let times: Vec<f64> = points.map(|point: TimePoint| point.t).collect();
         let unet = unet.computing_in(self.precision);
@@ -112,28 +117,28 @@ impl Trial<'_> {
 
     fn gradients(
         &self,
-        learner: &Learner,
+        learner: &Learner<UNet>,
         batch: &TrainingBatch,
     ) -> Result<Vec<(String, Vec<f32>)>, TrainError> {
-        let loss = self.loss(&learner.unet.computing_in(self.precision), batch).weighted;
+        let loss = self.loss(&learner.network.computing_in(self.precision), batch).weighted;
         let grads = match &learner.loss_scale {
             Some(scale) => {
                 let mut gradients = scale.scaled(loss).backward();
-                let grads = flat_grads(&learner.unet, &mut gradients).into_iter();
+                let grads = flat_grads(&learner.network, &mut gradients).into_iter();
                 grads.map(|grad| scale.unscaled(grad)).collect()
             }
-            None => flat_grads(&learner.unet, &mut loss.backward()),
+            None => flat_grads(&learner.network, &mut loss.backward()),
         };
-        let named = param_names(&learner.unet).into_iter().zip(grads);
+        let named = param_names(&learner.network).into_iter().zip(grads);
         named.map(|(name, grad)| Ok((name, on_host(grad)?))).collect()
     }
 }
 
-/// A network with drawn weights, none of which is zero: as one begins to learn, most of its layers
-/// answer zero, and have no gradient.
+/// A network with random weights, none of them zero, for tests and benchmarks. A network that is initialised
+/// for training has layers with zero weights, behind which gradients vanish.
 ///
 /// # Errors
-/// [`TrainError::Model`] for a configuration that is refused.
+/// [`TrainError::Model`] for a configuration that is not valid.
 pub fn drawn_network(unet: &UNetConfig, seed: u64, device: &Device) -> Result<UNet, TrainError> {
     let unet = initial_network(unet, seed, device)?;
     let values = flat_params(&unet);

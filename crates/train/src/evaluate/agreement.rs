@@ -1,54 +1,47 @@
-//! How well a student does in N steps what its teacher does in all of them.
+//! Teacher agreement: the distance between a student's images and its teacher's full-grid images.
 
 use std::ops::ControlFlow;
 
-use burn::tensor::Device;
 use halfstep_model::{ModelFolder, UNet};
-use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, StopFlag, student_grid};
+use halfstep_sample::{AngularDdim, Draw, Images, StepNoise, student_grid};
 
 use crate::error::TrainError;
-use crate::progress::drawing_watch;
+use crate::event::Event;
+use crate::run::context::{RunContext, RunOptions};
 
-/// Draws the same noises with different models. *Teacher agreement* is the mean squared distance
-/// between a model's N-step images and the teacher's full-grid images, pixels in `[-1, 1]`.
-pub struct Agreement {
+/// Draws images from the same noises with different models. *Teacher agreement* is the mean squared distance
+/// between a model's N-step images and the teacher's full-grid images, with pixels in `[-1, 1]`.
+pub(crate) struct Agreement<'a> {
     teacher: ModelFolder,
-    device: Device,
-    options: AgreementOptions,
+    options: AgreementOptions<'a>,
     reference: Images,
 }
 
-/// Which images, and how.
-#[derive(Clone, Debug)]
-pub struct AgreementOptions {
-    /// Of the start noises.
-    pub seed: u64,
-    /// How many images.
-    pub count: usize,
-    /// At once.
-    pub batch_size: usize,
-    /// Classes, used in turn; none for an unconditional model.
-    pub classes: Vec<u32>,
-    /// Without progress bars.
-    pub quiet: bool,
-    /// When raised, drawing ends with [`halfstep_sample::SampleError::Stopped`].
-    pub stop: StopFlag,
+/// Which images to draw, and how.
+#[derive(Clone)]
+pub(crate) struct AgreementOptions<'a> {
+    run: &'a RunContext<'a>,
+    count: usize,
+    classes: Vec<u32>,
 }
 
-impl Agreement {
+impl<'a> AgreementOptions<'a> {
+    /// `count` images, from start noises of the run's seed, with the run's classes in turn.
+    pub fn new(run: &'a RunContext<'a>, count: usize) -> Self {
+        Self { run, count, classes: run.classes() }
+    }
+}
+
+impl<'a> Agreement<'a> {
     /// Draws the teacher's full-grid images.
     ///
     /// # Errors
     /// [`TrainError::Sample`].
-    pub fn new(
-        teacher: ModelFolder,
-        device: Device,
-        teacher_steps: usize,
-        options: AgreementOptions,
-    ) -> Result<Self, TrainError> {
+    pub fn new(teacher: ModelFolder, options: AgreementOptions<'a>) -> Result<Self, TrainError> {
+        let teacher_steps = options.run.config.distill.teacher_steps;
         let label = format!("teacher {teacher_steps}");
-        let reference = draw_images(&teacher, &device, teacher_steps, &options, &label)?;
-        Ok(Self { teacher, device, options, reference })
+        let reference = draw_images(&teacher, teacher_steps, &options, &label)?;
+        Ok(Self { teacher, options, reference })
     }
 
     /// The teacher's full-grid images.
@@ -62,7 +55,7 @@ impl Agreement {
     /// [`TrainError::Sample`].
     pub fn teacher_images(&self, num_steps: usize) -> Result<Images, TrainError> {
         let label = format!("teacher {num_steps}");
-        draw_images(&self.teacher, &self.device, num_steps, &self.options, &label)
+        draw_images(&self.teacher, num_steps, &self.options, &label)
     }
 
     /// A student's images on its own grid.
@@ -75,7 +68,7 @@ impl Agreement {
         num_steps: usize,
     ) -> Result<Images, TrainError> {
         let label = format!("student {num_steps}");
-        draw_images(student, &self.device, num_steps, &self.options, &label)
+        draw_images(student, num_steps, &self.options, &label)
     }
 
     /// Mean squared distance to the teacher's full-grid images.
@@ -84,42 +77,39 @@ impl Agreement {
     }
 }
 
-/// A model's images in `num_steps` deterministic steps on the trailing grid, all classes in turn.
+/// A model's images in `num_steps` deterministic steps on the trailing grid.
 pub(crate) fn draw_images(
     model: &ModelFolder,
-    device: &Device,
     num_steps: usize,
-    options: &AgreementOptions,
+    options: &AgreementOptions<'_>,
     label: &str,
 ) -> Result<Images, TrainError> {
-    let grid = student_grid(&model.schedule, num_steps)?;
+    let AgreementOptions { run, count, classes } = options;
+    let RunOptions { device, stop, on_event, .. } = run.options;
     let draw = Draw {
-        unet: &model.unet,
+        network: &model.unet,
         prediction_type: model.prediction_type(),
         sampler: &AngularDdim::default(),
-        grid: &grid,
+        grid: &student_grid(&model.schedule, num_steps)?,
         schedule: &model.schedule,
-        seed: options.seed,
+        seed: run.config.seed,
         step_noise: StepNoise::Fresh,
-        batch_size: options.batch_size,
+        batch_size: run.config.log.sample_batch,
         shape: image_shape(&model.unet),
-        classes: &options.classes,
-        device,
+        classes,
+        device: &device.device,
     };
-    let mut watch = drawing_watch(label, options.quiet);
-    watch.show(0, 0);
-    let images = draw.images(0..options.count as u64, &mut |done, total| {
-        watch.show(done, total);
-        match options.stop.is_raised() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+    on_event(Event::Drawing { label, calls: 0, total: 0 });
+    let images = draw.images(0..*count as u64, &mut |calls, total| {
+        on_event(Event::Drawing { label, calls, total });
+        if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
+    on_event(Event::DrawingEnded);
     Ok(images?)
 }
 
-/// C, H, W. A network that this crate builds always knows its image size.
-pub(crate) fn image_shape(unet: &UNet) -> [usize; 3] {
+/// The image shape `[C, H, W]`. A network that this crate builds always has an image size.
+fn image_shape(unet: &UNet) -> [usize; 3] {
     let config = unet.config();
     let [height, width] = config.image_sides();
     [config.in_channels, height, width]

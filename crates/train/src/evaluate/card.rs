@@ -1,44 +1,33 @@
 //! The model card: `README.md` of a model folder, as the Hugging Face Hub shows it, and `grid.png`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use halfstep_data::{DataConfig, Dataset, list_classes};
+use halfstep_core::counted;
+use halfstep_data::{DataConfig, list_classes};
 use halfstep_model::{ClassInput, ModelFolder};
-use halfstep_sample::{Images, counted, output, picture};
+use halfstep_run::layout::CARD;
+use halfstep_run::{RoundResult, Stage, Summary, human_time};
+use halfstep_sample::{Images, output, picture};
 
-use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::output_error::IMAGES;
-use crate::progress::human_time;
-use crate::stage::Stage;
-use crate::summary::{RoundResult, Summary};
+use crate::run::context::RunContext;
 
-/// Images of `grid.png`.
+/// The number of images in `grid.png`.
 const SHOWN: usize = 64;
 
-/// All that a card tells of.
+/// The model card of a stage.
 pub(crate) struct Card<'a> {
-    /// Where the model lies.
-    pub folder: PathBuf,
+    pub run: &'a RunContext<'a>,
     pub model: &'a ModelFolder,
     pub stage: Stage,
-    pub config: &'a Config,
-    pub dataset: &'a Dataset,
-    /// With the stage's row in it.
+    /// The summary, including the stage's row.
     pub summary: &'a Summary,
-    /// What it learned on.
-    pub device: &'a str,
 }
 
 impl Card<'_> {
-    /// Whether a model folder has its card; the card is written last.
-    pub fn is_there(folder: &Path) -> bool {
-        folder.join("README.md").is_file()
-    }
-
-    /// Writes both files; `images` are those that the model was measured by.
+    /// Writes `grid.png` and `README.md`; `images` are the images with which the model was measured.
     ///
     /// # Errors
     /// [`TrainError::Files`] naming the file.
@@ -47,8 +36,9 @@ impl Card<'_> {
         let (columns, scale) =
             (picture::square_columns(shown.len()), picture::comfortable_scale(images.shape[2]));
         let grid = picture::grid(&shown, columns, scale)?;
-        output::write_png(&self.folder.join("grid.png"), grid)?;
-        Ok(output::write_file(&self.folder.join("README.md"), self.text().as_bytes())?)
+        let folder = self.run.folder.model(self.stage);
+        output::write_png(&folder.join("grid.png"), grid)?;
+        Ok(output::write_file(&folder.join(CARD), self.text().as_bytes())?)
     }
 
     fn text(&self) -> String {
@@ -61,18 +51,18 @@ impl Card<'_> {
             self.results(),
             self.training(),
         ];
-        let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        told.join("\n")
+        let sections: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        sections.join("\n")
     }
 
-    /// Sampling steps that the model is for.
+    /// The number of sampling steps in the card's examples.
     fn steps(&self) -> usize {
-        self.stage.num_steps().unwrap_or(self.config.distill.teacher_steps)
+        self.stage.num_steps().unwrap_or(self.run.config.distill.teacher_steps)
     }
 
     fn front_matter(&self) -> String {
-        let license = self.config.license.as_deref().unwrap_or("unknown");
-        // The Hub has a task of this name for images of nothing in particular, and none for classes.
+        let license = self.run.job.license.as_deref().unwrap_or("unknown");
+        // The Hub has a task for unconditional image generation, and none for class-conditional generation.
         let (task, kind) = match self.model.unet.config().class_input() {
             ClassInput::None => {
                 ("pipeline_tag: unconditional-image-generation\n", "unconditional-image-generation")
@@ -84,10 +74,12 @@ impl Card<'_> {
             tags.push("progressive-distillation");
         }
         let tags: String = tags.iter().map(|tag| format!("- {tag}\n")).collect();
-        let dataset = match &self.config.data {
-            DataConfig::Mnist { .. } => "datasets:\n- ylecun/mnist\n",
-            DataConfig::FashionMnist { .. } => "datasets:\n- zalando-datasets/fashion_mnist\n",
-            DataConfig::Cifar10 { .. } => "datasets:\n- uoft-cs/cifar10\n",
+        let dataset = match &self.run.job.data {
+            Some(DataConfig::Mnist { .. }) => "datasets:\n- ylecun/mnist\n",
+            Some(DataConfig::FashionMnist { .. }) => {
+                "datasets:\n- zalando-datasets/fashion_mnist\n"
+            }
+            Some(DataConfig::Cifar10 { .. }) => "datasets:\n- uoft-cs/cifar10\n",
             _ => "",
         };
         format!(
@@ -96,34 +88,34 @@ impl Card<'_> {
     }
 
     fn introduction(&self) -> String {
-        let (name, steps) = (&self.config.name, self.steps());
+        let (name, steps) = (&self.run.job.name, self.steps());
         let provenance = &self.model.halfstep.provenance;
-        let [c, h, w] = self.dataset.shape();
+        let [c, h, w] = self.run.images.shape();
         let data = format!(
-            "{} of {c}x{h}x{w} from {}",
-            counted(self.dataset.len(), "image"),
-            self.dataset.name()
+            "{} from {} ({c}x{h}x{w})",
+            counted(self.run.images.len(), "image"),
+            self.run.images.name()
         );
         let what = match self.stage {
             Stage::Teacher if provenance.train_steps == 0 => {
-                "A diffusion model that was trained elsewhere, as it came.".to_owned()
+                "A diffusion model trained elsewhere, unchanged.".to_owned()
             }
-            Stage::Teacher => format!("A diffusion model of {data}."),
+            Stage::Teacher => format!("A diffusion model trained on {data}."),
             Stage::Round { .. } => format!(
-                "Draws in {} what its teacher draws in {}. Made by progressive distillation (Salimans & \
-                 Ho 2022) over {data}.",
+                "A student that samples in {} where its teacher takes {}, made by progressive distillation (Salimans \
+                 & Ho 2022) on {data}.",
                 counted(steps, "network call"),
-                self.config.distill.teacher_steps
+                self.run.config.distill.teacher_steps
             ),
         };
         let original = match &provenance.original {
             Some(name) => {
-                format!("\nIt comes from a model that was trained elsewhere, `{name}`.\n")
+                format!("\nIt was derived from a model trained elsewhere, `{name}`.\n")
             }
             None => String::new(),
         };
         format!(
-            "# {name}, {} in {}\n\n{what}\n{original}\n![Images that it drew, none chosen](grid.png)\n",
+            "# {name}, {} in {}\n\n{what}\n{original}\n![Samples, not cherry-picked](grid.png)\n",
             self.role(),
             counted(steps, "step")
         )
@@ -133,14 +125,14 @@ impl Card<'_> {
         if self.stage == Stage::Teacher { "teacher" } else { "student" }
     }
 
-    /// Which number means which class; nothing for an unconditional model.
+    /// The numbers and names of the classes; empty for an unconditional model.
     fn classes(&self) -> String {
         let names = &self.model.halfstep.class_names;
         if names.is_empty() {
             return String::new();
         }
         format!(
-            "## Classes\n\nThe network is given the number; `sample --class` takes the name too.\n\n\
+            "## Classes\n\nThe network's input is the class number; `sample --class` also accepts the name.\n\n\
              ```text\n{}\n```\n",
             list_classes(names, usize::MAX)
         )
@@ -148,7 +140,7 @@ impl Card<'_> {
 
     fn use_in_python(&self) -> String {
         let steps = self.steps();
-        let [c, h, w] = self.dataset.shape();
+        let [c, h, w] = self.run.images.shape();
         let code = match self.model.unet.config().class_input() {
             ClassInput::None => format!(
                 "from diffusers import DDIMPipeline\n\n\
@@ -166,7 +158,7 @@ impl Card<'_> {
                  output = pipeline.unet(z, t, class_labels=classes).sample\n        \
                  z = pipeline.scheduler.step(output, t, z).prev_sample\n\
                  images = pipeline.numpy_to_pil((z / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())\n",
-                self.dataset.num_classes().unwrap_or(1)
+                self.run.images.num_classes().unwrap_or(1)
             ),
         };
         let grid = match self.stage {
@@ -202,16 +194,16 @@ impl Card<'_> {
         if let Some(mse) = row.output_mse {
             writeln!(
                 text,
-                "Mean squared error of its own output ({}), uniform times, averaged weights, {}: {mse:.4}.",
-                self.config.teacher.prediction_type,
-                measured_images(self.dataset.len())
+                "Mean squared error of its prediction ({}), with averaged weights, at uniform times, on {}: {mse:.4}.",
+                self.run.config.teacher.prediction_type,
+                measured_images(self.run.images.len())
             )?;
         }
         if let Some(distance) = row.original_agreement {
             writeln!(
                 text,
-                "Mean squared distance of its images to its original's, drawn without clipping from the same \
-                 noises: {distance:.5}."
+                "Mean squared distance between its images and those of the original model, drawn without clipping \
+                 from the same noises: {distance:.5}."
             )?;
         }
         Ok(())
@@ -224,42 +216,42 @@ impl Card<'_> {
         own: f64,
         teacher: f64,
     ) -> std::fmt::Result {
-        let (steps, all) = (row.num_steps, self.config.distill.teacher_steps);
+        let (steps, all) = (row.num_steps, self.run.config.distill.teacher_steps);
         writeln!(
             text,
-            "Mean squared distance, pixels in [-1, 1], to the teacher's images in {}, from the \
-             same {}:\n\n| model | steps | distance |\n|---|---:|---:|\n\
+            "Mean squared distance to the teacher's images in {}, from the same {} (pixels in [-1, 1]):\n\n\
+             | model | steps | distance |\n|---|---:|---:|\n\
              | this student | {steps} | {own:.5} |\n| its teacher, DDIM | {steps} | {teacher:.5} |",
             counted(all, "step"),
-            counted(self.config.distill.agreement_images, "start noise")
+            counted(self.run.config.distill.agreement_images, "start noise")
         )
     }
 
     fn training(&self) -> String {
         let provenance = &self.model.halfstep.provenance;
         let batch_size = match self.stage {
-            Stage::Teacher => self.config.teacher.batch_size,
-            Stage::Round { .. } => self.config.distill.batch_size,
+            Stage::Teacher => self.run.config.teacher.batch_size,
+            Stage::Round { .. } => self.run.config.distill.batch_size,
         };
-        let learned = match provenance.train_steps {
-            0 => "nothing here; who trained it says on what".to_owned(),
+        let trained = match provenance.train_steps {
+            0 => "not by halfstep; see the original model".to_owned(),
             steps => format!(
                 "{} of {}, {}, on {}",
                 counted(steps, "optimiser step"),
                 counted(batch_size, "image"),
                 human_time(provenance.train_seconds),
-                self.device
+                self.run.options.device.description
             ),
         };
         format!(
             "## How it was made\n\n\
              - network: `UNet2DModel`, {:.2} million parameters, predicts {}\n\
-             - learned: {learned}\n\
+             - trained: {trained}\n\
              - data: {}, SHA-256 of its pixels and labels `{}`\n\
              - seed: {}; program: {}\n\
-             - training data may show through: nobody has looked at these images for bias or harm\n",
+             - limits: samples may reproduce training images; they have not been checked for bias or harmful content\n",
             self.model.unet.num_params() as f64 / 1e6,
-            self.config.teacher.prediction_type,
+            self.run.config.teacher.prediction_type,
             provenance.dataset,
             provenance.dataset_sha256,
             provenance.seed,
@@ -268,21 +260,23 @@ impl Card<'_> {
     }
 }
 
+/// How a student must be sampled.
 fn times_of_student(steps: usize) -> String {
-    let known = match steps {
-        1 => "the time of its only step".to_owned(),
-        _ => format!("the times of its {steps} steps"),
+    let times = match steps {
+        1 => "the time of this step",
+        _ => "the times of these steps",
     };
-    format!("It knows {known} and no others: give it {}, and eta 0.", counted(steps, "step"))
+    let steps = counted(steps, "step");
+    format!("Use exactly {steps} and eta 0: the student was distilled only for {times}.")
 }
 
-/// What the output's error is measured over.
+/// The images on which the prediction's error is measured.
 fn measured_images(in_dataset: usize) -> String {
     let drawn = IMAGES;
     match in_dataset {
-        1 => format!("{drawn} noises over the 1 training image"),
-        // They come again, each time with another noise and time.
-        few if (few as u64) < drawn => format!("{drawn} noises over all {few} training images"),
+        1 => format!("the only training image with {drawn} noises"),
+        // Images are used repeatedly, each time with another noise and time.
+        few if (few as u64) < drawn => format!("all {few} training images with {drawn} noises"),
         _ => format!("{drawn} training images"),
     }
 }
@@ -295,17 +289,17 @@ mod tests {
     fn no_more_training_images_are_claimed_than_there_are() {
         assert_eq!(measured_images(60_000), "1024 training images");
         assert_eq!(measured_images(1024), "1024 training images");
-        assert_eq!(measured_images(600), "1024 noises over all 600 training images");
-        assert_eq!(measured_images(1), "1024 noises over the 1 training image");
+        assert_eq!(measured_images(600), "all 600 training images with 1024 noises");
+        assert_eq!(measured_images(1), "the only training image with 1024 noises");
     }
 
     #[test]
-    fn a_student_is_to_be_given_its_own_steps() {
+    fn a_card_asks_for_the_steps_of_its_student() {
         assert_eq!(
             [1, 4].map(times_of_student),
             [
-                "It knows the time of its only step and no others: give it 1 step, and eta 0.",
-                "It knows the times of its 4 steps and no others: give it 4 steps, and eta 0."
+                "Use exactly 1 step and eta 0: the student was distilled only for the time of this step.",
+                "Use exactly 4 steps and eta 0: the student was distilled only for the times of these steps."
             ]
         );
     }

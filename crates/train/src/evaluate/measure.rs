@@ -1,175 +1,124 @@
-//! What a finished stage reached: its row of the table, its pictures.
-
-use std::path::{Path, PathBuf};
+//! Measures a trained model: writes its row of the summary, its pictures and its card.
 
 use halfstep_model::ModelFolder;
-use halfstep_run::Memorisation;
+use halfstep_run::layout::{COMPARISON, SampleRow};
+use halfstep_run::{RoundResult, Stage, Summary};
 use halfstep_sample::{Images, output, picture};
 
-use crate::config::Config;
+use super::agreement::{Agreement, AgreementOptions, draw_images};
+use super::card::Card;
+use super::memorisation;
+use super::output_error::output_mse;
 use crate::error::TrainError;
-use crate::evaluate::agreement::{Agreement, draw_images};
-use crate::evaluate::card::Card;
-use crate::evaluate::output_error::output_mse;
 use crate::monitor::final_loss;
-use crate::run::Run;
-use crate::stage::Stage;
-use crate::summary::{RoundResult, Summary};
+use crate::run::context::RunContext;
 
-/// Images a row in the pictures.
+/// Images per row in the pictures.
 const COMPARED: usize = 10;
 
-/// The last student beside its teacher.
-const COMPARISON: &str = "samples/comparison.png";
-
-/// A row of images from the noises that all rows of a run share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Row {
-    /// The teacher's, in so many steps.
-    Teacher(usize),
-    /// A student's, in its own.
-    Student(usize),
+/// Measures the stages of a run against its teacher. The teacher's images are drawn once, when they are first
+/// needed.
+pub(crate) struct Measuring<'a> {
+    run: &'a RunContext<'a>,
+    agreement: Option<Agreement<'a>>,
 }
 
-impl Row {
-    /// `samples/rows/student_0004.png`
-    pub fn path(self, folder: &Path) -> PathBuf {
-        let (who, num_steps) = match self {
-            Self::Teacher(num_steps) => ("teacher", num_steps),
-            Self::Student(num_steps) => ("student", num_steps),
-        };
-        folder.join(format!("samples/rows/{who}_{num_steps:04}.png"))
+/// The images of a student and of its run's teacher, from the same noises and in the same number of steps.
+struct Pair {
+    teacher: Images,
+    student: Images,
+}
+
+impl<'a> Measuring<'a> {
+    pub fn new(run: &'a RunContext<'a>) -> Self {
+        Self { run, agreement: None }
     }
 
-    /// The rows that belong to a stage.
-    pub fn of(stage: Stage, teacher_steps: usize) -> Vec<Self> {
-        match stage {
-            Stage::Teacher => vec![Self::Teacher(teacher_steps)],
-            Stage::Round { num_steps, .. } => {
-                vec![Self::Teacher(num_steps), Self::Student(num_steps)]
-            }
-        }
-    }
-}
-
-/// Whether a stage's row, card and pictures are in a run folder.
-pub(crate) fn is_measured(config: &Config, folder: &Path, stage: Stage, summary: &Summary) -> bool {
-    let rows = Row::of(stage, config.distill.teacher_steps);
-    let is_last = config.stages().last() == Some(&stage);
-    summary.of_stage(stage.index()).is_some()
-        && Card::is_there(&folder.join(stage.folder()))
-        && rows.into_iter().all(|row| row.path(folder).is_file())
-        && (!is_last || folder.join(COMPARISON).is_file() && Memorisation::read(folder).is_some())
-}
-
-impl Run<'_> {
-    /// Measures a stage whose model is there, against the teacher's images, which are drawn the first
-    /// time they are needed.
-    pub(crate) fn measure(
-        &self,
-        stage: Stage,
-        agreement: &mut Option<Agreement>,
-        summary: &mut Summary,
-    ) -> Result<(), TrainError> {
-        let device = &self.options.device.device;
-        let teacher_steps = self.config.distill.teacher_steps;
-        let load = |stage| ModelFolder::load(&self.folder.model(stage), device);
-        let agreement = match agreement {
+    /// Measures a stage whose model folder exists.
+    pub fn measure(&mut self, stage: Stage, summary: &mut Summary) -> Result<(), TrainError> {
+        let run = self.run;
+        let (device, teacher_steps) =
+            (&run.options.device.device, run.config.distill.teacher_steps);
+        let load = |stage| ModelFolder::load(&run.folder.model(stage), device);
+        let agreement = match &mut self.agreement {
             Some(agreement) => agreement,
-            None => {
-                let options = self.agreement_options(self.config.distill.agreement_images);
-                let teacher = load(Stage::Teacher)?;
-                agreement.insert(Agreement::new(teacher, device.clone(), teacher_steps, options)?)
+            none => {
+                let options = AgreementOptions::new(run, run.config.distill.agreement_images);
+                none.insert(Agreement::new(load(Stage::Teacher)?, options)?)
             }
         };
         let model = load(stage)?;
         let pair = match stage.num_steps() {
             None => None,
             Some(num_steps) => {
-                let own = agreement.student_images(&model, num_steps)?;
-                Some((agreement.teacher_images(num_steps)?, own))
+                let student = agreement.student_images(&model, num_steps)?;
+                Some(Pair { teacher: agreement.teacher_images(num_steps)?, student })
             }
         };
-        let output_mse = match stage {
-            Stage::Teacher => {
-                let labels = self.has_classes();
-                Some(output_mse(&model, self.dataset, labels, self.config.seed, device)?)
-            }
-            Stage::Round { .. } => None,
-        };
-        let original = match stage {
-            Stage::Teacher => self.original_images()?,
-            Stage::Round { .. } => None,
-        };
-        self.draw_rows(stage, agreement.reference(), pair.as_ref())?;
+        let (mut output_error, mut pretrained) = (None, None);
+        if stage == Stage::Teacher {
+            output_error =
+                Some(output_mse(&model, run.images, run.has_classes(), run.config.seed, device)?);
+            pretrained = pretrained_images(run)?;
+        }
+        draw_rows(run, stage, agreement.reference(), pair.as_ref())?;
         let provenance = &model.halfstep.provenance;
         summary.set(RoundResult {
-            output_mse,
-            original_agreement: original.map(|images| agreement.distance(&images)),
+            output_mse: output_error,
+            original_agreement: pretrained.map(|images| agreement.distance(&images)),
             stage: stage.index(),
             num_steps: stage.num_steps().unwrap_or(teacher_steps),
             train_steps: provenance.train_steps,
-            loss: final_loss(&self.folder, stage, provenance.train_steps),
+            loss: final_loss(&run.folder, stage, provenance.train_steps),
             seconds: provenance.train_seconds,
-            agreement: pair.as_ref().map(|(_, own)| agreement.distance(own)),
-            teacher_agreement: pair.as_ref().map(|(teacher, _)| agreement.distance(teacher)),
+            agreement: pair.as_ref().map(|pair| agreement.distance(&pair.student)),
+            teacher_agreement: pair.as_ref().map(|pair| agreement.distance(&pair.teacher)),
         });
-        summary.write(self.folder.path())?;
-        let images = pair.as_ref().map_or(agreement.reference(), |(_, own)| own);
-        self.card(stage, &model, summary).write(images)
+        summary.write(run.folder.path())?;
+        let images = pair.as_ref().map_or(agreement.reference(), |pair| &pair.student);
+        Card { run, model: &model, stage, summary }.write(images)
     }
+}
 
-    fn card<'b>(&'b self, stage: Stage, model: &'b ModelFolder, summary: &'b Summary) -> Card<'b> {
-        Card {
-            folder: self.folder.model(stage),
-            model,
-            stage,
-            config: self.config,
-            dataset: self.dataset,
-            summary,
-            device: &self.options.device.description,
-        }
-    }
+/// The images of the pretrained network of an adapted teacher: from the same noises, in the same number of
+/// steps, on the pretrained network's own times. `None` for other runs.
+fn pretrained_images(run: &RunContext<'_>) -> Result<Option<Images>, TrainError> {
+    let Some(pretrained) = run.config.pretrained.as_ref().filter(|_| run.config.adapts()) else {
+        return Ok(None);
+    };
+    let steps = run.config.distill.teacher_steps.min(pretrained.outline.schedule.len());
+    let options = AgreementOptions::new(run, run.config.distill.agreement_images);
+    let model = pretrained.outline.load(&run.options.device.device)?;
+    draw_images(&model, steps, &options, "original").map(Some)
+}
 
-    /// What the original of an adapted teacher draws from the same noises, in as many steps on its own
-    /// times.
-    fn original_images(&self) -> Result<Option<Images>, TrainError> {
-        let Some(original) = self.original.as_ref().filter(|_| self.config.teacher.train_steps > 0)
-        else {
-            return Ok(None);
-        };
-        let device = &self.options.device.device;
-        let steps = self.config.distill.teacher_steps.min(original.outline.schedule.len());
-        let options = self.agreement_options(self.config.distill.agreement_images);
-        let model = original.outline.load(device)?;
-        draw_images(&model, device, steps, &options, "original").map(Some)
+/// Draws the stage's rows of images; after the last stage also the comparison picture and the nearest training
+/// images.
+fn draw_rows(
+    run: &RunContext<'_>,
+    stage: Stage,
+    reference: &Images,
+    pair: Option<&Pair>,
+) -> Result<(), TrainError> {
+    let scale = picture::comfortable_scale(reference.shape[2]);
+    let images: Vec<&Images> = match pair {
+        Some(pair) => vec![&pair.teacher, &pair.student],
+        None => vec![reference],
+    };
+    let rows = SampleRow::of_stage(stage, run.config.distill.teacher_steps);
+    for (row, images) in rows.iter().zip(&images) {
+        let drawn = picture::rows(&[&images.first(COMPARED)], scale)?;
+        output::write_png(&row.path(run.folder.path()), drawn)?;
     }
-
-    /// The stage's rows; after the last one the picture that compares, and the nearest training images.
-    fn draw_rows(
-        &self,
-        stage: Stage,
-        reference: &Images,
-        pair: Option<&(Images, Images)>,
-    ) -> Result<(), TrainError> {
-        let scale = picture::comfortable_scale(reference.shape[2]);
-        let images: Vec<&Images> = match pair {
-            Some((teacher, student)) => vec![teacher, student],
-            None => vec![reference],
-        };
-        for (row, images) in Row::of(stage, self.config.distill.teacher_steps).iter().zip(&images) {
-            let drawn = picture::rows(&[&images.first(COMPARED)], scale)?;
-            output::write_png(&row.path(self.folder.path()), drawn)?;
-        }
-        if !self.is_last(stage) {
-            return Ok(());
-        }
-        let best = images[images.len() - 1];
-        self.nearest(stage, best)?;
-        let mut rows = vec![reference.first(COMPARED)];
-        rows.extend(pair.into_iter().flat_map(|(a, b)| [a.first(COMPARED), b.first(COMPARED)]));
-        let rows: Vec<&Images> = rows.iter().collect();
-        output::write_png(&self.folder.file(COMPARISON), picture::rows(&rows, scale)?)?;
-        Ok(())
+    if run.config.stages.last() != Some(&stage) {
+        return Ok(());
     }
+    memorisation::check(run, stage, images[images.len() - 1])?;
+    let mut rows = vec![reference.first(COMPARED)];
+    if let Some(Pair { teacher, student }) = pair {
+        rows.extend([teacher.first(COMPARED), student.first(COMPARED)]);
+    }
+    let rows: Vec<&Images> = rows.iter().collect();
+    output::write_png(&run.folder.file(COMPARISON), picture::rows(&rows, scale)?)?;
+    Ok(())
 }

@@ -1,46 +1,48 @@
-//! Loss scaling for f16, decided on the device.
+//! Loss scaling for f16, without waiting for the device.
 
 use burn::tensor::{Device, Tensor};
 use halfstep_model::Precision;
 
 use crate::error::TrainError;
-use crate::learner::step_gate::{Verdict, all_finite};
+use crate::learner::step_gate::{StepGate, all_finite};
 
-/// torch's `GradScaler`: what it begins with, and its growth interval. It halves and doubles.
+/// The first factor of PyTorch's `GradScaler`.
 const FIRST: f32 = 65536.0;
+/// Finite steps after which the factor doubles: the growth interval of PyTorch's `GradScaler`.
 const GROWS_AFTER: f32 = 2000.0;
 
-/// Small gradients would vanish in f16: the loss is multiplied before the backward pass and the
-/// gradients are divided after it (Micikevicius et al. 2018, section 3.2). A step whose gradient is
-/// not finite is not taken and halves the factor; 2000 others in a row double it.
+/// Keeps small gradients from vanishing in f16: the loss is multiplied by a factor before the backward pass,
+/// and the gradients are divided by it afterwards (Micikevicius et al. 2018, "Mixed precision training",
+/// section 3.2). A step whose gradient is not finite is skipped and halves the factor; 2000 finite steps in a
+/// row double it.
 ///
-/// Factor, count and verdict stay on the device: the host waits for none of them.
+/// The factor, the count and the [`StepGate`] stay on the device; the host does not wait for them.
 #[derive(Clone, Debug)]
 pub struct LossScale {
-    /// `[1]`
+    /// The factor of the loss, `[1]`.
     factor: Tensor<1>,
-    /// Finite steps since it last changed, `[1]`.
+    /// Finite steps since the factor last changed, `[1]`.
     good_steps: Tensor<1>,
 }
 
 impl LossScale {
-    /// As training begins, on a device without autodiff.
+    /// The state at the start of training, on a device without autodiff.
     pub fn new(device: &Device) -> Self {
         Self::restored([FIRST, 0.0], device)
     }
 
-    /// One where gradients of a network that computes so would vanish without.
+    /// A loss scale if `precision` needs one, which is f16.
     pub fn needed_by(precision: Precision, device: &Device) -> Option<Self> {
         (precision == Precision::F16).then(|| Self::new(device))
     }
 
-    /// As [`read`](Self::read) gave it.
+    /// Restores the two numbers that [`read`](Self::read) returned.
     pub fn restored([factor, good_steps]: [f32; 2], device: &Device) -> Self {
         let tensor = |value: f32| Tensor::from_floats([value], device);
         Self { factor: tensor(factor), good_steps: tensor(good_steps) }
     }
 
-    /// Factor and finite steps since it last changed. Waits for the device.
+    /// The factor, and the finite steps since it last changed. Waits for the device.
     ///
     /// # Errors
     /// [`TrainError::Device`] if the device failed.
@@ -52,18 +54,18 @@ impl LossScale {
             .map_err(|_| TrainError::Device("a scalar of the wrong shape came back".to_owned()))
     }
 
-    /// The loss to go backwards from.
+    /// The loss `[1]` times the factor, from which the backward pass starts.
     pub fn scaled(&self, loss: Tensor<1>) -> Tensor<1> {
         loss * Tensor::from_inner(self.factor.clone())
     }
 
-    /// A gradient of the loss itself, or its norm, from that of the scaled one.
+    /// Divides a gradient of the scaled loss, or its norm, by the factor.
     pub fn unscaled(&self, of_scaled: Tensor<1>) -> Tensor<1> {
         of_scaled / self.factor.clone()
     }
 
-    /// Judges a step by the norm `[1]` of its gradients, and changes the factor accordingly.
-    pub fn judge(&mut self, norm: Tensor<1>) -> Verdict {
+    /// Decides whether a step is taken, from the norm `[1]` of its gradients, and updates the factor.
+    pub fn gate(&mut self, norm: Tensor<1>) -> StepGate {
         let finite = all_finite(&norm, &[]);
         let overflowed = finite.clone().bool_not();
         let exhausted = self.factor.clone().lower_elem(1.0);
@@ -75,14 +77,14 @@ impl LossScale {
         let factor = factor.clone().mask_where(overflowed, factor.mul_scalar(0.5));
         self.factor = factor.clone().mask_where(grown.clone(), factor.mul_scalar(2.0));
         self.good_steps = good.mask_fill(grown, 0.0);
-        Verdict::new(finite, norm)
+        StepGate::new(finite, norm)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learner::optimizer::Moments;
+    use crate::learner::optimizer::AdamMoments;
 
     fn tensor(values: &[f32]) -> Tensor<1> {
         Tensor::from_floats(values, &Device::flex())
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_of_a_scaled_loss_are_those_of_the_loss() {
+    fn unscaled_gradients_equal_those_of_the_loss() {
         let x = Tensor::<1>::from_floats([3.0], &Device::flex().autodiff()).require_grad();
         let scale = LossScale::new(&Device::flex());
         let grads = scale.scaled(x.clone().square()).backward();
@@ -106,34 +108,34 @@ mod tests {
     fn an_overflow_halves_the_factor_and_changes_nothing_else() {
         for norm in [f32::INFINITY, f32::NAN] {
             let mut scale = LossScale::restored([65536.0, 7.0], &Device::flex());
-            let verdict = scale.judge(tensor(&[norm]));
+            let gate = scale.gate(tensor(&[norm]));
             assert_eq!(scale.read().unwrap(), [32768.0, 0.0]);
-            assert_eq!(values(verdict.norm()), [0.0]);
-            let chosen = verdict.choose(vec![tensor(&[f32::NAN, 1.0])], vec![tensor(&[2.0, 3.0])]);
+            assert_eq!(values(gate.norm()), [0.0]);
+            let chosen = gate.choose(vec![tensor(&[f32::NAN, 1.0])], vec![tensor(&[2.0, 3.0])]);
             assert_eq!(values(chosen[0].clone()), [2.0, 3.0]);
-            let after = Moments { first: vec![tensor(&[norm])], second: vec![tensor(&[norm])] };
-            let moments = verdict.choose_moments(after, None);
+            let after = AdamMoments { first: vec![tensor(&[norm])], second: vec![tensor(&[norm])] };
+            let moments = gate.choose_moments(after, None);
             assert_eq!(values(moments.first[0].clone()), [0.0]);
             assert_eq!(values(moments.second[0].clone()), [0.0]);
         }
     }
 
     #[test]
-    fn the_last_of_2000_finite_steps_doubles_it() {
+    fn the_last_of_2000_finite_steps_doubles_the_factor() {
         let mut scale = LossScale::restored([1024.0, 1998.0], &Device::flex());
-        let verdict = scale.judge(tensor(&[0.5]));
+        let gate = scale.gate(tensor(&[0.5]));
         assert_eq!(scale.read().unwrap(), [1024.0, 1999.0]);
-        assert_eq!(values(verdict.norm()), [0.5]);
-        let chosen = verdict.choose(vec![tensor(&[1.0])], vec![tensor(&[2.0])]);
+        assert_eq!(values(gate.norm()), [0.5]);
+        let chosen = gate.choose(vec![tensor(&[1.0])], vec![tensor(&[2.0])]);
         assert_eq!(values(chosen[0].clone()), [1.0]);
-        scale.judge(tensor(&[0.5]));
+        scale.gate(tensor(&[0.5]));
         assert_eq!(scale.read().unwrap(), [2048.0, 0.0]);
     }
 
     #[test]
     fn an_overflow_that_no_factor_explains_is_reported() {
         let mut scale = LossScale::restored([0.5, 0.0], &Device::flex());
-        let verdict = scale.judge(tensor(&[f32::INFINITY]));
-        assert_eq!(values(verdict.norm()), [f32::INFINITY]);
+        let gate = scale.gate(tensor(&[f32::INFINITY]));
+        assert_eq!(values(gate.norm()), [f32::INFINITY]);
     }
 }

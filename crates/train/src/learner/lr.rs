@@ -2,34 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the rate falls after the warm-up.
+/// How the learning rate falls after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LrDecay {
-    /// Not at all.
+    /// It stays at its peak.
     #[default]
     Constant,
-    /// In a straight line to 0 at the end of the stage.
+    /// Linearly to 0 at the end of the stage.
     Linear,
     /// Along half a cosine to 0 at the end of the stage.
     Cosine,
 }
 
-/// The learning rate of every step of a stage.
+/// The learning rate at every step of a stage.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LrSchedule {
-    /// The highest rate.
+    /// The rate after the warm-up, which is the highest.
     pub peak: f64,
-    /// Steps of linear warm-up.
+    /// Steps of the linear warm-up.
     pub warmup_steps: u64,
     /// Steps of the stage.
     pub total_steps: u64,
-    /// What happens after the warm-up.
+    /// How the rate falls after the warm-up.
     pub decay: LrDecay,
 }
 
 impl LrSchedule {
-    /// The rate of `step`, counted from 0. It is never 0 before the stage ends.
+    /// The rate of `step`, counted from 0. It is positive until the stage ends.
     pub fn at(&self, step: u64) -> f64 {
         if step < self.warmup_steps {
             return self.peak * (step + 1) as f64 / self.warmup_steps as f64;

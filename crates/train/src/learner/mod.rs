@@ -1,5 +1,6 @@
-//! One optimiser step.
+//! One optimiser step: gradients, clipping, AdamW, moving average, loss scale.
 
+pub(crate) mod clipping;
 pub(crate) mod ema;
 pub(crate) mod loss_scale;
 pub(crate) mod lr;
@@ -10,95 +11,102 @@ pub(crate) mod step_stats;
 
 use burn::tensor::{Device, Tensor};
 use halfstep_core::EmaSchedule;
-use halfstep_model::{Precision, SelectedDevice, UNet, flat_grads, flat_params, with_flat_params};
+use halfstep_model::{
+    Network, Precision, SelectedDevice, UNet, flat_grads, flat_params, with_flat_params,
+};
 use halfstep_ops::sum_of_squares;
 use serde::{Deserialize, Serialize};
 
-use crate::config::OptimizerConfig;
 use crate::error::TrainError;
+use crate::learner::clipping::{Clipping, clip_by_global_norm};
 use crate::learner::ema::Ema;
 use crate::learner::loss_scale::LossScale;
-use crate::learner::optimizer::{AdamW, Clipping, clip_by_global_norm};
+use crate::learner::optimizer::{AdamW, OptimizerConfig};
 use crate::learner::packing::Packing;
-use crate::learner::step_gate::Verdict;
+use crate::learner::step_gate::StepGate;
 use crate::learner::step_stats::StepStats;
 use crate::objective::Loss;
 
-/// A network that learns: weights, optimiser, moving average, step count.
-pub struct Learner {
+/// A network in training, with its optimiser, moving average and step count.
+pub struct Learner<N: Network = UNet> {
     /// The network, on an autodiff device.
-    pub unet: UNet,
-    /// AdamW and its moments.
+    pub network: N,
+    /// AdamW, with its moments.
     pub optimizer: AdamW,
-    /// The moving average, if there is one.
+    /// The moving average of the weights, if there is one.
     pub ema: Option<Ema>,
-    /// How the lists of the optimiser and of the moving average lie on the device.
+    /// How the tensor lists of the optimiser and the moving average are stored on the device.
     pub packing: Packing,
     /// Optimiser steps taken.
     pub step: u64,
-    /// What losses and their gradients are computed in; all of the above is f32.
+    /// The precision of losses and gradients; weights, moments and averages are always f32.
     pub precision: Precision,
-    /// Without one the loss is not scaled, which f16 needs.
+    /// The loss scale, which f16 needs; `None`: the loss is not scaled.
     pub loss_scale: Option<LossScale>,
-    /// What becomes of a step whose loss or gradient is not finite.
+    /// What happens to a step whose loss or gradient is not finite.
     pub non_finite: NonFinite,
 }
 
-/// What becomes of a step whose loss or gradient is not finite, where that is not the work of a
-/// [`LossScale`].
+/// What happens to a step whose loss or gradient is not finite. Overflows that a [`LossScale`] handles do not
+/// count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NonFinite {
-    /// The run ends with an error; what was saved before stays.
+    /// The run ends with an error; saved states stay.
     #[default]
     Stop,
-    /// Weights and moments stay as they were, the step is counted as skipped.
+    /// The step is skipped: weights and moments stay unchanged, and the step counts as skipped.
     Skip,
 }
 
-impl Learner {
-    /// One that has not learned yet.
+impl<N: Network> Learner<N> {
+    /// A learner before its first step. `network` must be on the autodiff device of `device`; without `ema`
+    /// there is no moving average.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] if the network does not support `precision`.
     pub fn new(
-        unet: UNet,
+        network: N,
         optimizer: &OptimizerConfig,
         ema: Option<EmaSchedule>,
         precision: Precision,
         device: &SelectedDevice,
-    ) -> Self {
-        let packing = Packing::of(&unet, device);
-        Self {
-            ema: ema.map(|schedule| Ema::new(schedule, packing.join(flat_params(&unet)))),
-            unet,
+    ) -> Result<Self, TrainError> {
+        in_precision(&network, precision)?;
+        let packing = Packing::new(&network, device);
+        Ok(Self {
+            ema: ema.map(|schedule| Ema::new(schedule, packing.join(flat_params(&network)))),
+            network,
             optimizer: AdamW::new(optimizer),
             packing,
             step: 0,
             precision,
             loss_scale: LossScale::needed_by(precision, &device.device),
             non_finite: NonFinite::default(),
-        }
+        })
     }
 
-    /// Takes one step: the losses of `parts` parts of the batch, their gradients averaged, clipped to
-    /// `grad_clip`, then AdamW at rate `lr`, then the moving average. `loss` is given the network as
-    /// it computes in [`precision`](Self::precision).
+    /// Takes one step. It computes the losses of `parts` parts of the batch, averages their gradients, clips
+    /// them to the global norm `grad_clip`, applies AdamW with learning rate `lr`, and updates the moving
+    /// average. `loss` is called once per part, with the network in [`precision`](Self::precision).
     ///
-    /// Where a step is left out, because the loss is scaled and a gradient overflows or by
-    /// [`NonFinite::Skip`], weights and moments stay as they were; the step counts, for the learning
-    /// rate and for AdamW's bias correction, and the moving average takes the weights once more.
+    /// A step is skipped if a scaled gradient overflows, or by [`NonFinite::Skip`]. Weights and moments then
+    /// stay unchanged. The step still counts for AdamW's bias correction, and the moving average includes the
+    /// unchanged weights once more.
     ///
     /// # Errors
-    /// What `loss` returns.
+    /// The error of `loss`; [`TrainError::Config`] if `parts` is 0.
     pub fn learn(
         &mut self,
         lr: f64,
         grad_clip: f64,
         parts: usize,
-        mut loss: impl FnMut(&UNet, usize) -> Result<Loss, TrainError>,
+        mut loss: impl FnMut(&N) -> Result<Loss, TrainError>,
     ) -> Result<StepStats, TrainError> {
         let mut total: Option<(Vec<Tensor<1>>, Tensor<1>)> = None;
         let (mut errors, mut levels) = (Vec::new(), Vec::new());
-        for part in 0..parts {
-            let loss = loss(&self.unet.computing_in(self.precision), part)?;
+        for _ in 0..parts {
+            let loss = loss(&in_precision(&self.network, self.precision)?)?;
             let Loss { weighted, errors: of_part, u } = loss;
             errors.push(of_part);
             levels.extend(u);
@@ -106,7 +114,7 @@ impl Learner {
                 Some(scale) => scale.scaled(weighted.clone()).backward(),
                 None => weighted.backward(),
             };
-            let grads = self.packing.join(flat_grads(&self.unet, &mut gradients));
+            let grads = self.packing.join(flat_grads(&self.network, &mut gradients));
             let weighted = weighted.inner();
             total = Some(match total {
                 None => (grads, weighted),
@@ -123,16 +131,16 @@ impl Learner {
         let loss = loss.mul_scalar(share);
         let clipping = clip_by_global_norm(&grads, share, self.loss_scale.as_ref(), grad_clip);
         let Clipping { mut norm, scale } = clipping;
-        let params = self.packing.join(flat_params(&self.unet));
-        let verdict = match (&mut self.loss_scale, self.non_finite) {
-            (Some(loss_scale), _) => Some(loss_scale.judge(norm.clone())),
-            (None, NonFinite::Skip) => Some(Verdict::on(norm.clone(), &loss)),
+        let params = self.packing.join(flat_params(&self.network));
+        let gate = match (&mut self.loss_scale, self.non_finite) {
+            (Some(loss_scale), _) => Some(loss_scale.gate(norm.clone())),
+            (None, NonFinite::Skip) => Some(StepGate::on(norm.clone(), &loss)),
             (None, NonFinite::Stop) => None,
         };
-        let updated = match &verdict {
-            Some(verdict) => {
-                norm = verdict.norm();
-                self.update_if(verdict, lr, params, grads, &scale)
+        let updated = match &gate {
+            Some(gate) => {
+                norm = gate.norm();
+                self.update_if(gate, lr, params, grads, &scale)
             }
             None => self.optimizer.step(lr, params, grads, &scale),
         };
@@ -140,15 +148,15 @@ impl Learner {
         if let Some(ema) = &mut self.ema {
             ema.update(&updated, self.step);
         }
-        self.unet = with_flat_params(self.unet.clone(), self.packing.split(&updated));
-        let taken = verdict.map(|verdict| verdict.taken());
+        self.network = with_flat_params(self.network.clone(), self.packing.split(&updated));
+        let taken = gate.map(|gate| gate.taken());
         Ok(StepStats { loss, grad_norm: norm, taken, errors, levels })
     }
 
-    /// The parameters after AdamW's step, or as they are, moments likewise.
+    /// AdamW's step if `gate` is open; otherwise parameters and moments stay unchanged.
     fn update_if(
         &mut self,
-        verdict: &Verdict,
+        gate: &StepGate,
         lr: f64,
         params: Vec<Tensor<1>>,
         grads: Vec<Tensor<1>>,
@@ -157,16 +165,16 @@ impl Learner {
         let before = self.optimizer.history().1.cloned();
         let updated = self.optimizer.step(lr, params.clone(), grads, grad_scale);
         if let Some(after) = self.optimizer.history().1.cloned() {
-            let moments = verdict.choose_moments(after, before);
+            let moments = gate.choose_moments(after, before);
             self.optimizer = self.optimizer.clone().with_moments(moments);
         }
-        verdict.choose(updated, params)
+        gate.choose(updated, params)
     }
 
-    /// How far the moving average is from the weights, `|ema - w| / |w|` over all of them, `[1]`;
-    /// `None` without one.
+    /// The relative distance of the moving average from the weights, `|ema - w| / |w|` over all parameters,
+    /// `[1]`; `None` without a moving average.
     pub fn ema_distance(&self) -> Option<Tensor<1>> {
-        let weights = self.packing.join(flat_params(&self.unet));
+        let weights = self.packing.join(flat_params(&self.network));
         let averages = self.ema.as_ref()?.values().iter().zip(&weights);
         let differences: Vec<Tensor<1>> =
             averages.map(|(average, weight)| average.clone() - weight.clone()).collect();
@@ -177,14 +185,22 @@ impl Learner {
         Some(norm(&differences) / norm(&weights))
     }
 
-    /// The network that the stage results in, without autodiff: the moving average if there is one.
-    pub fn result(&self, device: &Device) -> UNet {
-        use burn::module::Module;
-        let plain = self.unet.clone().valid();
-        let unet = match &self.ema {
+    /// The network with the averaged weights, or the last weights if there is no average, on `device` without
+    /// autodiff.
+    pub fn result(&self, device: &Device) -> N {
+        let plain = self.network.clone().valid();
+        let network = match &self.ema {
             Some(ema) => with_flat_params(plain, self.packing.split(ema.values())),
             None => plain,
         };
-        unet.fork(device)
+        network.fork(device)
     }
+}
+
+/// A copy of the network that computes in `precision`.
+fn in_precision<N: Network>(network: &N, precision: Precision) -> Result<N, TrainError> {
+    network.computing_in(precision).ok_or_else(|| {
+        let problem = format!("is \"{precision}\", which this network does not support");
+        TrainError::config("precision", problem)
+    })
 }

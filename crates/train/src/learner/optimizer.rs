@@ -1,52 +1,72 @@
-//! AdamW over flat parameter lists, and clipping by the global norm.
+//! AdamW over lists of flat tensors.
 
 use burn::tensor::Tensor;
-use halfstep_ops::{AdamWStep, adamw, sum_of_squares};
+use halfstep_ops::{AdamWStep, adamw};
+use serde::{Deserialize, Serialize};
 
-use crate::config::OptimizerConfig;
-use crate::learner::loss_scale::LossScale;
+/// `[teacher.optimizer]` or `[distill.optimizer]`: AdamW's settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimizerConfig {
+    /// AdamW's betas, each in [0, 1).
+    pub betas: [f64; 2],
+    /// AdamW's epsilon; positive.
+    pub eps: f64,
+    /// Decoupled weight decay; 0 turns it off.
+    pub weight_decay: f64,
+    /// The largest global norm of the gradient; 0 turns clipping off.
+    pub grad_clip: f64,
+}
 
-/// AdamW as torch defines it (Loshchilov & Hutter 2019), with bookkeeping of our own: Burn's keys its
-/// state by ids that change with every start, and makes a dozen passes over memory.
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 }
+    }
+}
+
+/// AdamW as PyTorch defines it (Loshchilov & Hutter 2019, "Decoupled weight decay regularization").
+///
+/// Burn's own AdamW is not used: it keys its state by ids that change with every start, and makes a dozen
+/// passes over memory.
 #[derive(Clone)]
 pub struct AdamW {
     config: OptimizerConfig,
     time: u64,
-    moments: Option<Moments>,
+    moments: Option<AdamMoments>,
 }
 
-/// Running means of the gradient and of its square, in the order of the parameters.
+/// AdamW's moments: running means of the gradient and of its square, in the order of the parameters.
 #[derive(Clone, Debug)]
-pub struct Moments {
-    /// torch's `exp_avg`.
+pub struct AdamMoments {
+    /// Means of the gradient: PyTorch's `exp_avg`.
     pub first: Vec<Tensor<1>>,
-    /// torch's `exp_avg_sq`.
+    /// Means of its square: PyTorch's `exp_avg_sq`.
     pub second: Vec<Tensor<1>>,
 }
 
 impl AdamW {
-    /// Without history.
+    /// Before the first step.
     pub fn new(config: &OptimizerConfig) -> Self {
         Self { config: config.clone(), time: 0, moments: None }
     }
 
-    /// With the history of `time` steps.
-    pub fn resumed(config: &OptimizerConfig, time: u64, moments: Option<Moments>) -> Self {
+    /// After `time` steps, with their moments; `None` means moments of zero.
+    pub fn resumed(config: &OptimizerConfig, time: u64, moments: Option<AdamMoments>) -> Self {
         Self { time, moments, ..Self::new(config) }
     }
 
-    /// Steps taken, and the moments after them.
-    pub fn history(&self) -> (u64, Option<&Moments>) {
+    /// The number of steps taken, and the moments; `None` before the first step.
+    pub fn history(&self) -> (u64, Option<&AdamMoments>) {
         (self.time, self.moments.as_ref())
     }
 
-    /// With other moments than the last step left.
+    /// Replaces the moments.
     #[must_use]
-    pub fn with_moments(self, moments: Moments) -> Self {
+    pub fn with_moments(self, moments: AdamMoments) -> Self {
         Self { moments: Some(moments), ..self }
     }
 
-    /// The parameters after one step along `grad_scale` `[1]` times the gradients.
+    /// Takes one step and returns the new parameters. The gradients are multiplied by `grad_scale` `[1]` first.
     pub fn step(
         &mut self,
         learning_rate: f64,
@@ -58,12 +78,12 @@ impl AdamW {
         let OptimizerConfig { betas, eps: epsilon, weight_decay, .. } = self.config;
         let step = AdamWStep { learning_rate, betas, epsilon, weight_decay, time: self.time };
         let zeros = || params.iter().map(Tensor::zeros_like).collect();
-        let Moments { first, second } =
-            self.moments.take().unwrap_or_else(|| Moments { first: zeros(), second: zeros() });
+        let AdamMoments { first, second } =
+            self.moments.take().unwrap_or_else(|| AdamMoments { first: zeros(), second: zeros() });
 
         let count = params.len();
         let mut moments =
-            Moments { first: Vec::with_capacity(count), second: Vec::with_capacity(count) };
+            AdamMoments { first: Vec::with_capacity(count), second: Vec::with_capacity(count) };
         let mut updated = Vec::with_capacity(count);
         let inputs = params.into_iter().zip(grads).zip(first.into_iter().zip(second));
         for ((param, grad), (first, second)) in inputs {
@@ -76,38 +96,6 @@ impl AdamW {
         self.moments = Some(moments);
         updated
     }
-}
-
-/// What clipping by the global norm found; both still on the device.
-#[derive(Clone, Debug)]
-pub struct Clipping {
-    /// The norm of all gradients together, `[1]`.
-    pub norm: Tensor<1>,
-    /// What the sums of gradients are to be multiplied by, `[1]`.
-    pub scale: Tensor<1>,
-}
-
-/// Clips gradients, `share` times these sums without the loss's scale, to
-/// `min(1, max_norm / (norm + 1e-6))` of themselves, norm over all of them together, as
-/// `torch.nn.utils.clip_grad_norm_` does. `max_norm` 0 leaves them. There must be at least one.
-pub fn clip_by_global_norm(
-    sums: &[Tensor<1>],
-    share: f64,
-    loss_scale: Option<&LossScale>,
-    max_norm: f64,
-) -> Clipping {
-    let of_gradients = |of_sums: Tensor<1>| {
-        let shared = of_sums.mul_scalar(share);
-        loss_scale.map_or(shared.clone(), |scale| scale.unscaled(shared))
-    };
-    let squares = sums.iter().map(|grad| sum_of_squares(grad.clone())).collect();
-    let norm = of_gradients(Tensor::cat(squares, 0).sum().sqrt()); // [1]
-    let scale = if max_norm == 0.0 {
-        norm.ones_like()
-    } else {
-        norm.clone().add_scalar(1e-6).recip().mul_scalar(max_norm).clamp_max(1.0)
-    };
-    Clipping { norm, scale: of_gradients(scale) }
 }
 
 #[cfg(test)]
@@ -124,8 +112,8 @@ mod tests {
         Tensor::from_floats(values, &Device::flex())
     }
 
-    /// Two steps of the published rule (Loshchilov & Hutter 2019, algorithm 2, constant schedule),
-    /// in f64.
+    /// Compares two steps with the published rule in f64 (Loshchilov & Hutter 2019, algorithm 2, constant
+    /// schedule).
     #[test]
     fn two_steps_follow_the_paper() {
         let config = OptimizerConfig { weight_decay: 0.1, ..OptimizerConfig::default() };
@@ -141,39 +129,7 @@ mod tests {
             w -= lr * 0.1 * w;
             w -= lr * m_hat / (v_hat.sqrt() + 1e-8);
         }
-        // f32 arithmetic on numbers around 2: a few units in the last place.
+        // f32 rounding of numbers near 2: a few units in the last place.
         assert!((f64::from(values(&params[0])[0]) - w).abs() < 1e-6, "{params:?} {w}");
-    }
-
-    #[test]
-    fn clipping_uses_the_norm_of_all_gradients_together() {
-        let Clipping { norm, scale } =
-            clip_by_global_norm(&[tensor(&[3.0]), tensor(&[0.0, 4.0])], 1.0, None, 1.0);
-        assert_eq!(values(&norm), [5.0]);
-        // torch's 1e-6 beside the norm.
-        assert!((values(&scale)[0] - 0.2).abs() < 1e-6);
-    }
-
-    #[test]
-    fn the_mean_of_parts_is_clipped_and_not_their_sum() {
-        let sums = [tensor(&[6.0]), tensor(&[0.0, 8.0])];
-        let Clipping { norm, scale } = clip_by_global_norm(&sums, 0.5, None, 100.0);
-        assert_eq!((values(&norm), values(&scale)), (vec![5.0], vec![0.5]));
-    }
-
-    #[test]
-    fn the_scale_of_the_loss_is_taken_out() {
-        let loss_scale = LossScale::restored([1024.0, 0.0], &Device::flex());
-        let sums = [tensor(&[3.0 * 1024.0]), tensor(&[4.0 * 1024.0])];
-        let Clipping { norm, scale } = clip_by_global_norm(&sums, 1.0, Some(&loss_scale), 100.0);
-        assert_eq!((values(&norm), values(&scale)), (vec![5.0], vec![1.0 / 1024.0]));
-    }
-
-    #[test]
-    fn small_gradients_and_zero_limits_are_left_alone() {
-        for (grad, max_norm) in [(0.3, 1.0), (30.0, 0.0)] {
-            let clipping = clip_by_global_norm(&[tensor(&[grad])], 1.0, None, max_norm);
-            assert_eq!(values(&clipping.scale), [1.0]);
-        }
     }
 }

@@ -1,12 +1,14 @@
-//! A network's many small tensors as one.
+//! Stores a network's many small tensors as one.
 
+use burn::module::Module;
 use burn::tensor::Tensor;
-use halfstep_model::{SelectedDevice, UNet, flat_params};
+use halfstep_model::{SelectedDevice, flat_params};
 
-/// How a learner's lists of flat tensors lie on its device: one tensor a parameter, or all of them in
-/// one. Clipping, AdamW and the moving average are loops over such lists, some twenty operations a
-/// tensor. Where each operation is a kernel launch, the hundreds of parameters of a network would
-/// make thousands of launches, most of them over a few hundred numbers.
+/// How a learner stores its lists of flat tensors: one tensor per parameter, or all parameters in one tensor.
+///
+/// Clipping, AdamW and the moving average loop over such lists, with some twenty operations per tensor. On a
+/// GPU each operation is a kernel launch. The hundreds of parameters of a network would need thousands of
+/// launches, most of them for a few hundred numbers.
 #[derive(Clone, Debug)]
 pub struct Packing {
     lengths: Vec<usize>,
@@ -14,29 +16,30 @@ pub struct Packing {
 }
 
 impl Packing {
-    /// One tensor where operations are kernel launches; on the CPU, where copies cost more than calls,
-    /// one a parameter.
-    pub fn of(unet: &UNet, device: &SelectedDevice) -> Self {
-        Self { joined: device.compiles_kernels, ..Self::separate(unet) }
+    /// The faster way for `device`: one tensor where operations are kernel launches; one per parameter on the
+    /// CPU, where copies cost more than calls.
+    pub fn new<M: Module>(network: &M, device: &SelectedDevice) -> Self {
+        Self { joined: device.compiles_kernels, ..Self::separate(network) }
     }
 
-    /// One tensor a parameter.
-    pub fn separate(unet: &UNet) -> Self {
-        let lengths = flat_params(unet).iter().map(|values| values.dims()[0]).collect();
+    /// One tensor per parameter, on any device.
+    pub fn separate<M: Module>(network: &M) -> Self {
+        let lengths = flat_params(network).iter().map(|values| values.dims()[0]).collect();
         Self { lengths, joined: false }
     }
 
-    /// All in one tensor, whatever the device.
-    pub fn joined(unet: &UNet) -> Self {
-        Self { joined: true, ..Self::separate(unet) }
+    /// One tensor for all parameters, on any device.
+    pub fn joined<M: Module>(network: &M) -> Self {
+        Self { joined: true, ..Self::separate(network) }
     }
 
-    /// The list as it lies on the device, from one tensor a parameter.
+    /// Converts a list of one tensor per parameter to the stored form.
     pub fn join(&self, list: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
         if self.joined { vec![Tensor::cat(list, 0)] } else { list }
     }
 
-    /// One tensor a parameter again: views into the joined one, where the device can have them.
+    /// Converts the stored form back to one tensor per parameter: views into the joined tensor, if the device
+    /// supports views.
     pub fn split(&self, list: &[Tensor<1>]) -> Vec<Tensor<1>> {
         match list {
             [all] if self.joined => all.clone().split_with_sizes(self.lengths.clone(), 0),

@@ -1,22 +1,22 @@
-//! Whether a step is taken, decided on the device.
+//! Decides on the device whether a step is taken.
 
 use burn::tensor::{Bool, Tensor};
 
-use crate::learner::optimizer::Moments;
+use crate::learner::optimizer::AdamMoments;
 
-/// Whether a step is taken, on the device.
+/// Whether a step is taken; the decision stays on the device, so that the host need not wait.
 #[derive(Clone, Debug)]
-pub struct Verdict {
+pub struct StepGate {
     finite: Tensor<1, Bool>,
     norm: Tensor<1>,
 }
 
-impl Verdict {
+impl StepGate {
     pub(crate) fn new(finite: Tensor<1, Bool>, norm: Tensor<1>) -> Self {
         Self { finite, norm }
     }
 
-    /// Taken if the gradient's norm and the loss, both `[1]`, are finite.
+    /// A gate that lets the step through if the gradient's norm and the loss, both `[1]`, are finite.
     pub fn on(norm: Tensor<1>, loss: &Tensor<1>) -> Self {
         let finite = all_finite(&norm, &[loss]);
         let norm = norm.mask_fill(finite.clone().bool_not(), 0.0);
@@ -28,8 +28,8 @@ impl Verdict {
         self.finite.clone()
     }
 
-    /// The gradient's norm `[1]`; 0 for a step that is not taken. Under a [`LossScale`](crate::LossScale)
-    /// not finite once its factor has come below 1: then it is not the factor that is too large.
+    /// The gradient's norm `[1]`, or 0 for a skipped step. With a [`LossScale`](crate::LossScale) whose factor
+    /// is below 1, the norm of a skipped step stays infinite or NaN: a smaller factor would not help.
     pub fn norm(&self) -> Tensor<1> {
         self.norm.clone()
     }
@@ -40,13 +40,14 @@ impl Verdict {
         pairs.map(|(before, after)| self.choose_one(after, before)).collect()
     }
 
-    /// The same of AdamW's moments; before the first step there are none, which is zero.
-    pub fn choose_moments(&self, after: Moments, before: Option<Moments>) -> Moments {
+    /// As [`choose`](Self::choose), for AdamW's moments. `before` is `None` before the first step: moments of
+    /// zero.
+    pub fn choose_moments(&self, after: AdamMoments, before: Option<AdamMoments>) -> AdamMoments {
         let before = before.unwrap_or_else(|| {
             let zeros = |of: &[Tensor<1>]| of.iter().map(Tensor::zeros_like).collect();
-            Moments { first: zeros(&after.first), second: zeros(&after.second) }
+            AdamMoments { first: zeros(&after.first), second: zeros(&after.second) }
         });
-        Moments {
+        AdamMoments {
             first: self.choose(after.first, before.first),
             second: self.choose(after.second, before.second),
         }
@@ -58,10 +59,10 @@ impl Verdict {
     }
 }
 
-/// Whether a value and those beside it, all `[1]`, are finite, `[1]`.
+/// Whether `value` and all of `beside`, each `[1]`, are finite, `[1]`.
 pub(crate) fn all_finite(value: &Tensor<1>, beside: &[&Tensor<1>]) -> Tensor<1, Bool> {
-    // An ordered comparison is false for infinity and NaN on every backend; a shader compiler may take
-    // it that there are none, and drop a test for them.
+    // An ordered comparison is false for infinity and NaN on every backend. A direct test for them may be
+    // removed by a shader compiler, which may assume that they do not occur.
     let finite = |value: &Tensor<1>| value.clone().abs().lower_equal_elem(f32::MAX);
     beside.iter().fold(finite(value), |all, value| all.bool_and(finite(value)))
 }

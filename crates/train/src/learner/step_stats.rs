@@ -1,58 +1,58 @@
-//! What a step did: on the device, then on the host.
+//! The numbers of an optimiser step: first on the device, then on the host.
 
 use burn::tensor::{Bool, Tensor};
 
 use crate::error::TrainError;
 
-/// What a step did, still on the device: reading it is what waits.
+/// The numbers of a step, still on the device. Reading them waits for the device.
 #[derive(Clone, Debug)]
 pub struct StepStats {
     /// Weighted loss, `[1]`.
     pub(crate) loss: Tensor<1>,
     /// Gradient norm before clipping, `[1]`.
     pub(crate) grad_norm: Tensor<1>,
-    /// Whether the update was made, `[1]`; `None` where it always is.
+    /// Whether the step was taken, `[1]`; `None`: steps are never skipped.
     pub(crate) taken: Option<Tensor<1, Bool>>,
-    /// Error of each image, a tensor a part.
+    /// The mean squared error of each image, one tensor per part.
     pub(crate) errors: Vec<Tensor<1>>,
-    /// Where each image stood, `u` in `(0, 1]`.
+    /// The time of each image, `u` in `(0, 1]`.
     pub(crate) levels: Vec<f64>,
 }
 
-/// The same on the host.
+/// The numbers of a step, on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepNumbers {
     /// Weighted loss.
     pub loss: f64,
     /// Gradient norm before clipping.
     pub grad_norm: f64,
-    /// Whether the update was made. It is left out where a scaled gradient overflows, and by
+    /// Whether the step was taken. A step is skipped if a scaled gradient overflows, or by
     /// [`NonFinite::Skip`](crate::NonFinite).
     pub taken: bool,
-    /// For each image `u = (t + 1)/T` and its mean squared error in the network's own output.
+    /// For each image its time `u = (t + 1)/T` and the mean squared error of its prediction.
     pub errors: Vec<(f64, f64)>,
 }
 
 impl StepNumbers {
-    /// Mean squared error in the network's own output, over all images.
+    /// The mean squared error of the prediction, over all images.
     pub fn mse(&self) -> f64 {
         self.errors.iter().map(|(_, error)| error).sum::<f64>() / self.errors.len() as f64
     }
 }
 
 impl StepStats {
-    /// Waits for the step.
+    /// Waits for the step and reads its numbers.
     ///
     /// # Errors
-    /// [`TrainError::Device`] if the device failed since.
+    /// [`TrainError::Device`] if the device has failed.
     pub fn read(self) -> Result<StepNumbers, TrainError> {
         Self::read_all(vec![self])?.pop().ok_or_else(lost)
     }
 
-    /// The same of many steps, waiting for the device once.
+    /// Reads the numbers of many steps, waiting for the device once.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// [`TrainError::Device`] if the device has failed.
     pub fn read_all(steps: Vec<Self>) -> Result<Vec<StepNumbers>, TrainError> {
         if steps.is_empty() {
             return Ok(Vec::new());

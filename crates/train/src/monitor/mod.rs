@@ -1,82 +1,71 @@
-//! Watching a stage learn: the bar, the metrics, divergence.
+//! Monitors a stage in training: averages and writes metrics, and stops a stage that diverges.
 
 pub(crate) mod levels;
 pub(crate) mod window;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use burn::tensor::Tensor;
+use halfstep_model::UNet;
 use halfstep_report::StageEvents;
-use indicatif::ProgressBar;
+use halfstep_run::layout::METRICS;
+use halfstep_run::{Metrics, MetricsFile, Stage, read_metrics};
 
-use crate::config::Config;
+use self::window::Window;
 use crate::error::TrainError;
+use crate::event::{Event, OnEvent};
 use crate::learner::step_stats::{StepNumbers, StepStats};
 use crate::learner::{Learner, NonFinite};
-use crate::metrics::{Metrics, MetricsFile, read_metrics};
-use crate::monitor::window::Window;
-use crate::progress::{human_time, training_bar};
-use crate::run_folder::RunFolder;
-use crate::stage::Stage;
-use crate::stage_train::recipe::Recipe;
+use crate::run::context::RunContext;
+use crate::run::folder::RunFolder;
+use crate::stage::recipe::Recipe;
 
-/// Without a terminal a line is printed this often.
-const QUIET_INTERVAL: Duration = Duration::from_secs(30);
-
-/// So many steps skipped in a row are no accident: nothing is learned any more.
+/// A stage ends with an error after this many skipped steps in a row, because the network no longer improves.
 const MOST_SKIPPED: u64 = 100;
 
-pub(crate) struct Watch {
-    bar: ProgressBar,
+/// Reads the numbers of the steps, writes metrics, and fails if the stage diverges.
+pub(crate) struct Monitor<'a> {
+    on_event: OnEvent<'a>,
     metrics: MetricsFile,
-    events: Option<StageEvents>,
+    tensorboard: Option<StageEvents>,
     stage: Stage,
     every: u64,
-    total: u64,
     batch_size: usize,
     non_finite: NonFinite,
     pending: Vec<StepStats>,
     window: Window,
     taken: u64,
     window_start: Instant,
-    /// The step of the last line, or the one this process began at.
+    /// The step of the last line of metrics, or the step at which this process started.
     line_at: u64,
-    last_line: Instant,
-    silent: bool,
     saved: u64,
 }
 
-impl Watch {
-    /// Begins, or goes on after `step` with the window that was saved with it.
+impl<'a> Monitor<'a> {
+    /// Starts a stage, or continues it after `step` with the window that was saved with that step.
     pub fn start(
-        folder: &RunFolder,
+        run: &RunContext<'a>,
         stage: Stage,
         recipe: &Recipe<'_>,
         step: u64,
         window: Window,
-        config: &Config,
-        quiet: bool,
     ) -> Result<Self, TrainError> {
-        let bar = training_bar(&stage.to_string(), recipe.steps, step, quiet);
-        if step > 0 && !quiet {
-            bar.suspend(|| {
-                halfstep_sample::say!("{stage}: continuing after step {step} of {}", recipe.steps)
-            });
-        }
-        // The last line of a stage covers less than a full window. If the process died after it and
-        // before the stage's end, the saved window still has its steps: it is written again.
+        let on_event = run.options.on_event;
+        on_event(Event::StageStarted { stage, step, total: recipe.steps });
+        // The last line of a stage may cover less than a full window. If the process died after that line and
+        // before the end of the stage, the saved window still contains the line's steps, and the line is
+        // written again.
         let written = step.saturating_sub(window.steps());
-        let metrics = MetricsFile::resume(&folder.file("metrics.jsonl"), stage.index(), written)?;
-        let events =
-            (config.log.tensorboard).then(|| StageEvents::begin(folder.path(), stage, written));
+        let metrics = MetricsFile::resume(&run.folder.file(METRICS), stage.index(), written)?;
+        let tensorboard = run.config.log.tensorboard;
+        let tensorboard =
+            tensorboard.then(|| StageEvents::begin(run.folder.path(), stage, written));
         Ok(Self {
+            on_event,
             metrics,
-            events: events.transpose()?,
-            silent: quiet || !bar.is_hidden(),
-            bar,
+            tensorboard: tensorboard.transpose()?,
             stage,
-            every: config.log.every,
-            total: recipe.steps,
+            every: run.config.log.every,
             batch_size: recipe.batch_size,
             non_finite: recipe.non_finite,
             pending: Vec::new(),
@@ -84,23 +73,27 @@ impl Watch {
             taken: step,
             window_start: Instant::now(),
             line_at: step,
-            last_line: Instant::now(),
             saved: step,
         })
     }
 
-    /// Notes a step; writes a line when one is due.
-    pub fn step(&mut self, stats: StepStats, learner: &Learner, lr: f64) -> Result<(), TrainError> {
+    /// Records a step, and writes a line of metrics if one is due.
+    pub fn step(
+        &mut self,
+        stats: StepStats,
+        learner: &Learner<UNet>,
+        lr: f64,
+    ) -> Result<(), TrainError> {
         self.pending.push(stats);
         self.taken = learner.step;
-        self.bar.set_position(learner.step);
+        (self.on_event)(Event::StepTaken { step: learner.step });
         if learner.step.is_multiple_of(self.every) { self.flush(learner, lr) } else { Ok(()) }
     }
 
-    /// Reads what the device still owes, checks it and writes it down.
-    pub fn flush(&mut self, learner: &Learner, lr: f64) -> Result<(), TrainError> {
+    /// Reads and checks the steps whose numbers are still on the device, and writes a line of metrics.
+    fn flush(&mut self, learner: &Learner<UNet>, lr: f64) -> Result<(), TrainError> {
         self.check()?;
-        // Without a single update there is nothing to tell yet but how many were left out.
+        // If every step was skipped, there are no means yet: a later line reports the skipped steps.
         let Some(means) = self.window.means() else { return Ok(()) };
         let seconds = self.window_start.elapsed().as_secs_f64();
         let images_per_second =
@@ -123,20 +116,19 @@ impl Watch {
         self.window.clear();
         (self.window_start, self.line_at) = (Instant::now(), self.taken);
         self.metrics.write(&line)?;
-        if let Some(events) = &mut self.events {
-            events.write(&line)?;
+        if let Some(tensorboard) = &mut self.tensorboard {
+            tensorboard.write(&line)?;
         }
-        self.bar.set_message(format!("loss {:.4}", line.loss));
-        self.line(learner.step, line.loss, images_per_second);
+        (self.on_event)(Event::MetricsWritten { line: &line, batch_size: self.batch_size });
         Ok(())
     }
 
-    /// Reads what the device still owes and refuses what is not finite, without writing a line.
+    /// Reads the steps whose numbers are still on the device, and fails if one is not finite. Writes no line.
     pub fn check(&mut self) -> Result<(), TrainError> {
         let first = self.taken + 1 - self.pending.len() as u64;
         let pending = std::mem::take(&mut self.pending);
         for (step, numbers) in (first..).zip(StepStats::read_all(pending)?) {
-            let numbers = self.judged(numbers);
+            let numbers = self.counted_as(numbers);
             let finite =
                 !numbers.taken || numbers.loss.is_finite() && numbers.grad_norm.is_finite();
             self.window.add(&numbers);
@@ -150,9 +142,10 @@ impl Watch {
         Ok(())
     }
 
-    /// A step that was left out because of the loss scale is none of the user's business, unless no
-    /// scale explains it: then it counts as taken, and as not finite.
-    fn judged(&self, numbers: StepNumbers) -> StepNumbers {
+    /// The step as it counts for the user. An overflow of the loss scale is normal and stays a skipped step. A
+    /// step that is not finite for another reason counts as taken under [`NonFinite::Stop`], so that
+    /// [`check`](Self::check) fails.
+    fn counted_as(&self, numbers: StepNumbers) -> StepNumbers {
         let finite = numbers.loss.is_finite() && numbers.grad_norm.is_finite();
         let taken = match self.non_finite {
             NonFinite::Skip => numbers.taken,
@@ -161,37 +154,26 @@ impl Watch {
         StepNumbers { taken, ..numbers }
     }
 
-    /// For logs: a line now and then where there is no bar.
-    fn line(&mut self, step: u64, loss: f64, rate: f64) {
-        if self.silent || (self.last_line.elapsed() < QUIET_INTERVAL && step < self.total) {
-            return;
-        }
-        self.last_line = Instant::now();
-        let left = (self.total - step) as f64 * self.batch_size as f64 / rate;
-        let (stage, total) = (self.stage, self.total);
-        halfstep_sample::say!(
-            "{stage}: step {step} of {total}, loss {loss:.4}, {rate:.1} images/s, {} left",
-            human_time(left)
-        );
-    }
-
-    /// What was read since the last line.
+    /// The steps since the last line of metrics.
     pub fn window(&self) -> &Window {
         &self.window
     }
 
-    /// The last step whose state is safe.
+    /// The last step whose state was saved.
     pub fn last_saved(&self) -> u64 {
         self.saved
     }
 
-    /// The state of this step is safe.
+    /// Records that the state of `step` was saved.
     pub fn saved(&mut self, step: u64) {
         self.saved = step;
     }
 
-    pub fn finish(&self) {
-        self.bar.finish();
+    /// Writes the last line of metrics and ends the stage.
+    pub fn finish(&mut self, learner: &Learner<UNet>, lr: f64) -> Result<(), TrainError> {
+        self.flush(learner, lr)?;
+        (self.on_event)(Event::StageEnded);
+        Ok(())
     }
 }
 
@@ -201,7 +183,7 @@ fn read(value: Tensor<1>) -> Result<f64, TrainError> {
     Ok(data.iter::<f64>().sum())
 }
 
-/// Mean weighted loss over the last tenth of a stage, from the metrics; `None` if they are gone.
+/// The mean weighted loss over the last tenth of a stage, from the metrics; `None` if the file is missing.
 pub(crate) fn final_loss(folder: &RunFolder, stage: Stage, steps: u64) -> Option<f64> {
     let lines = read_metrics(&folder.file("metrics.jsonl")).ok()?;
     let losses: Vec<f64> = lines

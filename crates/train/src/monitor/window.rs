@@ -1,19 +1,19 @@
-//! What the steps since the last line of metrics did.
+//! Sums over the steps since the last line of metrics.
 
 use serde::{Deserialize, Serialize};
 
 use crate::learner::step_stats::StepNumbers;
 use crate::monitor::levels::LevelSums;
 
-/// Sums over the steps since the last line. They are part of the saved state: a resumed run writes
-/// the lines that an uninterrupted one writes.
+/// Sums over the steps since the last line of metrics. They are part of the saved state, so that a resumed run
+/// writes the same lines as an uninterrupted one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Window {
-    /// Steps whose update was made.
+    /// Steps that were taken.
     taken: u64,
-    /// Steps whose update was left out because it was not finite.
+    /// Steps that were skipped because a value was not finite.
     pub skipped: u64,
-    /// Of them, those since the last update.
+    /// Steps skipped since the last one that was taken.
     pub skipped_in_a_row: u64,
     loss: f64,
     mse: f64,
@@ -21,7 +21,7 @@ pub(crate) struct Window {
     levels: LevelSums,
 }
 
-/// Means over the updates of a window.
+/// Means over the steps taken in a window.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Means {
     pub loss: f64,
@@ -48,12 +48,12 @@ impl Window {
         }
     }
 
-    /// How many steps there were.
+    /// The number of steps, taken or skipped.
     pub fn steps(&self) -> u64 {
         self.taken + self.skipped
     }
 
-    /// The means; `None` if no update was made.
+    /// The means; `None` if no step was taken.
     pub fn means(&self) -> Option<Means> {
         let mean = |sum: f64| sum / self.taken as f64;
         (self.taken > 0).then(|| Means {
@@ -64,7 +64,7 @@ impl Window {
         })
     }
 
-    /// Begins the next window.
+    /// Starts the next window.
     pub fn clear(&mut self) {
         *self = Self { skipped_in_a_row: self.skipped_in_a_row, ..Self::default() };
     }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_that_were_left_out_count_and_do_not_enter_the_means() {
+    fn skipped_steps_are_counted_and_left_out_of_the_means() {
         let mut window = Window::default();
         for (loss, taken) in [(1.0, true), (f64::NAN, false), (3.0, true), (f64::NAN, false)] {
             window.add(&step(loss, taken));

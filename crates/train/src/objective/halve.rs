@@ -1,4 +1,4 @@
-//! Progressive distillation: halving the steps of a teacher.
+//! Progressive distillation: a student takes in one step what its teacher takes in two.
 
 use burn::tensor::Tensor;
 use halfstep_core::{
@@ -11,25 +11,25 @@ use super::{Loss, fractions};
 use crate::batches::TrainingBatch;
 use crate::error::TrainError;
 
-/// A student of N steps learns from a teacher of 2N, both on the schedule's trailing grid
-/// (Salimans & Ho 2022, algorithm 2).
+/// A student of N sampling steps is trained to match a teacher of 2N steps, both on the schedule's trailing
+/// grid (Salimans & Ho 2022, algorithm 2).
 #[derive(Clone, Copy, Debug)]
 pub struct Halving<'a, N: Network> {
-    /// The frozen teacher, without autodiff.
+    /// The teacher, frozen, on a device without autodiff.
     pub teacher: &'a N,
-    /// Steps N of the student.
+    /// Sampling steps N of the student; 2N must divide the number of times T.
     pub num_steps: usize,
     /// The noise levels.
     pub schedule: &'a DiscreteSchedule,
     /// What teacher and student predict.
     pub prediction_type: PredictionType,
-    /// The weighting of noise levels.
+    /// The loss weighting of noise levels.
     pub weighting: LossWeighting,
 }
 
 impl<N: Network> Halving<'_, N> {
-    /// The times of student step i of N: `u = i/N`, `u' = u - 1/(2N)`, `u'' = u - 1/N`. The clean image is
-    /// at u'' = 0.
+    /// The times of student step i, in `1..=N`: start `u = i/N`, middle `u' = u - 1/(2N)`, end `u'' = u - 1/N`.
+    /// The end of step 1, u'' = 0, is the clean image.
     pub fn times(&self, i: usize) -> [TimePoint; 3] {
         let half = self.schedule.len() / (2 * self.num_steps);
         [2 * i, 2 * i - 1, 2 * i - 2].map(|halves| match halves * half {
@@ -38,7 +38,8 @@ impl<N: Network> Halving<'_, N> {
         })
     }
 
-    /// The loss of `student` on a batch: its one step against where two steps of the teacher end.
+    /// The loss of `student`, on an autodiff device, for a batch on the same device: the student's one step
+    /// should end where two steps of the teacher end.
     ///
     /// # Errors
     /// [`TrainError::Model`] if the labels do not fit the teacher.
@@ -60,8 +61,8 @@ impl<N: Network> Halving<'_, N> {
         Ok(Loss::weighted_mse(output, target, weights, fractions(self.schedule, &start)))
     }
 
-    /// What the student must predict at `start` so that one step of it ends where two steps of the teacher
-    /// do.
+    /// What the student must predict at `start` so that its one step ends where two steps of the teacher end,
+    /// `[B, C, H, W]`.
     fn target(
         &self,
         z: Tensor<4>,
@@ -136,13 +137,14 @@ mod tests {
         assert_eq!(halving.times(1)[2].level.sigma(), 0.0);
     }
 
-    /// A teacher that always predicts v = 0 turns z by a half step twice: z'' = cos(d)^2 z. The student's
-    /// target is then (cos(2d) - cos(d)^2)/sin(2d) z = -tan(d)/2 z, and a student that predicts 0 errs by it.
+    /// A teacher that always predicts v = 0 turns z twice by a half step d: z'' = cos(d)^2 z. The student's
+    /// target is then (cos(2d) - cos(d)^2)/sin(2d) z = -tan(d)/2 z, which is the error of a student that
+    /// predicts 0.
     #[test]
     fn the_loss_is_the_closed_form_for_a_teacher_that_predicts_zero() {
         let (schedule, teacher) = (schedule(), zero_network());
         let device = Device::flex();
-        // z = alpha x0 + sigma eps with x0 = eps = 1 at the middle of every stratum's step.
+        // z = alpha x0 + sigma eps with x0 = eps = 1, one image in each step of the student.
         let ones = Tensor::<4>::ones([4, 1, 8, 8], &device);
         let batch = TrainingBatch {
             x0: ones.clone(),
@@ -162,7 +164,7 @@ mod tests {
             .sum();
         assert_eq!(loss.u, [0.25, 0.5, 0.75, 1.0]);
         let found = f64::from(loss.errors.mean().into_scalar::<f32>());
-        // f32 through two steps and a division by sin(2d) = 0.38.
+        // f32 rounding through two steps and a division by sin(2d) = 0.38.
         assert!((found - expected).abs() < 1e-6, "{found} {expected}");
     }
 }

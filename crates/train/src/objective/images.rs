@@ -1,31 +1,31 @@
-//! Learning from images.
+//! Training from images: the usual denoising objective.
 
+use halfstep_core::rng::{Purpose, Stream};
 use halfstep_core::{DiscreteSchedule, LossWeighting, PredictionType, add_noise, training_target};
-use halfstep_data::{Purpose, Stream};
 use halfstep_model::{DropoutMasks, Network};
 
 use super::{Loss, fractions, training_times};
 use crate::batches::TrainingBatch;
 
-/// Predict eps, x0 or v of images with noise added, at times drawn from all of `0..T`.
+/// The target is the eps, x0 or v of noisy images, at times drawn from all of `0..T`.
 #[derive(Clone, Copy, Debug)]
 pub struct FromImages<'a> {
     /// The noise levels.
     pub schedule: &'a DiscreteSchedule,
     /// What the network predicts.
     pub prediction_type: PredictionType,
-    /// The weighting of noise levels.
+    /// The loss weighting of noise levels.
     pub weighting: LossWeighting,
-    /// Where dropout masks come from; `None` turns dropout off.
+    /// The source of the dropout masks; `None` turns dropout off.
     pub dropout: Option<DropoutSeed>,
 }
 
-/// The seed of a stage's dropout masks.
+/// The seed of a stage's dropout masks: with a batch's number it determines them.
 #[derive(Clone, Copy, Debug)]
 pub struct DropoutSeed(pub u64);
 
 impl FromImages<'_> {
-    /// The loss of `network` on a batch.
+    /// The loss of `network`, on an autodiff device, for a batch on the same device.
     pub fn loss<N: Network>(&self, network: &N, batch: &TrainingBatch) -> Loss {
         let Self { schedule, prediction_type, weighting, dropout } = *self;
         let points = training_times(schedule, batch);

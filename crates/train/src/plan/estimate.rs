@@ -1,32 +1,32 @@
-//! The time that a run will take, measured on the device.
+//! Estimates the time of a run from a few steps on the device.
 
 use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use halfstep_model::{Precision, UNet, UNetConfig, flat_grads};
+use halfstep_run::Stage;
 
-use crate::config::Config;
+use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::plan::left::StageLeft;
-use crate::stage::Stage;
 
-/// Seconds an image, forwards alone and with gradients.
+/// Seconds per image: for a forward pass, and for a forward and backward pass.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Speed {
     pub forward: f64,
     pub training: f64,
 }
 
-/// Seconds for the steps that are left of each stage, and for measuring those that were not yet.
-pub(crate) fn expected_seconds(config: &Config, left: &[StageLeft], speed: Speed) -> f64 {
+/// Seconds for the remaining steps of each stage, and for measuring the stages that are not yet measured.
+pub(crate) fn expected_seconds(config: &TrainConfig, left: &[StageLeft], speed: Speed) -> f64 {
     let (teacher, distill) = (&config.teacher, &config.distill);
-    let learning: f64 = left
+    let training: f64 = left
         .iter()
         .map(|stage| match stage.stage {
             Stage::Teacher => {
-                let asked = if teacher.from.is_some() { speed.forward } else { 0.0 };
-                stage.left as f64 * teacher.batch_size as f64 * (speed.training + asked)
+                let pretrained = if teacher.from.is_some() { speed.forward } else { 0.0 };
+                stage.left as f64 * teacher.batch_size as f64 * (speed.training + pretrained)
             }
             Stage::Round { .. } => {
                 let images = stage.left as f64 * distill.batch_size as f64;
@@ -34,22 +34,23 @@ pub(crate) fn expected_seconds(config: &Config, left: &[StageLeft], speed: Speed
             }
         })
         .sum();
-    // Full grid once, whatever is measured, then teacher and student at each number of steps.
+    // The teacher's full grid once; then, for each unmeasured round, teacher and student in its number of
+    // steps.
     let unmeasured = left.iter().filter(|stage| !stage.measured);
     let rounds: usize = unmeasured.clone().filter_map(|stage| stage.stage.num_steps()).sum();
     let full_grid = if unmeasured.count() > 0 { distill.teacher_steps } else { 0 };
     let calls = full_grid + 2 * rounds;
-    learning + (calls * distill.agreement_images) as f64 * speed.forward
+    training + (calls * distill.agreement_images) as f64 * speed.forward
 }
 
-/// Images of a timed step: enough to fill the cores, few enough to be done in seconds.
+/// The batch size of a timed step: enough images to fill the cores, few enough to finish within seconds.
 pub(crate) fn timed_batch(config: &UNetConfig) -> usize {
     let [height, width] = config.image_sides();
     (16_384 / (height * width)).max(4)
 }
 
 impl Speed {
-    /// Times a few steps.
+    /// Times a few forward and training steps with `batch` images.
     pub fn measure(
         network: &UNet,
         precision: Precision,
@@ -63,7 +64,7 @@ impl Speed {
         let sync = || device.sync().map_err(TrainError::device);
         let mut speed = Self { forward: f64::INFINITY, training: f64::INFINITY };
         let plain = network.valid().computing_in(precision);
-        // The first turn compiles kernels and fills caches; the best of the others counts.
+        // The first turn compiles kernels and fills caches; the best of the other turns counts.
         for turn in 0..3 {
             let start = Instant::now();
             let z = Tensor::ones(shape, device);
@@ -89,7 +90,7 @@ impl Speed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::digits;
     use crate::plan::left::left_from_the_start;
 
     #[test]
@@ -106,7 +107,7 @@ mod tests {
         let config = digits(&settings).unwrap();
         let speed = Speed { forward: 1.0, training: 3.0 };
         let mut left = left_from_the_start(&config);
-        // The rounds to 2 and 1 steps take twice the steps; 4 + 2 (2 + 1) calls of 10 images measure.
+        // The rounds to 2 and to 1 steps train twice as long; measuring takes 4 + 2 (2 + 1) calls of 10 images.
         let (teacher, round, measuring) = (100.0 * 2.0 * 3.0, 100.0 * 2.0 * 5.0, 100.0);
         let seconds = |left: &[StageLeft]| expected_seconds(&config, left, speed);
         assert_eq!(seconds(&left), teacher + 2.0 * round + measuring);

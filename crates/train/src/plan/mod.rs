@@ -1,4 +1,4 @@
-//! What a run is going to do, and about what it will take.
+//! The plan of a run: what it will do, and its estimated time and memory.
 
 pub(crate) mod estimate;
 pub(crate) mod left;
@@ -8,25 +8,26 @@ use std::fmt;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use halfstep_core::counted;
 use halfstep_data::{Outline, list_classes};
+use halfstep_files::human_bytes;
 use halfstep_model::{ClassInput, SelectedDevice, UNet, UNetConfig};
-use halfstep_run::PlanText;
-use halfstep_sample::counted;
+use halfstep_run::{PlanText, human_time};
 
-use crate::config::Config;
+use crate::config::TrainConfig;
+use crate::config::job::Job;
+use crate::config::resolved::ResolvedConfig;
 use crate::error::TrainError;
 use crate::plan::estimate::{Speed, expected_seconds, timed_batch};
 use crate::plan::left::StageLeft;
 use crate::plan::memory::{Footprint, machine_memory};
-use crate::progress::{human_bytes, human_time};
-use crate::stage::Stage;
 
-/// Classes that are listed by name.
+/// The number of classes that a plan lists by name.
 const LISTED: usize = 100;
 
-/// Everything a user wants to know before the first step.
+/// The plan of a run, for printing before the first step.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct TrainingPlan {
     text: PlanText,
     device: String,
     left: Vec<StageLeft>,
@@ -35,21 +36,23 @@ pub struct Plan {
     advice: Option<String>,
 }
 
-impl Plan {
-    /// Of what is `left` of each stage. Times a few steps on `device` and extrapolates; what takes memory is
-    /// added up.
+impl TrainingPlan {
+    /// The plan of the stages in `left`. The time is extrapolated from a few steps on `device`; the memory is
+    /// added up from the sizes of the tensors.
     ///
     /// # Errors
-    /// [`TrainError::Model`] if the network cannot be built, [`TrainError::Device`] if it cannot run.
+    /// [`TrainError::Config`] if the device lacks the precision or the machine the memory;
+    /// [`TrainError::Model`] if the network cannot be built; [`TrainError::Device`] if the device fails.
     pub fn new(
-        config: &Config,
+        job: &Job,
         unet: &UNetConfig,
         data: &Outline,
         left: Vec<StageLeft>,
         device: &SelectedDevice,
     ) -> Result<Self, TrainError> {
-        config.validate_precision(device)?;
-        config.validate_memory(unet, &device.device)?;
+        let config = &job.config;
+        config.check_precision(device)?;
+        config.check_memory(unet, &device.device)?;
         let (teacher, distill) = (&config.teacher, &config.distill);
         let network = UNet::zeroed(unet, &device.device.clone().autodiff())?;
         let part =
@@ -65,7 +68,7 @@ impl Plan {
         let memory_bytes = Footprint { config, unet, parameters, images: data.len }.peak();
         let seconds = expected_seconds(config, &left, speed);
         Ok(Self {
-            text: plan_text(config, unet, data, &device.device)?,
+            text: plan_text(job, unet, data, &device.device)?,
             device: device.description.clone(),
             left,
             memory_bytes,
@@ -82,56 +85,57 @@ fn advice(device: &SelectedDevice, seconds: f64, memory_bytes: f64) -> Option<St
     let machine = machine_memory() as f64;
     if memory_bytes > machine {
         return Some(format!(
-            "this machine has {}; accumulate in [teacher] and [distill] computes a batch in parts, in less, and \
-             fewer distill.agreement_images take less",
-            human_bytes(machine)
+            "this machine has {}; to use less, set accumulate in [teacher] and [distill] (computes a batch in parts) \
+             or lower distill.agreement_images",
+            human_bytes(machine as u64)
         ));
     }
     (seconds > 86_400.0).then(|| {
         format!(
-            "on {} this takes about {}; it goes on all the same. configs/cifar-small.toml is a run for a \
-             CPU, and --set teacher.train_steps=2000 shortens this one",
-            device.description,
-            human_time(seconds)
+            "this takes about {} on {}. For a CPU use configs/cifar-small.toml, or shorten this run with a smaller \
+             teacher.train_steps",
+            human_time(seconds),
+            device.description
         )
     })
 }
 
-/// The configuration in words, of a network over these images.
+/// The lines of the plan that follow from the configuration, the network and the images.
 pub(crate) fn plan_text(
-    config: &Config,
+    job: &Job,
     unet: &UNetConfig,
     data: &Outline,
     device: &Device,
 ) -> Result<PlanText, TrainError> {
+    let config = &job.config;
     let teacher = &config.teacher;
     let parameters = UNet::zeroed(unet, device)?.num_params();
     Ok(PlanText {
         title: format!(
             "{}: {} from {}",
-            config.name,
+            job.name,
             counted(data.len, "image"),
-            config.data.describe()
+            job.data.as_ref().map_or_else(|| "the caller".to_owned(), |data| data.describe())
         ),
         classes: match unet.class_input() {
             ClassInput::None => String::new(),
             _ => list_classes(&data.class_names, LISTED),
         },
         network: format!(
-            "UNet2DModel, {:.2} million parameters, channels {:?}, {} outputs, in {}",
+            "UNet2DModel, {:.2} million parameters, channels {:?}, predicts {}, computes in {}",
             parameters as f64 / 1e6,
             unet.block_out_channels,
             teacher.prediction_type,
             config.precision
         ),
-        teacher: describe_teacher(config)?,
+        teacher: describe_teacher(config),
         rounds: describe_rounds(config, &config.rounds()),
     })
 }
 
-fn describe_teacher(config: &Config) -> Result<String, TrainError> {
+fn describe_teacher(config: &ResolvedConfig) -> String {
     let teacher = &config.teacher;
-    let learning = format!(
+    let training = format!(
         "{} of {}, lr {:e}, weighting {}, EMA {}",
         counted(teacher.train_steps, "step"),
         counted(teacher.batch_size, "image"),
@@ -139,16 +143,16 @@ fn describe_teacher(config: &Config) -> Result<String, TrainError> {
         config.teacher_weighting().name(),
         teacher.ema.decay
     );
-    let Some(original) = config.original()? else { return Ok(learning) };
-    let (path, theirs) = (original.path.display(), original.describe());
-    if config.takes_over()? {
-        return Ok(format!("{path} as it is: {theirs}"));
+    let Some(pretrained) = &config.pretrained else { return training };
+    let (path, theirs) = (pretrained.path.display(), pretrained.describe());
+    if !config.adapts() {
+        return format!("{path}, unchanged: {theirs}");
     }
-    let (kind, times) = (teacher.prediction_type, config.noise_schedule()?.len());
-    Ok(format!("{path}, {theirs}, adapted to {kind} at {times}: {learning}"))
+    let (kind, times) = (teacher.prediction_type, config.schedule.len());
+    format!("{path} ({theirs}), adapted to {kind} on {times} times: {training}")
 }
 
-fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
+fn describe_rounds(config: &TrainConfig, rounds: &[usize]) -> String {
     if rounds.is_empty() {
         return "none".to_owned();
     }
@@ -167,15 +171,15 @@ fn describe_rounds(config: &Config, rounds: &[usize]) -> String {
         distill.learning_rate,
         match exceptions.as_slice() {
             [] => String::new(),
-            _ => format!(" (but the round to {})", exceptions.join("; to ")),
+            _ => format!(" (overrides: round to {})", exceptions.join("; round to ")),
         },
         distill.weighting.name(),
         distill.ema.map(|ema| format!(", EMA {}", ema.decay)).unwrap_or_default()
     )
 }
 
-/// Where a round differs from most, such as `4: 2000 steps, lr 3e-4`.
-fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
+/// The settings in which a round differs from `[distill]`, such as `4: 2000 steps, lr 3e-4`.
+fn describe_exception(config: &TrainConfig, num_steps: usize) -> Option<String> {
     let (distill, round) = (&config.distill, config.round(num_steps));
     let steps =
         (round.train_steps != distill.train_steps).then(|| counted(round.train_steps, "step"));
@@ -185,29 +189,14 @@ fn describe_exception(config: &Config, num_steps: usize) -> Option<String> {
         .then(|| format!("warm-up of {}", round.warmup_steps));
     let ema = round.ema.filter(|_| round.ema != distill.ema);
     let ema = ema.map(|ema| match distill.ema {
-        Some(usual) if usual.decay == ema.decay => "an EMA of its own".to_owned(),
+        Some(usual) if usual.decay == ema.decay => "a different EMA".to_owned(),
         _ => format!("EMA {}", ema.decay),
     });
     let parts: Vec<String> = [steps, rate, warmup, ema].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{num_steps}: {}", parts.join(", ")))
 }
 
-impl Config {
-    /// The teacher and the rounds.
-    pub fn stages(&self) -> Vec<Stage> {
-        Stage::all(&self.rounds())
-    }
-
-    /// Optimiser steps of a stage.
-    pub fn stage_steps(&self, stage: Stage) -> u64 {
-        match stage {
-            Stage::Teacher => self.teacher.train_steps,
-            Stage::Round { num_steps, .. } => self.round(num_steps).train_steps,
-        }
-    }
-}
-
-/// What is done of a run that has begun: `teacher, student 32: 500 of 4000 steps`.
+/// The finished part of a run, such as `teacher, student 32: 500 of 4000 steps`.
 fn done(stages: &[StageLeft]) -> String {
     let begun = stages.iter().filter(|stage| stage.is_begun());
     let list = begun.map(|stage| match (stage.left, stage.measured) {
@@ -218,7 +207,7 @@ fn done(stages: &[StageLeft]) -> String {
     list.collect::<Vec<_>>().join(", ")
 }
 
-/// What is left of a run that has begun: `3500 steps of student 32, 4000 steps of student 16`.
+/// The remaining part of a run that has begun, such as `3500 steps of student 32, 4000 steps of student 16`.
 fn still_left(stages: &[StageLeft]) -> String {
     if !stages.iter().any(StageLeft::is_begun) {
         return String::new();
@@ -231,7 +220,7 @@ fn still_left(stages: &[StageLeft]) -> String {
     list.collect::<Vec<_>>().join(", ")
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for TrainingPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text.title)?;
         if !self.text.classes.is_empty() {
@@ -247,14 +236,14 @@ impl fmt::Display for Plan {
             }
         }
         if self.left.iter().all(StageLeft::is_done) {
-            return write!(f, "  takes    no time: all of it is done already");
+            return write!(f, "  takes    no time: everything is done");
         }
         let another = if self.left.iter().any(StageLeft::is_begun) { "another " } else { "" };
         write!(
             f,
             "  takes    about {another}{} (timed on this device just now) and {} of memory",
             human_time(self.seconds),
-            human_bytes(self.memory_bytes)
+            human_bytes(self.memory_bytes as u64)
         )?;
         match &self.advice {
             Some(advice) => write!(f, "\n  note     {advice}"),
@@ -265,11 +254,13 @@ impl fmt::Display for Plan {
 
 #[cfg(test)]
 mod tests {
+    use halfstep_run::{RunSettings, Stage};
+
     use super::*;
-    use crate::config::file::digits;
+    use crate::config::job::{digits, digits_job};
 
     #[test]
-    fn the_plan_of_a_run_that_has_begun_says_what_is_left() {
+    fn the_plan_of_a_run_that_has_begun_lists_what_is_left() {
         let [teacher, first, second] = Stage::all(&[8, 4])[..] else { panic!("three stages") };
         let stage = |stage, left, measured| StageLeft { stage, steps: 40, left, measured };
         let fresh = [stage(teacher, 40, false), stage(first, 40, false), stage(second, 40, false)];
@@ -294,6 +285,20 @@ mod tests {
     }
 
     #[test]
+    fn the_report_finds_the_same_stages_in_the_saved_settings() {
+        for more in ["seed=1", "distill.last_train_steps=9", "distill.rounds.4.train_steps=7"] {
+            let job = digits_job(&["distill.student_steps=1", more]).unwrap();
+            let config = &job.config;
+            let saved = toml::to_string(&job.file()).unwrap();
+            let read: RunSettings = toml::from_str(&saved).unwrap();
+            assert_eq!((read.stages(), read.seed), (config.stages.clone(), config.seed));
+            for &stage in &config.stages {
+                assert_eq!(read.train_steps(stage), config.stage_steps(stage), "{more}: {stage}");
+            }
+        }
+    }
+
+    #[test]
     fn the_plan_names_the_rounds_that_differ() {
         let config = digits(&[
             "distill.student_steps=2",
@@ -306,17 +311,17 @@ mod tests {
             "distill.ema.decay=0.99",
         ])
         .unwrap();
-        let said = describe_rounds(&config, &config.rounds());
-        let differ = "lr 1e-4 to 0 (but the round to 8: lr 2e-4; to 4: 900 steps, lr 3e-4; \
-                      to 2: 800 steps, warm-up of 9, EMA 0.9), weighting";
-        assert!(said.contains(differ), "{said}");
-        assert!(said.ends_with(", EMA 0.99"), "{said}");
+        let text = describe_rounds(&config, &config.rounds());
+        let differ = "lr 1e-4 to 0 (overrides: round to 8: lr 2e-4; round to 4: 900 steps, lr 3e-4; \
+                      round to 2: 800 steps, warm-up of 9, EMA 0.9), weighting";
+        assert!(text.contains(differ), "{text}");
+        assert!(text.ends_with(", EMA 0.99"), "{text}");
 
         let last = ["distill.rounds.4.ema.decay=0.9"];
-        let said = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
-        assert!(said.contains("(but the round to 4: EMA 0.9), weighting"), "{said}");
+        let text = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
+        assert!(text.contains("(overrides: round to 4: EMA 0.9), weighting"), "{text}");
         let last = ["distill.ema.decay=0.9", "distill.rounds.4.ema={decay=0.9, min_decay=0.5}"];
-        let said = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
-        assert!(said.contains("(but the round to 4: an EMA of its own)"), "{said}");
+        let text = describe_rounds(&digits(&last).unwrap(), &config.rounds()[..4]);
+        assert!(text.contains("(overrides: round to 4: a different EMA)"), "{text}");
     }
 }

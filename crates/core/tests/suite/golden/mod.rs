@@ -3,7 +3,7 @@
 mod beta_schedules;
 mod ddim_trajectories;
 mod ddpm_steps;
-pub(crate) mod gaussian_oracle;
+pub mod gaussian_oracle;
 mod loss_weights_and_ema;
 mod mixture_oracle;
 mod prediction_conversions;

@@ -1,3 +1,0 @@
-//! `metrics.jsonl`.
-
-pub(crate) use halfstep_run::{Metrics, MetricsFile, read_metrics};

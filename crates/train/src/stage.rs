@@ -1,3 +1,0 @@
-//! The parts of a run.
-
-pub(crate) use halfstep_run::Stage;

@@ -1,3 +1,0 @@
-//! What a run reached.
-
-pub(crate) use halfstep_run::{RoundResult, Summary};

@@ -82,3 +82,42 @@ fn distances_between_sets_of_images() {
     assert!(noisy[1] < 0.1 && blurred[1] < 0.5 && few[2] < 0.3, "{text}");
     assert!(digits[1] > 0.6 && digits[2] > 0.6, "{text}");
 }
+
+/// Two sizes of discs are learned without a configuration that names a dataset.
+#[test]
+fn a_dataset_of_ones_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let text = printed(example("own_dataset").arg(&run));
+    assert!(text.contains("student 4: 60 steps"), "{text}");
+    assert_eq!(text.matches("| student |").count(), 1, "{text}");
+    let card = std::fs::read_to_string(run.join("students/0004/README.md")).unwrap();
+    assert!(card.contains("discs") && card.contains("small"), "{card}");
+}
+
+/// The distilled student is nearer to its teacher than the teacher itself in as few steps.
+#[test]
+fn a_network_of_ones_own() {
+    let text = printed(&mut example("own_network"));
+    let distance = |model: &str| -> f64 {
+        let line = text.lines().find(|line| line.starts_with(model)).expect(&text);
+        line.split_whitespace().last().unwrap().parse().unwrap()
+    };
+    let (teacher, student) = (distance("teacher in 4 steps"), distance("student in 4 steps"));
+    assert!(student < 0.5 * teacher, "{text}");
+}
+
+#[test]
+fn the_predicted_image_at_every_step() {
+    let text = printed(example("step_callback").arg(fixture("diffusers/bare")));
+    let means: Vec<f64> = text
+        .lines()
+        .take(10)
+        .map(|line| line.split_whitespace().last().unwrap().parse().unwrap())
+        .collect();
+    assert!(means.iter().all(|mean| mean.is_finite()), "{text}");
+    assert!(
+        text.ends_with("16 images of [1, 32, 32]\n") || text.contains("16 images of "),
+        "{text}"
+    );
+}

@@ -24,7 +24,7 @@ fn load_error(dir: &Path) -> String {
 #[test]
 fn a_folder_reads_back_bit_for_bit() {
     let (dir, model) = saved();
-    let read = ModelFolder::load(&dir.path().join("model"), &Device::flex()).unwrap();
+    let read = ModelFolder::load(dir.path().join("model"), &Device::flex()).unwrap();
     for (a, b) in flat_params(&model.unet).into_iter().zip(flat_params(&read.unet)) {
         assert_eq!(a.into_data(), b.into_data());
     }

@@ -178,7 +178,7 @@ fn a_count_takes_the_first_of_given_noises_and_not_more_than_there_are() {
     let bytes = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
     assert!(bytes("a.npz") == bytes("b.npz"));
     let message = failure(&mut draw(&["--noise", file, "--count", "5"], "c.npz"));
-    assert!(message.contains("--count 5") && message.contains("of 4 images"), "{message}");
+    assert!(message.contains("--count 5") && message.contains("only 4 images"), "{message}");
 }
 
 #[test]

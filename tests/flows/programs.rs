@@ -65,7 +65,7 @@ fn a_run_ends_with_models_pictures_and_a_table_and_then_says_it_is_finished() {
     ] {
         assert!(out.join(file).is_file(), "{file}");
     }
-    let student = ModelFolder::load(&out.join("students/0004"), &Device::flex()).unwrap();
+    let student = ModelFolder::load(out.join("students/0004"), &Device::flex()).unwrap();
     assert_eq!(student.halfstep.distilled.unwrap().timesteps, [1023, 767, 511, 255]);
     let rows = image::open(out.join("samples/comparison.png")).unwrap().into_rgb8();
     assert_eq!(rows.dimensions(), (4 * 66 + 2, 3 * 66 + 2));
@@ -147,7 +147,7 @@ fn a_class_conditional_run_with_dropout_and_accumulation_works() {
         "distill.student_steps=8",
     ];
     output(&mut train(&out, &extra), 0);
-    let student = ModelFolder::load(&out.join("students/0008"), &Device::flex()).unwrap();
+    let student = ModelFolder::load(out.join("students/0008"), &Device::flex()).unwrap();
     assert_eq!(student.unet.config().num_class_embeds, Some(10));
 }
 

@@ -49,7 +49,7 @@ fn collect(package: &str, folder: &Path, module: &[String], found: &mut Vec<Sour
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let below = [module, &[stem.clone()]].concat();
+        let below = [module, std::slice::from_ref(&stem)].concat();
         if path.is_dir() {
             collect(package, &path, &below, found);
         } else if path.extension().is_some_and(|ending| ending == "rs")

@@ -65,7 +65,6 @@ fn train(
     let cpu = DeviceBackend::Cpu.select()?;
     let tracked = cpu.device.clone().autodiff();
     let (optimizer, ema) = (OptimizerConfig::default(), EmaSchedule::new(0.98));
-    let network = network.fork(&tracked);
     let mut learner = Learner::new(network, &optimizer, Some(ema), Precision::F32, &cpu)?;
     let mut batches = BatchSource::new(images, 0, 64);
     let mut loss = 0.0;

@@ -39,3 +39,8 @@ pub use halfstep_run as run;
 pub use halfstep_eval as eval;
 pub use halfstep_sample as sample;
 pub use halfstep_train as train;
+
+/// The program in README.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

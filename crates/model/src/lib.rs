@@ -67,7 +67,7 @@ pub use halfstep_ops::device::{
     SelectedDevice, device_problem, list_devices,
 };
 pub use network::Network;
-pub use params::{flat_grads, flat_params, param_names, with_flat_params};
+pub use params::{flat_grads, flat_params, param_names, with_flat_params, with_tracked_params};
 pub use pipeline::{
     Distilled, DpmSolver, EmaModel, HalfstepFile, ModelFiles, ModelFolder, ModelNote, ModelOutline,
     NamedTwice, Provenance, SchedulerConfig, first_not_finite, load_weights, save_weights,

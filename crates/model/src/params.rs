@@ -116,6 +116,23 @@ impl ModuleVisitor for FlattenGrads<'_> {
     }
 }
 
+/// The same network with gradients tracked for every parameter. Parameters that are on an autodiff device
+/// already stay as they are.
+pub fn with_tracked_params<M: Module>(network: M) -> M {
+    network.map(&mut Track)
+}
+
+struct Track;
+
+impl ModuleMapper for Track {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|value| match value.is_autodiff() {
+            true => value,
+            false => Tensor::from_inner(value).require_grad(),
+        })
+    }
+}
+
 struct Replace(std::vec::IntoIter<Tensor<1>>);
 
 impl ModuleMapper for Replace {

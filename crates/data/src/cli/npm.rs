@@ -15,8 +15,8 @@ pub(super) fn registry() -> Option<String> {
 /// The last `registry = URL` of an `.npmrc`, as npm reads it.
 fn registry_in(npmrc: &str) -> Option<String> {
     let settings = npmrc.lines().filter_map(|line| line.split_once('='));
-    let registries = settings.filter(|(key, _)| key.trim() == "registry");
-    registries.last().map(|(_, url)| url.trim().trim_matches('"').to_owned())
+    let mut registries = settings.filter(|(key, _)| key.trim() == "registry");
+    registries.next_back().map(|(_, url)| url.trim().trim_matches('"').to_owned())
 }
 
 #[cfg(test)]

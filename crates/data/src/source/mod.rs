@@ -41,9 +41,9 @@ pub use outline::Outline;
 /// assert_eq!(batch.shape, [2, 1, 8, 8]);
 /// assert_eq!((batch.images[0], batch.images[64]), (-1.0, 0.0));
 /// ```
+#[expect(clippy::len_without_is_empty, reason = "a source is never empty")]
 pub trait ImageSource: Send + Sync {
     /// The number of images; never zero.
-    #[expect(clippy::len_without_is_empty, reason = "a source is never empty")]
     fn len(&self) -> usize;
 
     /// `[C, H, W]` of every image; no side is zero.

@@ -77,7 +77,7 @@ fn check_json(args: &Args, path: &Path) -> anyhow::Result<()> {
 
 /// The files of `--model`; none if it is not a model folder, which loading it reports.
 fn model_files(args: &Args) -> impl Iterator<Item = (&'static str, PathBuf)> {
-    let files = args.model.as_deref().and_then(|model| ModelFiles::of(model).ok());
+    let files = args.model.as_deref().and_then(|model| ModelFiles::read(model).ok());
     let files =
         files.into_iter().flat_map(|files| files.weights.into_iter().chain(files.scheduler));
     files.map(|file| ("--model", file))

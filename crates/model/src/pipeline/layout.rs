@@ -39,7 +39,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`ModelError::Folder`] if there is no network.
-    pub fn of(dir: &Path) -> Result<Self, ModelError> {
+    pub fn find(dir: &Path) -> Result<Self, ModelError> {
         let (unet, passed_over) = network(dir)?;
         // The paths `.` and `unet` and links show neither the folder's name nor the folders around it.
         let real = dir.canonicalize().map_err(ModelError::io(dir))?;
@@ -200,21 +200,21 @@ mod tests {
         let pipeline = folder(&[("unet/config.json", "{}"), (SCHEDULER, "{}")]);
         let inside = pipeline.path().join("unet");
         for dir in [pipeline.path(), &inside] {
-            let layout = Layout::of(dir).unwrap();
+            let layout = Layout::find(dir).unwrap();
             assert_eq!(layout.unet, inside);
             assert!(layout.scheduler.unwrap().is_file(), "{}", dir.display());
         }
         let old = folder(&[("config.json", "{}"), ("scheduler_config.json", "{}")]);
-        let layout = Layout::of(old.path()).unwrap();
+        let layout = Layout::find(old.path()).unwrap();
         assert_eq!(layout.unet, old.path());
         assert_eq!(layout.scheduler, Some(old.path().join("scheduler_config.json")));
         let bare = folder(&[("config.json", "{}")]);
-        assert_eq!(Layout::of(bare.path()).unwrap().scheduler, None);
+        assert_eq!(Layout::find(bare.path()).unwrap().scheduler, None);
         let damaged = folder(&[("unet/config.json", "{}")]);
-        let missing = Layout::of(damaged.path()).unwrap_err().to_string();
+        let missing = Layout::find(damaged.path()).unwrap_err().to_string();
         assert!(missing.contains(SCHEDULER) && missing.contains("bring it back"), "{missing}");
         let cache = folder(&[("snapshots/abc/config.json", "{}")]);
-        let hint = Layout::of(cache.path()).unwrap_err().to_string();
+        let hint = Layout::find(cache.path()).unwrap_err().to_string();
         assert!(hint.contains("in its snapshots/"), "{hint}");
     }
 
@@ -226,25 +226,25 @@ mod tests {
         let of_pipeline = ("run/scheduler/scheduler_config.json", "{}");
         let both = folder(&[last, average]);
         let at = |root: &tempfile::TempDir, name: &str| root.path().join("run").join(name);
-        let layout = Layout::of(&at(&both, "checkpoint-500")).unwrap();
+        let layout = Layout::find(&at(&both, "checkpoint-500")).unwrap();
         assert_eq!(layout.unet, at(&both, "checkpoint-500/unet_ema"));
         assert_eq!(layout.passed_over, Some(at(&both, "checkpoint-500/unet")));
         assert!(layout.scheduler.is_none() && !layout.of_pipeline_around);
 
         let pipeline = folder(&[last, average, of_pipeline]);
         for inside in ["checkpoint-500", "checkpoint-500/unet", "checkpoint-500/unet_ema"] {
-            let layout = Layout::of(&at(&pipeline, inside)).unwrap();
+            let layout = Layout::find(&at(&pipeline, inside)).unwrap();
             assert!(layout.scheduler.unwrap().is_file() && layout.of_pipeline_around, "{inside}");
         }
         for only in [last, average] {
-            let layout = Layout::of(&at(&folder(&[only, of_pipeline]), "checkpoint-500"));
+            let layout = Layout::find(&at(&folder(&[only, of_pipeline]), "checkpoint-500"));
             assert_eq!(layout.unwrap().passed_over, None);
         }
         // `model_index.json` names the network of a pipeline.
         let index = ("run/checkpoint-500/model_index.json", "{}");
         let own = ("run/checkpoint-500/scheduler/scheduler_config.json", "{}");
         let whole = folder(&[last, average, index, own]);
-        let layout = Layout::of(&at(&whole, "checkpoint-500")).unwrap();
+        let layout = Layout::find(&at(&whole, "checkpoint-500")).unwrap();
         assert_eq!(layout.unet, at(&whole, "checkpoint-500/unet"));
         assert_eq!(layout.passed_over, Some(at(&whole, "checkpoint-500/unet_ema")));
         assert!(!layout.of_pipeline_around);
@@ -254,7 +254,7 @@ mod tests {
     fn weights_are_one_file_or_those_of_an_index() {
         let names = |files: &[(&str, &str)]| {
             let dir = folder(&[&[("config.json", "{}")], files].concat());
-            let found = Layout::of(dir.path()).unwrap().weights();
+            let found = Layout::find(dir.path()).unwrap().weights();
             found
                 .map(|paths| {
                     let names = paths.iter().map(|path| path.file_name().unwrap());

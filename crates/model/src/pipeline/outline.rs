@@ -26,12 +26,12 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// The files of the model in `dir`.
+    /// Finds the files of the model in `dir`.
     ///
     /// # Errors
     /// [`ModelError`] naming what is missing.
-    pub fn of(dir: &Path) -> Result<Self, ModelError> {
-        let layout = Layout::of(dir)?;
+    pub fn read(dir: &Path) -> Result<Self, ModelError> {
+        let layout = Layout::find(dir)?;
         Ok(Self { weights: layout.weights()?, scheduler: layout.scheduler })
     }
 }
@@ -64,7 +64,7 @@ impl ModelOutline {
     /// # Errors
     /// [`ModelError`] naming the file or field that is missing, malformed or not supported.
     pub fn read(dir: &Path) -> Result<Self, ModelError> {
-        let layout = Layout::of(dir)?;
+        let layout = Layout::find(dir)?;
         let (config, average) = read_unet_config(&layout.unet.join("config.json"))?;
         config.validate().map_err(|error| in_file(error, &layout.unet.join("config.json")))?;
         let scheduler = match &layout.scheduler {

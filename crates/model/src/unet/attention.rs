@@ -5,7 +5,7 @@ use burn::nn::{GroupNorm, Linear};
 use burn::tensor::{Device, Tensor};
 
 use crate::unet::config::UNetConfig;
-use crate::unet::layers::{group_norm_of, linear, normalise};
+use crate::unet::layers::{group_norm_with, linear, normalise};
 
 /// `(x + to_out(softmax(q k^T / sqrt(d)) v))/scale`, where q, k and v are linear in the normalised pixels
 /// (diffusers' `Attention` as `UNet2DModel` builds it).
@@ -28,7 +28,7 @@ impl SelfAttention {
     }
 
     /// The attention of the mid block: the norm is optional, and the sum is divided by a scale.
-    pub(crate) fn of_mid_block(config: &UNetConfig, channels: usize, device: &Device) -> Self {
+    pub(crate) fn for_mid_block(config: &UNetConfig, channels: usize, device: &Device) -> Self {
         let (groups, scale) = (config.mid_attention_groups(), config.mid_block_scale_factor);
         Self::with_groups(config, groups, scale, channels, device)
     }
@@ -42,7 +42,7 @@ impl SelfAttention {
     ) -> Self {
         let project = || linear(channels, channels, device);
         Self {
-            group_norm: groups.map(|groups| group_norm_of(groups, config, channels, device)),
+            group_norm: groups.map(|groups| group_norm_with(groups, config, channels, device)),
             to_q: project(),
             to_k: project(),
             to_v: project(),

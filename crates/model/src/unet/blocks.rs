@@ -80,7 +80,7 @@ impl MidBlock {
     pub(crate) fn new(config: &UNetConfig, channels: usize, device: &Device) -> Self {
         let scale = config.mid_block_scale_factor;
         let resnet = || ResnetBlock::new(config, channels, channels, device).scaled(scale);
-        let attention = || SelfAttention::of_mid_block(config, channels, device);
+        let attention = || SelfAttention::for_mid_block(config, channels, device);
         Self {
             attentions: config.add_attention.then(attention).into_iter().collect(),
             resnets: vec![resnet(), resnet()],

@@ -16,11 +16,11 @@ pub(crate) fn linear(input: usize, output: usize, device: &Device) -> Linear {
 
 /// A group norm with the network's number of groups.
 pub(crate) fn group_norm(config: &UNetConfig, channels: usize, device: &Device) -> GroupNorm {
-    group_norm_of(config.norm_num_groups, config, channels, device)
+    group_norm_with(config.norm_num_groups, config, channels, device)
 }
 
 /// A group norm with another number of groups than the rest of the network.
-pub(crate) fn group_norm_of(
+pub(crate) fn group_norm_with(
     groups: usize,
     config: &UNetConfig,
     channels: usize,

@@ -23,14 +23,14 @@ pub(crate) const TEXT: i32 = 66;
 pub(crate) type DrawError = DrawingAreaErrorKind<io::Error>;
 
 /// A picture, and the plane of two axes in it.
-pub(crate) struct Canvas<'a, 'b> {
+pub(crate) struct ChartCanvas<'a, 'b> {
     /// The whole picture.
     pub root: &'a DrawingArea<SVGBackend<'b>, Shift>,
     /// The area of the curves.
     pub plane: ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>,
 }
 
-impl Canvas<'_, '_> {
+impl ChartCanvas<'_, '_> {
     /// Draws horizontal lines with their values, the x axis with a notch at each tick, and both titles. Beside the
     /// horizontal lines a vertical axis is not needed.
     pub fn axes(&mut self, x_title: &str, y_title: &str) -> Result<(), DrawError> {

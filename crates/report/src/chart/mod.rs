@@ -7,7 +7,7 @@ pub(crate) mod figure;
 pub(crate) mod ink;
 
 use axis::{Axis, Scale};
-use canvas::{Canvas, DrawError, TEXT, width};
+use canvas::{ChartCanvas, DrawError, TEXT, width};
 use curve::Point;
 use ink::{Ink, themed};
 use plotters::prelude::*;
@@ -133,7 +133,7 @@ impl Chart {
             .x_label_area_size(3 * TEXT)
             .y_label_area_size(left_margin(&y))
             .build_cartesian_2d(x, y)?;
-        let mut canvas = Canvas { root: &root, plane };
+        let mut canvas = ChartCanvas { root: &root, plane };
         canvas.axes(self.x.title, self.y.title)?;
         canvas.marks(&self.marks)?;
         let mut names = Vec::new();

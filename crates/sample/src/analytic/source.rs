@@ -77,7 +77,7 @@ impl GammaSource {
 /// # Errors
 /// [`SampleError::File`] if one cannot be read.
 pub fn model_sha256(model_dir: &Path) -> Result<String, SampleError> {
-    let files = ModelFiles::of(model_dir)?;
+    let files = ModelFiles::read(model_dir)?;
     let files: Vec<PathBuf> = files.weights.into_iter().chain(files.scheduler).collect();
     Ok(files_sha256(b"", &files)?)
 }

@@ -179,7 +179,7 @@ mod tests {
     fn a_context_stays_before_the_error_and_the_remedy_after_it() {
         let error = anyhow::Error::new(SampleError::Channels(5)).context("--dir");
         let message = advised(error).to_string();
-        assert!(message.starts_with("--dir: images of 5 channels"), "{message}");
+        assert!(message.starts_with("--dir: images with 5 channels"), "{message}");
         assert!(message.ends_with("; use --raw"), "{message}");
     }
 

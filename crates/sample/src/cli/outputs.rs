@@ -102,7 +102,7 @@ impl Outputs {
 
     /// Nothing is written over the files of the model. A folder that is no model has none; loading it fails later.
     fn spare_model(&self, model: &Path) -> anyhow::Result<()> {
-        let Ok(ModelFiles { weights, scheduler }) = ModelFiles::of(model) else { return Ok(()) };
+        let Ok(ModelFiles { weights, scheduler }) = ModelFiles::read(model) else { return Ok(()) };
         let read: Vec<PathBuf> = weights.into_iter().chain(scheduler).collect();
         for (flag, path) in self.files() {
             if read.iter().any(|read| writes_over(path, read)) {

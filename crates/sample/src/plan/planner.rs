@@ -137,7 +137,7 @@ impl<'a> Planner<'a> {
     /// For messages about the scheduler config.
     pub(super) fn scheduler_path(&self) -> PathBuf {
         let Some(dir) = &self.request.model_dir else { return "scheduler_config.json".into() };
-        let files = ModelFiles::of(dir).ok();
+        let files = ModelFiles::read(dir).ok();
         files.and_then(|files| files.scheduler).unwrap_or_else(|| dir.clone())
     }
 }

@@ -39,7 +39,7 @@ impl<'a> Measuring<'a> {
         let run = self.run;
         let (device, teacher_steps) =
             (&run.options.device.device, run.config.distill.teacher_steps);
-        let load = |stage| ModelFolder::load(&run.folder.model(stage), device);
+        let load = |stage| ModelFolder::load(run.folder.model(stage), device);
         let agreement = match &mut self.agreement {
             Some(agreement) => agreement,
             none => {

@@ -13,6 +13,7 @@ use burn::tensor::{Device, Tensor};
 use halfstep_core::EmaSchedule;
 use halfstep_model::{
     Network, Precision, SelectedDevice, UNet, flat_grads, flat_params, with_flat_params,
+    with_tracked_params,
 };
 use halfstep_ops::sum_of_squares;
 use serde::{Deserialize, Serialize};
@@ -60,8 +61,8 @@ pub enum NonFinite {
 }
 
 impl<N: Network> Learner<N> {
-    /// A learner before its first step. `network` must be on the autodiff device of `device`; without `ema`
-    /// there is no moving average.
+    /// A learner before its first step. `network` must be on `device`; its gradients are tracked from here
+    /// on. Without `ema` there is no moving average.
     ///
     /// # Errors
     /// [`TrainError::Config`] if the network does not support `precision`.
@@ -72,6 +73,7 @@ impl<N: Network> Learner<N> {
         precision: Precision,
         device: &SelectedDevice,
     ) -> Result<Self, TrainError> {
+        let network = with_tracked_params(network);
         in_precision(&network, precision)?;
         let packing = Packing::new(&network, device);
         Ok(Self {

@@ -1,4 +1,4 @@
-//! What every part of a run works with: the job, its images, its folder.
+//! The context of a run, shared by all its stages: the job, its images and its locked folder.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
-//! A `gamma.json` that is accepted gives a variance within bounds at every time, and is written as
-//! one that says the same.
+//! A `gamma.json` that is accepted gives a variance within bounds at every time, and is written as an equal one.
 #![no_main]
 
 use halfstep_core::DiscreteSchedule;

@@ -1,4 +1,4 @@
-//! The header of an idx file speaks for exactly the bytes that follow it.
+//! The header of an idx file gives exactly the number of bytes after it.
 #![no_main]
 
 use halfstep_data::fuzzing;

@@ -1,5 +1,5 @@
-//! A model folder whose scheduler and `halfstep.json` are accepted has a schedule that its own grid
-//! lies on, and is written as a folder that is accepted.
+//! A model folder whose scheduler and `halfstep.json` are accepted has its grid on its schedule, and is written as a
+//! folder that is accepted.
 #![no_main]
 
 use std::fs;
@@ -25,7 +25,7 @@ static MODEL: LazyLock<PathBuf> = LazyLock::new(|| {
     dir
 });
 
-// `halfstep.json`, then after a zero byte `scheduler_config.json`; left out, it is the model's own.
+// `halfstep.json`, then after a zero byte `scheduler_config.json`. Without the second part it is the model's own.
 fuzz_target!(|bytes: &[u8]| {
     let default = br#"{"num_train_timesteps": 8}"#;
     let mut parts = bytes.splitn(2, |byte| *byte == 0);
@@ -35,7 +35,8 @@ fuzz_target!(|bytes: &[u8]| {
     fs::write(MODEL.join("scheduler/scheduler_config.json"), scheduler).expect("a file");
     let Ok(model) = ModelFolder::load(&MODEL, &Device::flex()) else { return };
     if let Some(grid) = model.distilled_grid() {
-        let times = &model.halfstep.distilled.as_ref().expect("a grid is of a student").timesteps;
+        let times =
+            &model.halfstep.distilled.as_ref().expect("only a student has a grid").timesteps;
         assert_eq!(grid.len(), times.len() + 1);
         assert!(times.iter().all(|&t| t < model.schedule.len()));
     }

@@ -1,4 +1,4 @@
-//! Weights that are accepted are finite, and are written as weights that say the same.
+//! Weights that are accepted are finite, and are written as equal weights.
 #![no_main]
 
 use std::sync::LazyLock;

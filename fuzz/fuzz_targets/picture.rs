@@ -1,5 +1,4 @@
-//! Whatever a file holds, a picture comes out of the asked size or not at all, and decoding takes
-//! memory in proportion to the file.
+//! Any file gives a picture of the requested size or none, and decoding takes memory in proportion to the file.
 #![no_main]
 
 use halfstep_data::fuzzing;

@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         let point = schedule.point(t);
         assert_eq!(point.t, t as f64);
         let norm = point.level.alpha().powi(2) + point.level.sigma().powi(2);
-        // Each square is a product or a sum over the levels before, with a rounding or two a level.
+        // Each square is a product or a sum over the earlier levels, with one or two roundings per level.
         let tolerance = 4.0 * f64::EPSILON * (t + 2) as f64;
         assert!((norm - 1.0).abs() <= tolerance, "alpha^2 + sigma^2 = {norm} at {t}");
     }

@@ -1,5 +1,5 @@
-//! A `unet/config.json` that is accepted builds a network, whose answer has the shape of its input,
-//! and is written as one that says the same.
+//! A `unet/config.json` that is accepted builds a network whose output has the shape of its input, and is written as
+//! an equal one.
 #![no_main]
 
 use burn::tensor::{Device, Tensor};

@@ -57,7 +57,7 @@ pub enum EvalError {
         /// The requested steps; `None` for the model's own.
         steps: Option<usize>,
         /// Why not.
-        source: PlanError,
+        source: Box<PlanError>,
     },
     /// Images cannot be compared pixel by pixel.
     #[error(

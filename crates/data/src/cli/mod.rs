@@ -106,8 +106,10 @@ fn fetch(release: &Release, dir: &Path, args: &FetchArgs) -> anyhow::Result<Fetc
     fetched.with_context(|| format!("cannot fetch {} from {} ({hint})", release.title, args.from))
 }
 
+/// The release of this name; hyphens count as underscores.
 fn named(name: &str, releases: &[&'static Release]) -> anyhow::Result<&'static Release> {
-    if let Some(release) = releases.iter().find(|release| release.name == name) {
+    let asked = name.replace('-', "_");
+    if let Some(release) = releases.iter().find(|release| release.name == asked) {
         return Ok(release);
     }
     if name == EMBEDDED {
@@ -215,5 +217,6 @@ mod tests {
             assert!(message.contains(problem), "{problem} is not in: {message}");
         }
         run_with(&["list"], tiny()).unwrap();
+        assert_eq!(named("fashion-mnist", &RELEASES).unwrap().title, "Fashion-MNIST");
     }
 }

@@ -48,7 +48,7 @@ fn flag(error: &EvalError) -> Option<String> {
             | UnsuitableModel::Scheduler
             | UnsuitableModel::Channels(_) => None,
         },
-        EvalError::Plan { sampler, steps, source, .. } => match source {
+        EvalError::Plan { sampler, steps, source, .. } => match &**source {
             PlanError::StudentSampler { .. }
             | PlanError::StudentGamma { .. }
             | PlanError::OwnTimes { .. }
@@ -181,6 +181,7 @@ mod tests {
         assert!(few(ComparedSide::Real).ends_with("--reference has 1 image"));
         assert!(few(ComparedSide::Generated).ends_with("the generated side has 1 image"));
         let source = PlanError::StudentGrid { num_steps: 4, timesteps: vec![15, 11, 7, 3] };
+        let source = Box::new(source);
         let student = EvalError::Plan { dir: "m".into(), sampler: None, steps: Some(8), source };
         let student = advise(student).to_string();
         assert!(student.starts_with("--steps 8: m cannot be sampled"), "{student}");

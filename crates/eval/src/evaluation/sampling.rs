@@ -95,7 +95,10 @@ impl SampledModel {
             PlanError::Gamma(error) => error.into(),
             PlanError::Model(error) => error.into(),
             PlanError::Sample(error) => error.into(),
-            source => EvalError::Plan { dir: self.dir.clone(), sampler, steps, source },
+            source => {
+                let (dir, source) = (self.dir.clone(), Box::new(source));
+                EvalError::Plan { dir, sampler, steps, source }
+            }
         })
     }
 

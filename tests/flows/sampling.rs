@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use halfstep_core::{TimePoint, X0Clip};
 use halfstep_model::{ModelFolder, UNet};
 use halfstep_sample::{
-    AngularDdim, Ddim, Draw, Images, Sampler, Start, output, quietly, student_grid,
+    AngularDdim, Ddim, DpmSinglestep, Draw, Images, SampleError, SampleModel, Sampler, Start,
+    StepNoise, output, quietly, student_grid,
 };
 use safetensors::SafeTensors;
 
@@ -287,4 +288,34 @@ fn batches_together_are_the_images() {
     })
     .unwrap();
     assert_eq!(from_given, together);
+}
+
+/// A builder takes from the model what a [`Draw`] is given, and a student's own grid.
+#[test]
+fn a_builder_draws_what_a_draw_draws() {
+    let (model, device) = (tiny_model(Some(3), None), Device::flex());
+    let grid = student_grid(&model.schedule, 8).unwrap();
+    let draw = Draw { classes: &[0, 1, 2], ..by_ddim(&model, &model.unet, &grid, &device) };
+    let mut steps = Vec::new();
+    let drawn = model
+        .sampler(Ddim::new())
+        .steps(8)
+        .batch_size(4)
+        .on_step(|step| steps.push((step.index, step.jump.from, step.z.dims()[0])))
+        .draw(4)
+        .unwrap();
+    assert_eq!(drawn, draw.images(0..4, &mut quietly).unwrap());
+    let expected: Vec<_> = grid[..8].iter().enumerate().map(|(k, at)| (k, *at, 4)).collect();
+    assert_eq!(steps, expected);
+    assert!(drawn != model.sampler(Ddim::new()).steps(8).seed(1).draw(4).unwrap());
+
+    let student = tiny_model(None, Some(4));
+    let mut taken = 0;
+    student.sampler(Ddim::new()).on_step(|_| taken += 1).draw(1).unwrap();
+    assert_eq!(taken, 4);
+    let stopped = student.sampler(Ddim::new()).on_progress(|_, _| std::ops::ControlFlow::Break(()));
+    assert!(matches!(stopped.draw(1), Err(SampleError::Stopped)));
+    // A budget of calls lays out its own steps, and this method cannot start at pure noise.
+    let fast = model.sampler(DpmSinglestep::fast(10)).draw(1);
+    assert!(matches!(fast, Err(SampleError::NoSignal(_))));
 }

@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 use halfstep_core::{TimePoint, X0Clip};
 use halfstep_model::{ModelFolder, UNet};
 use halfstep_sample::{
-    AngularDdim, Ddim, DpmSinglestep, Draw, Images, SampleError, SampleModel, Sampler, Start,
-    StepNoise, output, quietly, student_grid,
+    AngularDdim, Ddim, DpmSinglestep, Draw, Images, PlanError, SampleError, SampleModel, Sampler,
+    Start, output, quietly, student_grid,
 };
 use safetensors::SafeTensors;
 
@@ -293,9 +293,9 @@ fn batches_together_are_the_images() {
 /// A builder takes from the model what a [`Draw`] is given, and a student's own grid.
 #[test]
 fn a_builder_draws_what_a_draw_draws() {
-    let (model, device) = (tiny_model(Some(3), None), Device::flex());
+    let model = tiny_model(Some(3), None);
     let grid = student_grid(&model.schedule, 8).unwrap();
-    let draw = Draw { classes: &[0, 1, 2], ..by_ddim(&model, &model.unet, &grid, &device) };
+    let draw = Draw { classes: vec![0, 1, 2], ..by_ddim(&model, &model.unet, &grid) };
     let mut steps = Vec::new();
     let drawn = model
         .sampler(Ddim::new())
@@ -314,8 +314,8 @@ fn a_builder_draws_what_a_draw_draws() {
     student.sampler(Ddim::new()).on_step(|_| taken += 1).draw(1).unwrap();
     assert_eq!(taken, 4);
     let stopped = student.sampler(Ddim::new()).on_progress(|_, _| std::ops::ControlFlow::Break(()));
-    assert!(matches!(stopped.draw(1), Err(SampleError::Stopped)));
+    assert!(matches!(stopped.draw(1), Err(PlanError::Sample(SampleError::Stopped))));
     // A budget of calls lays out its own steps, and this method cannot start at pure noise.
     let fast = model.sampler(DpmSinglestep::fast(10)).draw(1);
-    assert!(matches!(fast, Err(SampleError::NoSignal(_))));
+    assert!(matches!(fast, Err(PlanError::Sample(SampleError::NoSignal(_)))));
 }

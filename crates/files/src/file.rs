@@ -53,6 +53,10 @@ pub fn check_file(path: &Path) -> Result<(), FileError> {
     if path.is_dir() {
         return Err(FileError::unusable(path, "is a folder; name a file"));
     }
+    // A device or a pipe would be replaced by the finished file.
+    if path.exists() && !path.is_file() {
+        return Err(FileError::unusable(path, "is not a regular file; name another"));
+    }
     check_folder(path, path.parent().unwrap_or(Path::new("")))
 }
 

@@ -1,5 +1,7 @@
 //! Parsing a command line that may ask for shell completions or for the list of devices.
 
+use std::ffi::OsString;
+
 use clap::Parser;
 use clap_complete::Shell;
 
@@ -14,12 +16,27 @@ pub(crate) fn parse_or_complete<A: Parser>() -> A {
         answer_devices();
         std::process::exit(0);
     }
-    let matches = A::command().get_matches();
-    if let Some(&shell) = matches.get_one::<Shell>("completions") {
+    if let Some(shell) = requested_shell(std::env::args_os()) {
         answer!("{}", completions::<A>(shell).trim_end());
         std::process::exit(0);
     }
-    A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    A::parse()
+}
+
+/// The shell of `--completions SHELL`, wherever it stands; `None` without it, and for an unknown shell, which
+/// the parser refuses.
+fn requested_shell(arguments: impl Iterator<Item = OsString>) -> Option<Shell> {
+    let mut arguments = arguments.take_while(|argument| argument != "--");
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_str()?;
+        if text == "--completions" {
+            return arguments.next()?.to_str()?.parse().ok();
+        }
+        if let Some(shell) = text.strip_prefix("--completions=") {
+            return shell.parse().ok();
+        }
+    }
+    None
 }
 
 /// A script that completes the program's arguments.
@@ -29,4 +46,21 @@ fn completions<A: Parser>(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn completions_are_found_wherever_they_are_asked_for() {
+        let shell = |line: &str| requested_shell(line.split(' ').map(OsString::from));
+        assert_eq!(shell("halfstep train --completions bash"), Some(Shell::Bash));
+        assert_eq!(shell("eval --completions=zsh"), Some(Shell::Zsh));
+        for none in
+            ["train", "train --completions", "train --completions ksh", "a -- --completions zsh"]
+        {
+            assert_eq!(shell(none), None, "{none}");
+        }
+    }
 }

@@ -7,8 +7,8 @@ mod progress;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use halfstep_core::counted;
+use anyhow::{Context, bail};
+use halfstep_core::{counted, nearest_name};
 use halfstep_data::{DataError, Outline};
 use halfstep_model::SelectedDevice;
 use halfstep_report::write_report;
@@ -20,7 +20,7 @@ pub use self::args::Args;
 use self::progress::RunProgress;
 use crate::config::changed::{changed_settings, changed_sources};
 use crate::config::job::Job;
-use crate::config::shipped::shipped_config;
+use crate::config::shipped::{SHIPPED_CONFIGS, shipped_config};
 use crate::device_check::DeviceCheck;
 use crate::error::TrainError;
 use crate::plan::TrainingPlan;
@@ -73,11 +73,23 @@ fn load_job(args: &Args) -> anyhow::Result<Job> {
     let path = args
         .config_file()
         .context("no configuration given: name a shipped one, or use --config")?;
-    let shipped = path.to_str().filter(|_| !path.is_file()).and_then(shipped_config);
-    Ok(match shipped {
-        Some(text) => Job::parse(&path.display().to_string(), text, &args.overrides)?,
-        None => Job::load(path, &args.overrides)?,
-    })
+    let name = path.to_str().filter(|_| !path.is_file()).unwrap_or_default();
+    match shipped_config(name) {
+        Some(text) => Ok(Job::parse(name, text, &args.overrides)?),
+        None if !path.exists() => bail!("{}: {}", path.display(), no_configuration(name)),
+        None => Ok(Job::load(path, &args.overrides)?),
+    }
+}
+
+/// That there is neither a file nor a shipped configuration of this name.
+fn no_configuration(name: &str) -> String {
+    let shipped = SHIPPED_CONFIGS.map(|(name, _)| name);
+    let suggestion = nearest_name(name, shipped.into_iter())
+        .map_or(String::new(), |nearest| format!(" (did you mean `{nearest}`?)"));
+    format!(
+        "no such file, and no shipped configuration has this name{suggestion}; shipped: {}",
+        shipped.join(", ")
+    )
 }
 
 fn run_job(args: &Args) -> anyhow::Result<ExitCode> {

@@ -103,11 +103,11 @@ fn mistakes_are_named() {
         ),
         (
             vec!["--samples", text(&model), "--reference", text(&npz), "--data-dir", "x"],
-            ["--data-dir", "is none"],
+            ["--data-dir", "is not one"],
         ),
         (
             vec!["--model", text(&model), "--reference", "digits", "--sampler", "heun"],
-            ["--sampler heun", "is a student"],
+            ["--sampler heun", "the model is a student"],
         ),
         (
             vec!["--model", text(&model), "--reference", "digits", "--likelihood", "ode"],

@@ -199,7 +199,7 @@ fn few_images_are_noted_first_and_scored_as_far_as_possible() {
     let measured = ["--model", text(&model), "--count", "6", "--reference"];
     let message = failure(&mut eval(&at("cache"), &[&measured[..], &[text(&one)]].concat()));
     assert!(
-        message.contains("at least 2 images of each side; --reference has 1 image"),
+        message.contains("at least 2 images on each side; --reference has 1 image"),
         "{message}"
     );
     for (flag, side) in [("--count", "the generated side"), ("--reference-count", "--reference")] {
@@ -212,7 +212,7 @@ fn few_images_are_noted_first_and_scored_as_far_as_possible() {
 
     let two = ["--model", text(&model), "--count", "2", "--reference", text(&three)];
     let (_, _, said) = numbers(&mut eval(&at("cache"), &two), &at("two.json"));
-    assert!(said.contains("at least 4 images of each side; the generated side has 2"), "{said}");
+    assert!(said.contains("at least 4 images on each side; the generated side has 2"), "{said}");
 
     let args = [&measured[..], &[text(&three)]].concat();
     let (numbers, table, said) = numbers(&mut eval(&at("cache"), &args), &at("a.json"));

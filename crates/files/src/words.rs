@@ -20,7 +20,7 @@ pub fn human_bytes(bytes: u64) -> String {
 /// `1 image`, `30 images`, `10 classes`.
 ///
 /// ```
-/// assert_eq!(halfstep_core::counted(2, "step"), "2 steps");
+/// assert_eq!(halfstep_files::counted(2, "step"), "2 steps");
 /// ```
 pub fn counted<N: Display + PartialEq + From<u8>>(count: N, thing: &str) -> String {
     let ending = match () {

@@ -84,7 +84,7 @@ fn an_eps_network_is_refused_at_pure_noise() {
         let noise = &mut |_| tensor(&[0.0; 2], DType::F64);
         let start = tensor(&[0.6, -0.4], DType::F64);
         let result = walk(sampler.as_ref(), &denoiser, start, &from_pure_noise(4), noise);
-        assert!(matches!(result, Err(SampleError::NoSignal(NoSignal::EpsPrediction))), "{kind}");
+        assert!(matches!(result, Err(SampleError::NoSignal(_))), "{kind}");
     }
 }
 

@@ -86,10 +86,10 @@ fn lists_are_checked() {
     let grid = listed_grid(&schedule, &[999, 700, 0]).unwrap();
     assert_eq!(grid.iter().map(|point| point.t).collect::<Vec<_>>(), [999.0, 700.0, 0.0, -1.0]);
     for (times, needle) in [
-        (&[][..], "no time"),
+        (&[][..], "is empty"),
         (&[1000, 3], "0 to 999"),
         (&[5, 5], "5 follows 5"),
-        (&[3, 4], "fall"),
+        (&[3, 4], "decreasing"),
     ] {
         let Err(error @ SampleError::Grid(_)) = listed_grid(&schedule, times) else {
             panic!("{times:?}")

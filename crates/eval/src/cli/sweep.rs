@@ -9,9 +9,8 @@ use halfstep_files::{check_dir, read_text};
 use halfstep_report::write_report;
 use halfstep_run::{RunSettings, Stage, Sweep};
 use halfstep_sample::SamplerKind;
-use halfstep_sample::cli::load_dataset;
+use halfstep_sample::cli::{data_section, load_dataset};
 use halfstep_terminal::{answer, say};
-use serde::Deserialize;
 
 use super::advice::{advise, with_remedy};
 use super::args::Args;
@@ -96,7 +95,7 @@ fn comparison(
     if args.as_trained {
         bail!("--as-trained: needs --reference; the run's own images are always read in this way");
     }
-    let trained_on = trained_on(settings)?;
+    let trained_on = data_section(settings.text()).context("--sweep: config.toml")?;
     let data = match args.data_dir.as_deref() {
         Some(_) if trained_on == (DataConfig::Digits {}) => {
             bail!("--data-dir: the run's digits are embedded in the program; remove the flag")
@@ -131,16 +130,6 @@ fn settings(run: &Path) -> anyhow::Result<RunSettings> {
         );
     }
     Ok(RunSettings::read(run)?)
-}
-
-/// `[data]` of a run's settings.
-fn trained_on(settings: &RunSettings) -> anyhow::Result<DataConfig> {
-    #[derive(Deserialize)]
-    struct Section {
-        data: DataConfig,
-    }
-    let section: Section = toml::from_str(settings.text()).context("--sweep: config.toml")?;
-    Ok(section.data)
 }
 
 /// The finished students.

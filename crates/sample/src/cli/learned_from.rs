@@ -7,10 +7,16 @@ use halfstep_data::DataConfig;
 use halfstep_files::read_text;
 use serde::Deserialize;
 
-/// The part of a run's `config.toml` that is read here.
-#[derive(Deserialize)]
-struct RunConfig {
-    data: DataConfig,
+/// `[data]` of the text of a run's `config.toml`.
+///
+/// # Errors
+/// If the text is not TOML, or its `[data]` is missing or is none.
+pub fn data_section(text: &str) -> Result<DataConfig, toml::de::Error> {
+    #[derive(Deserialize)]
+    struct RunConfig {
+        data: DataConfig,
+    }
+    Ok(toml::from_str::<RunConfig>(text)?.data)
 }
 
 /// Refuses to write pictures into the folder that the model's run learns from: the run would take them
@@ -54,8 +60,7 @@ fn data_of_run(model: &Path) -> anyhow::Result<Option<DataConfig>> {
         )
     };
     let text = read_text(&path).with_context(unreadable)?;
-    let config: RunConfig = toml::from_str(&text).with_context(unreadable)?;
-    Ok(Some(config.data))
+    Ok(Some(data_section(&text).with_context(unreadable)?))
 }
 
 /// The path relative to the current folder, if it lies in it.

@@ -21,6 +21,7 @@ mod values;
 pub use advice::{advised, advised_sentence, gamma_remedy};
 pub use args::Args;
 pub use dataset::{load_dataset, say_passed_over};
+pub use learned_from::data_section;
 pub use model::{check_drawing, load_noted, open_model, open_model_checked};
 pub use values::{grid_kind_arg, ode_variable_arg, sampler_arg};
 

@@ -64,7 +64,7 @@ pub static SECOND_SDE: SamplerEntry = SamplerEntry {
 /// Steps longer than this in lambda are held back by [`DpmMultistep::eased`]: the signal-to-noise ratio grows by
 /// a factor of 9.5. Order 3 gains by steps of 1.11 in 5 steps of linear betas, and oscillates from a step of 1.15
 /// on in 15 steps of a Karras grid.
-pub const LONG_STEP: f64 = 1.125;
+const LONG_STEP: f64 = 1.125;
 
 /// The distance in lambda that is assumed between the prediction at pure noise and the next one. Where there is
 /// little signal, x0 differs from the mean, which is the prediction at pure noise, by a gain that grows with
@@ -86,7 +86,7 @@ pub struct DpmMultistep {
     pub lower_order_final: bool,
     /// Departs from the published method where that is not made for the grid; the order of
     /// convergence stays what it is.
-    /// - A step longer than [`LONG_STEP`] is of order 2 at most, with a derivative that is not
+    /// - A step longer than 1.125 in lambda is of order 2 at most, with a derivative that is not
     ///   extrapolated further than the step before, and less far than that over a step more than twice
     ///   as long; a first one is of order 1.
     /// - The second step from pure noise has a derivative too, where the published one is of order 1:

@@ -19,7 +19,7 @@ pub fn write_png(path: &Path, picture: RgbImage) -> Result<(), SampleError> {
     write_png_image(path, &DynamicImage::ImageRgb8(picture))
 }
 
-/// Writes a picture in the format of the file's ending: [`PictureFormat::from_path`].
+/// Writes a picture in the format of the file's ending: PNG or JPEG.
 ///
 /// # Errors
 /// [`SampleError::File`].

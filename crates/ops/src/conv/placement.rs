@@ -13,6 +13,8 @@ pub(crate) struct Placement {
 
 impl Placement {
     /// Counts the places of a kernel along an axis of `size` pixels: the output's pixels.
+    // With `fusion` and without `flex` there is no kernel that needs it.
+    #[cfg_attr(not(feature = "flex"), allow(dead_code))]
     pub(crate) fn places(self, size: usize, kernel: usize) -> usize {
         (size + 2 * self.padding - kernel) / self.stride + 1
     }

@@ -27,8 +27,8 @@ pub struct SweepReference {
     pub name: String,
     /// Number of real images; `None` if only statistics are known.
     pub images: Option<usize>,
-    /// Real images that were held back from training, as many as are sampled of each model. Their distance is a
-    /// lower limit for what a model can reach.
+    /// Real images that were held back from training. They are as many as each model's samples. Their distance
+    /// is a lower limit for what a model can reach.
     pub held_back: Option<ImageSet>,
 }
 

@@ -41,8 +41,8 @@ pub(crate) fn walk_multistep(
     })
 }
 
-/// The order of a step: at most as many as there are predictions, and on a short grid, if requested, no more than
-/// there are steps left.
+/// The order of a step. It never exceeds the number of predictions. On a short grid it can also be limited to the
+/// number of remaining steps.
 pub(crate) fn order_of_step(
     order: usize,
     lower_order_final: bool,

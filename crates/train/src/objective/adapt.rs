@@ -124,25 +124,9 @@ fn choose(yes: Tensor<4>, no: Tensor<4>, which: &[bool]) -> Tensor<4> {
 mod tests {
     use burn::tensor::Device;
     use halfstep_core::{Prediction, ScheduleConfig, ScheduleName};
-    use halfstep_model::{BlockType, ImageSize, UNet, UNetConfig};
 
     use super::*;
-
-    fn zero_network() -> UNet {
-        let config = UNetConfig {
-            sample_size: Some(ImageSize::Square(4)),
-            in_channels: 1,
-            out_channels: 1,
-            block_out_channels: vec![4],
-            down_block_types: vec![BlockType::DownBlock2D],
-            up_block_types: vec![BlockType::UpBlock2D],
-            layers_per_block: 1,
-            norm_num_groups: 4,
-            attention_head_dim: None,
-            ..UNetConfig::default()
-        };
-        UNet::zeroed(&config, &Device::flex()).unwrap()
-    }
+    use crate::objective::testing::zero_network;
 
     fn linear() -> DiscreteSchedule {
         let linear =
@@ -156,7 +140,7 @@ mod tests {
     /// of the target.
     #[test]
     fn the_pretrained_network_teaches_where_it_is_trusted_and_the_images_elsewhere() {
-        let network = zero_network();
+        let network = zero_network(4);
         let cosine =
             ScheduleConfig { zero_terminal_snr: true, ..ScheduleConfig::new(ScheduleName::Cosine) };
         let (schedule, linear) = (cosine.build().unwrap(), linear());

@@ -104,29 +104,15 @@ fn levels(points: &[TimePoint]) -> Vec<NoiseLevel> {
 mod tests {
     use burn::tensor::Device;
     use halfstep_core::{ScheduleConfig, ScheduleName};
-    use halfstep_model::{BlockType, ImageSize, UNet, UNetConfig};
+    use halfstep_model::UNet;
 
     use super::*;
+    use crate::objective::testing::zero_network;
 
     fn schedule() -> DiscreteSchedule {
         let config =
             ScheduleConfig { zero_terminal_snr: true, ..ScheduleConfig::new(ScheduleName::Cosine) };
         config.build().unwrap()
-    }
-
-    fn zero_network() -> UNet {
-        let config = UNetConfig {
-            sample_size: Some(ImageSize::Square(8)),
-            in_channels: 1,
-            out_channels: 1,
-            block_out_channels: vec![8],
-            down_block_types: vec![BlockType::DownBlock2D],
-            up_block_types: vec![BlockType::UpBlock2D],
-            layers_per_block: 1,
-            norm_num_groups: 4,
-            ..UNetConfig::default()
-        };
-        UNet::zeroed(&config, &Device::flex()).unwrap()
     }
 
     fn halving<'a>(teacher: &'a UNet, schedule: &'a DiscreteSchedule) -> Halving<'a, UNet> {
@@ -136,7 +122,7 @@ mod tests {
 
     #[test]
     fn steps_that_do_not_fit_the_times_are_refused() {
-        let (schedule, teacher) = (schedule(), zero_network());
+        let (schedule, teacher) = (schedule(), zero_network(8));
         let (kind, weighting) = (PredictionType::VPrediction, LossWeighting::SnrPlusOne);
         for (num_steps, fits) in [(0, false), (1, true), (3, false), (512, true), (1024, false)] {
             let halving = Halving::new(&teacher, num_steps, &schedule, kind, weighting);
@@ -146,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_halving_steps_from_pure_noise_to_the_clean_image_over_its_teachers_times() {
-        let (schedule, teacher) = (schedule(), zero_network());
+        let (schedule, teacher) = (schedule(), zero_network(8));
         let halving = halving(&teacher, &schedule);
         let times = |i: usize| halving.times(i).map(|point| point.t);
         assert_eq!(times(4), [1023.0, 895.0, 767.0]);
@@ -161,7 +147,7 @@ mod tests {
     /// predicts 0.
     #[test]
     fn the_loss_is_the_closed_form_for_a_teacher_that_predicts_zero() {
-        let (schedule, teacher) = (schedule(), zero_network());
+        let (schedule, teacher) = (schedule(), zero_network(8));
         let device = Device::flex();
         // z = alpha x0 + sigma eps with x0 = eps = 1, one image in each step of the student.
         let ones = Tensor::<4>::ones([4, 1, 8, 8], &device);
@@ -172,7 +158,7 @@ mod tests {
             labels: None,
             number: 0,
         };
-        let student = zero_network();
+        let student = zero_network(8);
         let loss = halving(&teacher, &schedule).loss(&student, &batch).unwrap();
         let half_step = std::f64::consts::FRAC_PI_2 / 8.0;
         let expected: f64 = (1..=4)

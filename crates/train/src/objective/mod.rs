@@ -5,6 +5,8 @@
 mod adapt;
 mod halve;
 mod images;
+#[cfg(test)]
+mod testing;
 
 use burn::tensor::Tensor;
 use halfstep_core::{DiscreteSchedule, TimePoint, column};
